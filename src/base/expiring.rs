@@ -1,0 +1,101 @@
+//! A map that forgets: every entry has a deadline, and the whole has a limit.
+
+use super::Instant;
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// At most `limit` entries, each for at most `lifetime`. When it is full the
+/// entry nearest its deadline makes room.
+pub struct ExpiringMap<K, V> {
+    limit: usize,
+    lifetime: Duration,
+    entries: BTreeMap<K, (Instant, V)>,
+    by_deadline: BTreeSet<(Instant, K)>,
+}
+
+impl<K: Ord + Clone, V> ExpiringMap<K, V> {
+    /// An empty map.
+    pub fn new(limit: usize, lifetime: Duration) -> Self {
+        Self { limit, lifetime, entries: BTreeMap::new(), by_deadline: BTreeSet::new() }
+    }
+
+    /// Puts an entry in, with a fresh deadline. Returns what it replaced.
+    pub fn insert(&mut self, now: Instant, key: K, value: V) -> Option<V> {
+        self.expire(now);
+        let replaced = self.remove(&key);
+        while self.entries.len() >= self.limit {
+            let Some((_, oldest)) = self.by_deadline.pop_first() else { return replaced };
+            self.entries.remove(&oldest);
+        }
+        let deadline = now + self.lifetime;
+        self.by_deadline.insert((deadline, key.clone()));
+        self.entries.insert(key, (deadline, value));
+        replaced
+    }
+
+    /// The value of an entry whose deadline has not passed.
+    pub fn get(&self, now: Instant, key: &K) -> Option<&V> {
+        self.entries.get(key).filter(|(deadline, _)| *deadline > now).map(|(_, value)| value)
+    }
+
+    /// Takes an entry out.
+    pub fn remove(&mut self, key: &K) -> Option<V> {
+        let (deadline, value) = self.entries.remove(key)?;
+        self.by_deadline.remove(&(deadline, key.clone()));
+        Some(value)
+    }
+
+    /// Forgets what is past its deadline.
+    pub fn expire(&mut self, now: Instant) {
+        while let Some((deadline, key)) = self.by_deadline.first().cloned() {
+            if deadline > now {
+                return;
+            }
+            self.by_deadline.pop_first();
+            self.entries.remove(&key);
+        }
+    }
+
+    /// How many entries there are, expired ones included.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_micros(seconds * 1_000_000)
+    }
+
+    #[test]
+    fn entries_are_forgotten_at_their_deadline() {
+        let mut map = ExpiringMap::new(10, SECOND);
+        map.insert(at(0), "a", 1);
+        assert_eq!(map.get(at(0), &"a"), Some(&1));
+        assert_eq!(map.get(at(1), &"a"), None);
+        map.expire(at(1));
+        assert!(map.is_empty());
+    }
+
+    #[test]
+    fn the_limit_holds_and_the_oldest_makes_room() {
+        let mut map = ExpiringMap::new(2, SECOND * 9);
+        for (second, key) in ["a", "b", "c"].into_iter().enumerate() {
+            map.insert(at(second as u64), key, second);
+        }
+        assert_eq!(map.len(), 2);
+        assert_eq!(map.get(at(2), &"a"), None);
+        assert_eq!(map.insert(at(3), "b", 9), Some(1));
+        assert_eq!(map.len(), 2);
+    }
+}
