@@ -16,7 +16,12 @@ pub struct ExpiringMap<K, V> {
 impl<K: Ord + Clone, V> ExpiringMap<K, V> {
     /// An empty map.
     pub fn new(limit: usize, lifetime: Duration) -> Self {
-        Self { limit, lifetime, entries: BTreeMap::new(), by_deadline: BTreeSet::new() }
+        Self {
+            limit,
+            lifetime,
+            entries: BTreeMap::new(),
+            by_deadline: BTreeSet::new(),
+        }
     }
 
     /// Puts an entry in, with a fresh deadline. Returns what it replaced.
@@ -24,7 +29,9 @@ impl<K: Ord + Clone, V> ExpiringMap<K, V> {
         self.expire(now);
         let replaced = self.remove(&key);
         while self.entries.len() >= self.limit {
-            let Some((_, oldest)) = self.by_deadline.pop_first() else { return replaced };
+            let Some((_, oldest)) = self.by_deadline.pop_first() else {
+                return replaced;
+            };
             self.entries.remove(&oldest);
         }
         let deadline = now + self.lifetime;
@@ -35,7 +42,10 @@ impl<K: Ord + Clone, V> ExpiringMap<K, V> {
 
     /// The value of an entry whose deadline has not passed.
     pub fn get(&self, now: Instant, key: &K) -> Option<&V> {
-        self.entries.get(key).filter(|(deadline, _)| *deadline > now).map(|(_, value)| value)
+        self.entries
+            .get(key)
+            .filter(|(deadline, _)| *deadline > now)
+            .map(|(_, value)| value)
     }
 
     /// Takes an entry out.

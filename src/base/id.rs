@@ -1,7 +1,10 @@
 //! Ids as types: a nara id, a public key, the two together, a message id.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use core::fmt;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The longest nara id or message id that is believed, in bytes. Base58 of 32
 /// bytes needs at most 44; the reference accepts any text, so others get room.
@@ -38,7 +41,10 @@ fn check(text: &str) -> Result<(), IdError> {
     if text.len() > ID_LENGTH_MAX {
         return Err(IdError::TooLong);
     }
-    if text.bytes().any(|byte| !byte.is_ascii_graphic() || matches!(byte, b'/' | b'+' | b'#')) {
+    if text
+        .bytes()
+        .any(|byte| !byte.is_ascii_graphic() || matches!(byte, b'/' | b'+' | b'#'))
+    {
         return Err(IdError::Character);
     }
     Ok(())
@@ -93,23 +99,69 @@ macro_rules! text_id {
     };
 }
 
-text_id!(NaraId, "A nara's id: Base58(SHA-256(soul + name)). Nobody else can check it.");
-text_id!(MessageId, "A message's id: 16 characters of Base58; no receiver checks it.");
+text_id!(
+    NaraId,
+    "A nara's id: Base58(SHA-256(soul + name)). Nobody else can check it."
+);
+text_id!(
+    MessageId,
+    "A message's id: 16 characters of Base58; no receiver checks it."
+);
+
+impl NaraId {
+    /// The id that spells a SHA-256 digest in Base58.
+    pub fn from_digest(digest: &[u8; 32]) -> Self {
+        // At most 44 characters, all of them letters and digits: no check.
+        Self(bs58::encode(digest).into_string())
+    }
+}
 
 /// An Ed25519 public key (RFC 8032).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicKey(pub [u8; 32]);
 
+impl PublicKey {
+    /// Padded standard Base64, as on the wire.
+    pub fn to_text(self) -> String {
+        STANDARD.encode(self.0)
+    }
+
+    /// Reads padded standard Base64 of exactly 32 bytes.
+    pub fn parse(text: &str) -> Option<Self> {
+        // 44 characters are 32 bytes; anything longer need not be decoded.
+        if text.len() != 44 {
+            return None;
+        }
+        Some(Self(STANDARD.decode(text).ok()?.try_into().ok()?))
+    }
+}
+
+impl Serialize for PublicKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_text())
+    }
+}
+
+impl<'de> Deserialize<'de> for PublicKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text)
+            .ok_or_else(|| D::Error::custom("the public key is not 32 bytes in Base64"))
+    }
+}
+
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0[..4].iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        self.0[..4]
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))?;
         f.write_str("…")
     }
 }
 
 /// Who somebody is: the pair of id and key. Ids cannot be checked by others,
 /// keys can; two keys that claim one id are two identities.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// What it calls itself.
     pub id: NaraId,

@@ -6,6 +6,6 @@ mod random;
 mod time;
 
 pub use expiring::ExpiringMap;
-pub use id::{ID_LENGTH_MAX, Identity, IdError, MessageId, NaraId, PublicKey};
+pub use id::{ID_LENGTH_MAX, IdError, Identity, MessageId, NaraId, PublicKey};
 pub use random::Rng;
 pub use time::{Instant, Now, WallTime};

@@ -65,6 +65,10 @@ mod tests {
         assert!((0..4).all(|wanted| draws.contains(&wanted)));
         assert!(draws.iter().all(|draw| *draw < 4));
         let (from, to) = (Duration::from_millis(100), Duration::from_millis(600));
-        assert!((0..200).map(|_| rng.between(from, to)).all(|d| d >= from && d <= to));
+        assert!(
+            (0..200)
+                .map(|_| rng.between(from, to))
+                .all(|d| d >= from && d <= to)
+        );
     }
 }

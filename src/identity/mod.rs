@@ -1,1 +1,15 @@
-//! Placeholder.
+//! Who a nara is: its soul, the name bonded to it, and the keys that follow.
+//!
+//! Everything is derived from the soul, so whoever has the soul is the nara.
+//! Nothing here prints a secret, and what holds one wipes it when dropped.
+
+mod go_random;
+mod keys;
+mod name;
+mod seal;
+mod soul;
+
+pub use keys::{BondError, Keys, Signature, verify};
+pub use name::{NAME_LENGTH_MAX, generate_name};
+pub use seal::OpenError;
+pub use soul::{Soul, SoulError, nara_id};

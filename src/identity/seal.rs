@@ -1,0 +1,47 @@
+//! Sealing: what a nara encrypts so that only its own soul opens it again.
+
+use super::soul::{Soul, derive_key};
+use chacha20poly1305::aead::Aead as _;
+use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305};
+use core::fmt;
+use zeroize::Zeroizing;
+
+/// The sealed bytes were made with another soul or nonce, or were changed.
+/// Which of these cannot be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenError;
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the seal does not open with this soul")
+    }
+}
+
+impl core::error::Error for OpenError {}
+
+/// The key that seals and opens a nara's own stash.
+pub(super) struct SealKey(Zeroizing<[u8; 32]>);
+
+impl SealKey {
+    pub(super) fn new(soul: &Soul) -> Self {
+        Self(derive_key(soul.seed(), b"nara:stash:v1", b"symmetric"))
+    }
+
+    pub(super) fn seal(&self, nonce: &[u8; 24], plaintext: &[u8]) -> Vec<u8> {
+        // Fails only beyond 256 GiB; the empty answer shows nothing and never
+        // opens.
+        self.cipher()
+            .encrypt(nonce.into(), plaintext)
+            .unwrap_or_default()
+    }
+
+    pub(super) fn open(&self, nonce: &[u8; 24], ciphertext: &[u8]) -> Result<Vec<u8>, OpenError> {
+        self.cipher()
+            .decrypt(nonce.into(), ciphertext)
+            .map_err(|_| OpenError)
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new((&*self.0).into())
+    }
+}
