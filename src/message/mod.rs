@@ -1,1 +1,27 @@
-//! Placeholder.
+//! What naras say to each other: the envelope and its payloads, the greetings
+//! of the plaza, and JSON spelled byte for byte as the reference spells it.
+//!
+//! Everything here is parsed within limits into types; nothing here decides
+//! whom to believe.
+
+mod envelope;
+mod howdy;
+mod json;
+mod newspaper;
+mod payload;
+mod presence;
+mod stash;
+mod status;
+mod time;
+
+pub use envelope::{
+    CONTENT_KEY_LENGTH_MAX, FRAME_SIZE_MAX, KIND_LENGTH_MAX, Message, MessageError,
+};
+pub use howdy::{Howdy, NEIGHBOURS_MAX, Neighbour};
+pub use json::{Bytes, CIPHERTEXT_SIZE_MAX, NONCE_SIZE, to_go_json};
+pub use newspaper::Newspaper;
+pub use payload::{FIELDS_MAX, Payload, PayloadError, parse_payload};
+pub use presence::{Chau, HeyThere, PresenceEvent, SyncEvent};
+pub use stash::{Ack, REASON_LENGTH_MAX, Refresh, Request, Response, Store};
+pub use status::{MESH_IP_LENGTH_MAX, MODE_LENGTH_MAX, Status, StatusBuilder};
+pub use time::{TIMESTAMP_LENGTH_MAX, Timestamp, TimestampError};

@@ -1,0 +1,335 @@
+//! JSON spelled as Go's `encoding/json` spells it, because signatures cover
+//! the text.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use core::fmt;
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::ser::{Formatter, Serializer as JsonSerializer};
+use std::io;
+
+/// The longest ciphertext of a stash, in bytes, tag included.
+pub const CIPHERTEXT_SIZE_MAX: usize = 10_240;
+
+/// The length of a nonce, in bytes; a longer one is not even decoded.
+pub const NONCE_SIZE: usize = 24;
+
+/// Writes a value as Go would: no spaces, fields in declared order, `<`, `>`,
+/// `&`, U+2028 and U+2029 escaped, floats by Go's rule. Maps must be ordered by
+/// key, as `BTreeMap` is.
+pub fn to_go_json<T: Serialize + ?Sized>(value: &T) -> String {
+    let mut bytes = Vec::new();
+    let written = value.serialize(&mut JsonSerializer::with_formatter(&mut bytes, GoFormatter));
+    match (written, String::from_utf8(bytes)) {
+        (Ok(()), Ok(text)) => text,
+        // Only a map whose keys are no texts, or a failing `Serialize`, gets
+        // here; no type of this crate is either.
+        _ => "null".to_owned(),
+    }
+}
+
+struct GoFormatter;
+
+impl Formatter for GoFormatter {
+    fn write_string_fragment<W>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()>
+    where
+        W: ?Sized + io::Write,
+    {
+        let mut rest = fragment;
+        while let Some(at) = rest.find(['<', '>', '&', '\u{2028}', '\u{2029}']) {
+            let (plain, special) = rest.split_at(at);
+            writer.write_all(plain.as_bytes())?;
+            let mut chars = special.chars();
+            if let Some(escaped) = chars.next() {
+                write!(writer, "\\u{:04x}", u32::from(escaped))?;
+            }
+            rest = chars.as_str();
+        }
+        writer.write_all(rest.as_bytes())
+    }
+
+    fn write_f64<W>(&mut self, writer: &mut W, value: f64) -> io::Result<()>
+    where
+        W: ?Sized + io::Write,
+    {
+        let size = value.abs();
+        let exponent = size != 0.0 && !(1e-6..1e21).contains(&size);
+        write_float(writer, &value, exponent)
+    }
+
+    fn write_f32<W>(&mut self, writer: &mut W, value: f32) -> io::Result<()>
+    where
+        W: ?Sized + io::Write,
+    {
+        let size = value.abs();
+        let exponent = size != 0.0 && !(1e-6..1e21).contains(&size);
+        write_float(writer, &value, exponent)
+    }
+}
+
+/// The shortest digits that mean the value, as both languages choose them; Go
+/// writes the sign of a positive exponent and Rust does not.
+fn write_float<W, F>(writer: &mut W, value: &F, exponent: bool) -> io::Result<()>
+where
+    W: ?Sized + io::Write,
+    F: fmt::Display + fmt::LowerExp,
+{
+    if !exponent {
+        return write!(writer, "{value}");
+    }
+    let text = format!("{value:e}");
+    match text.split_once('e') {
+        Some((digits, power)) if !power.starts_with('-') => write!(writer, "{digits}e+{power}"),
+        _ => writer.write_all(text.as_bytes()),
+    }
+}
+
+/// Writes a JSON object field by field, where a field may be JSON already.
+pub(super) struct ObjectWriter(String);
+
+impl ObjectWriter {
+    pub(super) fn new() -> Self {
+        Self("{".to_owned())
+    }
+
+    /// A field whose value is JSON text already.
+    pub(super) fn raw(&mut self, name: &str, json: &str) -> &mut Self {
+        if self.0.len() > 1 {
+            self.0.push(',');
+        }
+        self.0.push_str(&to_go_json(name));
+        self.0.push(':');
+        self.0.push_str(json);
+        self
+    }
+
+    pub(super) fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> &mut Self {
+        self.raw(name, &to_go_json(value))
+    }
+
+    /// A text that is left out when it is empty.
+    pub(super) fn text(&mut self, name: &str, text: &str) -> &mut Self {
+        if text.is_empty() {
+            return self;
+        }
+        self.field(name, text)
+    }
+
+    pub(super) fn finish(&mut self) -> String {
+        let mut text = core::mem::take(&mut self.0);
+        text.push('}');
+        text
+    }
+}
+
+/// A byte string: padded standard Base64 on the wire. Go tells a missing byte
+/// string (`null`) from an empty one (`""`), and signatures cover which of the
+/// two was written. One over its limit is never decoded; its text is kept, so
+/// that the signature can be checked and the sender told what is wrong.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Bytes(Content);
+
+#[derive(Clone, Default, PartialEq, Eq)]
+enum Content {
+    #[default]
+    Missing,
+    Decoded(Vec<u8>),
+    TooLong(String),
+}
+
+impl Bytes {
+    /// The bytes; none when it is missing or over its limit.
+    pub fn as_slice(&self) -> &[u8] {
+        match &self.0 {
+            Content::Decoded(bytes) => bytes,
+            Content::Missing | Content::TooLong(_) => &[],
+        }
+    }
+
+    /// The bytes; none when it is missing or over its limit.
+    pub fn into_vec(self) -> Vec<u8> {
+        match self.0 {
+            Content::Decoded(bytes) => bytes,
+            Content::Missing | Content::TooLong(_) => Vec::new(),
+        }
+    }
+
+    /// How many bytes there are, those over the limit included.
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Content::Missing => 0,
+            Content::Decoded(bytes) => bytes.len(),
+            Content::TooLong(text) => decoded_size(text),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn decode<E: Error>(text: &str, limit: usize) -> Result<Self, E> {
+        if decoded_size(text) > limit {
+            return Ok(Self(Content::TooLong(text.to_owned())));
+        }
+        let bytes = STANDARD.decode(text).ok();
+        let bytes = bytes.ok_or_else(|| E::custom("not padded standard Base64"))?;
+        Ok(Self(Content::Decoded(bytes)))
+    }
+
+    /// For fields that hold a nonce.
+    pub(super) fn deserialize_nonce<'de, D>(deserializer: D) -> Result<Self, D::Error>
+    where
+        D: Deserializer<'de>,
+    {
+        deserializer.deserialize_any(BytesVisitor { limit: NONCE_SIZE })
+    }
+}
+
+/// How many bytes a Base64 text stands for.
+fn decoded_size(text: &str) -> usize {
+    let padding = text
+        .bytes()
+        .rev()
+        .take(2)
+        .take_while(|byte| *byte == b'=')
+        .count();
+    text.len().div_ceil(4) * 3 - padding
+}
+
+impl From<Vec<u8>> for Bytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(Content::Decoded(bytes))
+    }
+}
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Content::Missing => serializer.serialize_unit(),
+            Content::Decoded(bytes) => serializer.serialize_str(&STANDARD.encode(bytes)),
+            Content::TooLong(text) => serializer.serialize_str(text),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(BytesVisitor {
+            limit: CIPHERTEXT_SIZE_MAX,
+        })
+    }
+}
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Bytes({})", self.len())
+    }
+}
+
+struct BytesVisitor {
+    limit: usize,
+}
+
+impl Visitor<'_> for BytesVisitor {
+    type Value = Bytes;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("bytes in Base64")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Bytes, E> {
+        Bytes::decode(text, self.limit)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Bytes, E> {
+        Ok(Bytes::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn floats_are_spelled_by_the_rule_of_go() {
+        let spellings: [(f64, &str); 12] = [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (1.0, "1"),
+            (0.5, "0.5"),
+            (1e20, "100000000000000000000"),
+            (1e21, "1e+21"),
+            (-1.5e21, "-1.5e+21"),
+            (0.000001, "0.000001"),
+            (1e-7, "1e-7"),
+            (1.25e-9, "1.25e-9"),
+            (5e-324, "5e-324"),
+            (-0.000020856611471283707, "-0.000020856611471283707"),
+        ];
+        for (value, text) in spellings {
+            assert_eq!(to_go_json(&value), text);
+        }
+        assert_eq!(to_go_json(&0.1_f32), "0.1");
+        assert_eq!(to_go_json(&1e21_f32), "1e+21");
+        assert_eq!(to_go_json(&f64::NAN), "null");
+    }
+
+    #[test]
+    fn keys_of_maps_are_escaped_as_values_are() {
+        let map = BTreeMap::from([("b", 1), ("a<b", 2)]);
+        assert_eq!(to_go_json(&map), r#"{"a\u003cb":2,"b":1}"#);
+    }
+
+    #[test]
+    fn what_is_no_json_object_key_becomes_null() {
+        let map = BTreeMap::from([(vec![1], 1)]);
+        assert_eq!(to_go_json(&map), "null");
+    }
+
+    #[test]
+    fn byte_strings_keep_missing_and_empty_apart() {
+        for text in ["null", "\"\"", "\"+//+\"", "\"AQ==\""] {
+            let bytes: Bytes = serde_json::from_str(text).unwrap();
+            assert_eq!(to_go_json(&bytes), text);
+        }
+    }
+
+    #[test]
+    fn byte_strings_over_the_limit_keep_their_text_and_are_not_decoded() {
+        for size in [10_241, 10_242, 10_243, 40_000] {
+            let text = to_go_json(&Bytes::from(vec![7; size]));
+            let bytes: Bytes = serde_json::from_str(&text).unwrap();
+            assert_eq!((bytes.len(), bytes.as_slice().len()), (size, 0));
+            assert_eq!(to_go_json(&bytes), text);
+            assert!(bytes.into_vec().is_empty());
+        }
+        let text = to_go_json(&Bytes::from(vec![7; 10_240]));
+        let bytes: Bytes = serde_json::from_str(&text).unwrap();
+        assert_eq!(bytes.as_slice().len(), 10_240);
+        let undecodable = format!("\"{}\"", "-".repeat(20_000));
+        let bytes: Bytes = serde_json::from_str(&undecodable).unwrap();
+        assert_eq!(bytes.len(), 15_000);
+    }
+
+    #[test]
+    fn another_base64_is_refused() {
+        for text in [
+            "\"-__-\"",
+            "\"AQ\"",
+            "\"AR==\"",
+            "\"A Q==\"",
+            "\"AQ==\\n\"",
+            "\"=\"",
+        ] {
+            let why = serde_json::from_str::<Bytes>(text).unwrap_err().to_string();
+            assert!(
+                why.starts_with("not padded standard Base64"),
+                "{text}: {why}"
+            );
+        }
+        assert!(serde_json::from_str::<Bytes>("[1]").is_err());
+    }
+}
