@@ -1,1 +1,375 @@
-//! Placeholder.
+//! The runtime that services live on: behaviours by kind and version, an emit
+//! and a receive pipeline, calls with deadlines, local messages, scoped logs.
+//!
+//! A service declares what it says and hears ([`Behaviour`]) and is given a
+//! [`Context`] whenever something happens. It needs nothing else, and
+//! [`MockRuntime`] gives a test the same without a network or real keys.
+//!
+//! A nara has no ledger, so the reference's templates `StoredEvent` and
+//! `BroadcastEvent` are left out: there is nothing they could be stored in.
+
+mod behaviour;
+mod calls;
+mod context;
+mod crypto;
+mod keyring;
+mod log;
+mod mock;
+mod pipeline;
+mod service;
+
+pub use behaviour::{Behaviour, ErrorStrategy, Filter, RateLimit, Transport};
+pub use calls::{CALL_DEADLINE, CALLS_MAX, CallError, CallId, CallRegistry};
+pub use context::{Context, Me};
+pub use crypto::{Crypto, Sealed};
+pub use keyring::{KEYS_PER_ID_MAX, Keyring};
+pub use log::{Level, Record, Scope};
+pub use mock::{MockCrypto, MockRuntime};
+pub use pipeline::{DEAD_LETTERS_MAX, Delivery, IDS_REMEMBERED_MAX, Outcome};
+pub use service::{Local, Nothing, PeerNews, Service};
+
+use crate::base::{Instant, Now, Rng};
+use crate::message::Message;
+use crate::neighbourhood::Neighbourhood;
+use context::Core;
+use std::any::Any;
+use std::collections::VecDeque;
+
+/// How many outgoing messages wait to be taken; more are dropped with a reason.
+pub const OUTBOX_MAX: usize = 1_024;
+
+/// Local messages handled in one go; services that answer each other for ever
+/// are stopped here.
+const LOCAL_ROUNDS_MAX: usize = 256;
+
+/// Where an outgoing message goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// To everybody who listens to a plaza topic.
+    Plaza {
+        /// The topic.
+        topic: String,
+    },
+    /// To one nara.
+    Direct {
+        /// Its id.
+        to: String,
+    },
+}
+
+/// Something that leaves the runtime.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// Where to.
+    pub way: Way,
+    /// What, as it goes on the wire.
+    pub bytes: Vec<u8>,
+}
+
+/// Services, and the core that they share.
+pub struct Runtime {
+    core: Core,
+    services: Vec<Option<Box<dyn Service>>>,
+}
+
+impl Runtime {
+    /// A runtime without services.
+    pub fn new(me: Me, crypto: Box<dyn Crypto>, rng: Rng, now: Now) -> Self {
+        Self {
+            core: Core::new(me, crypto, rng, now),
+            services: Vec::new(),
+        }
+    }
+
+    /// Adds a service, takes its behaviours and initialises it.
+    pub fn add(&mut self, service: Box<dyn Service>) {
+        let index = self.services.len();
+        for behaviour in service.behaviours() {
+            self.core.register(index, behaviour);
+        }
+        for topic in service.topics() {
+            self.core.topics.push((topic, index));
+        }
+        self.core.service_names.push(service.name());
+        self.services.push(Some(service));
+        self.with(index, |service, ctx| service.init(ctx));
+    }
+
+    /// Starts every service, in the order in which they were added.
+    pub fn start(&mut self, now: Now) {
+        self.core.now = now;
+        self.each(|service, ctx| service.start(ctx));
+    }
+
+    /// Stops every service, last one first. What they say is still sent.
+    pub fn stop(&mut self, now: Now) {
+        self.core.now = now;
+        for index in (0..self.services.len()).rev() {
+            self.with(index, |service, ctx| service.stop(ctx));
+        }
+        self.drain_local();
+    }
+
+    /// Every plaza topic that somebody listens to, once.
+    pub fn topics(&self) -> Vec<String> {
+        let mut topics: Vec<String> = self
+            .core
+            .topics
+            .iter()
+            .map(|(topic, _)| topic.clone())
+            .collect();
+        topics.extend(self.core.behaviour_topics());
+        topics.sort();
+        topics.dedup();
+        topics
+    }
+
+    /// Takes bytes that arrived for this nara alone.
+    pub fn handle_direct(&mut self, now: Now, bytes: &[u8]) {
+        self.core.now = now;
+        self.receive(bytes);
+        self.drain_local();
+    }
+
+    /// Takes bytes from a plaza topic.
+    pub fn handle_plaza(&mut self, now: Now, topic: &str, bytes: &[u8]) {
+        self.core.now = now;
+        if self.core.is_behaviour_topic(topic) {
+            self.receive(bytes);
+        }
+        let listeners: Vec<usize> = self
+            .core
+            .topics
+            .iter()
+            .filter(|(filter, _)| topic_matches(filter, topic))
+            .map(|(_, service)| *service)
+            .collect();
+        for index in listeners {
+            let outcome = self.with(index, |service, ctx| {
+                service.handle_plaza(ctx, topic, bytes)
+            });
+            self.core
+                .account(topic, outcome.unwrap_or(Outcome::Continue));
+        }
+        self.drain_local();
+    }
+
+    /// The plaza was reached or lost: services hear `plaza:online` or
+    /// `plaza:offline`, and nothing is sent while it is lost.
+    pub fn set_connected(&mut self, now: Now, connected: bool) {
+        self.core.now = now;
+        self.core.connected = connected;
+        let kind = if connected {
+            "plaza:online"
+        } else {
+            "plaza:offline"
+        };
+        self.core.push_local(kind, "{}".to_owned(), "plaza");
+        self.drain_local();
+    }
+
+    /// Writes a warning of whatever part of the nara is no service.
+    pub fn warn(&mut self, part: &'static str, text: String) {
+        self.core.scope(part).warn(text);
+    }
+
+    /// Handles every deadline that has passed.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.core.now = now;
+        for (id, call) in self.core.calls.take_expired(now.mono) {
+            self.complete(id, call.service, Err(CallError::Timeout));
+        }
+        self.core.retry_due();
+        for index in 0..self.services.len() {
+            let due = self.services[index]
+                .as_ref()
+                .and_then(|service| service.poll_timeout());
+            if due.is_some_and(|at| at <= now.mono) {
+                self.with(index, |service, ctx| service.handle_timeout(ctx));
+            }
+        }
+        self.drain_local();
+    }
+
+    /// The earliest deadline, with who waits for it.
+    pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+        let services = self.services.iter().flatten();
+        let services = services.filter_map(|one| Some((one.poll_timeout()?, one.name())));
+        let calls = self.core.calls.next_deadline().map(|at| (at, "call"));
+        let retries = self.core.next_retry().map(|at| (at, "retry"));
+        services
+            .chain(calls)
+            .chain(retries)
+            .min_by_key(|(at, _)| *at)
+    }
+
+    /// The next thing to send.
+    pub fn poll_outgoing(&mut self) -> Option<Outgoing> {
+        self.core.outbox.pop_front()
+    }
+
+    /// The next local message that was delivered, for whoever watches.
+    pub fn poll_local(&mut self) -> Option<Local> {
+        self.core.delivered.pop_front()
+    }
+
+    /// The next log record.
+    pub fn poll_log(&mut self) -> Option<Record> {
+        self.core.records.pop_front()
+    }
+
+    /// Who is there.
+    pub fn peers(&self) -> &Neighbourhood {
+        &self.core.peers
+    }
+
+    /// Who this nara is.
+    pub fn me(&self) -> &Me {
+        &self.core.me
+    }
+
+    /// How often each reason made a message drop.
+    pub fn drops(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        self.core
+            .drops
+            .iter()
+            .map(|(reason, count)| (*reason, *count))
+    }
+
+    /// Messages that failed under [`ErrorStrategy::Queue`], oldest first.
+    pub fn dead_letters(&self) -> &VecDeque<(String, String)> {
+        &self.core.dead_letters
+    }
+
+    /// Grows whenever something happened that a service may have acted on.
+    pub fn activity(&self) -> u64 {
+        self.core.activity
+    }
+
+    /// The service of type `S`, to be emptied of its events.
+    pub fn service_mut<S: Service>(&mut self) -> Option<&mut S> {
+        let index = self.index_of::<S>()?;
+        let service: &mut dyn Any = self.services.get_mut(index)?.as_deref_mut()?;
+        service.downcast_mut::<S>()
+    }
+
+    /// Runs something on the service of type `S`, with a context, as a command.
+    pub fn command<S: Service, T>(
+        &mut self,
+        now: Now,
+        run: impl FnOnce(&mut S, &mut Context<'_>) -> T,
+    ) -> Option<T> {
+        self.core.now = now;
+        let index = self.index_of::<S>()?;
+        let result = self.with(index, |service, ctx| {
+            let service: &mut dyn Any = service;
+            service.downcast_mut::<S>().map(|service| run(service, ctx))
+        });
+        self.drain_local();
+        result.flatten()
+    }
+
+    /// The service of type `S`.
+    pub fn service<S: Service>(&self) -> Option<&S> {
+        self.services.iter().flatten().find_map(|service| {
+            let service: &dyn Any = service.as_ref();
+            service.downcast_ref::<S>()
+        })
+    }
+
+    fn index_of<S: Service>(&self) -> Option<usize> {
+        self.services.iter().position(|service| {
+            service.as_ref().is_some_and(|service| {
+                let service: &dyn Any = service.as_ref();
+                service.is::<S>()
+            })
+        })
+    }
+
+    fn each(&mut self, mut run: impl FnMut(&mut dyn Service, &mut Context<'_>)) {
+        for index in 0..self.services.len() {
+            self.with(index, &mut run);
+        }
+        self.drain_local();
+    }
+
+    /// Lends a service to `run` beside the core. The service is out of its
+    /// place meanwhile, so that nothing can enter it twice.
+    fn with<T>(
+        &mut self,
+        index: usize,
+        run: impl FnOnce(&mut dyn Service, &mut Context<'_>) -> T,
+    ) -> Option<T> {
+        let mut service = self.services.get_mut(index)?.take()?;
+        self.core.activity += 1;
+        let result = run(service.as_mut(), &mut Context::new(&mut self.core, index));
+        self.services[index] = Some(service);
+        Some(result)
+    }
+
+    fn receive(&mut self, bytes: &[u8]) {
+        let message = match Message::parse(bytes) {
+            Ok(message) => message,
+            Err(error) => return self.core.refuse("malformed", &error.to_string()),
+        };
+        let kind = message.kind.clone();
+        match self.core.receive(message) {
+            Ok(delivery) => self.dispatch(&delivery),
+            Err(outcome) => self.core.account(&kind, outcome),
+        }
+    }
+
+    /// A reply to a pending call completes it; anything else, a late reply
+    /// included, goes to the handler of its version.
+    fn dispatch(&mut self, delivery: &Delivery) {
+        if let Some((id, call)) = self.core.calls.take_answered(delivery) {
+            return self.complete(id, call.service, Ok(delivery));
+        }
+        let Some((service, handler)) = self.core.handler(delivery) else {
+            return self
+                .core
+                .account(&delivery.message.kind, Outcome::Drop("no_handler"));
+        };
+        let outcome = self.with(service, |service, ctx| handler(service, ctx, delivery));
+        self.core
+            .finish(&delivery.message, outcome.unwrap_or(Outcome::Continue));
+    }
+
+    fn complete(&mut self, id: CallId, service: usize, result: Result<&Delivery, CallError>) {
+        self.with(service, |service, ctx| {
+            service.handle_reply(ctx, id, result)
+        });
+    }
+
+    fn drain_local(&mut self) {
+        for _ in 0..LOCAL_ROUNDS_MAX {
+            let Some(local) = self.core.locals.pop_front() else {
+                return;
+            };
+            for (service, handler) in self.core.local_handlers(&local) {
+                let delivery = Delivery::local(&local, self.core.now);
+                self.with(service, |service, ctx| handler(service, ctx, &delivery));
+            }
+            self.core.note_delivered(local);
+        }
+        self.core.locals.clear();
+        self.core
+            .refuse("local_loop", "services answer each other without end");
+    }
+}
+
+/// Whether an MQTT topic filter (3.1.1, section 4.7; `+` only as a whole
+/// level, `#` unused here) covers a topic.
+fn topic_matches(filter: &str, topic: &str) -> bool {
+    let (mut filter, mut topic) = (filter.split('/'), topic.split('/'));
+    loop {
+        match (filter.next(), topic.next()) {
+            (None, None) => return true,
+            (Some(level), Some(part)) if level == "+" || level == part => {}
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,254 @@
+//! Who is there: every identity that this nara has heard of, whether it is
+//! online, and what it says of itself. Presence writes it, others read it.
+
+use crate::base::{Identity, NaraId, Now, WallTime};
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+/// How many peers are remembered; the least useful is forgotten first.
+pub const PEERS_MAX: usize = 2_000;
+
+/// Silence on the plaza after which a peer counts as missing.
+pub const MISSING_AFTER: Duration = Duration::from_secs(5 * 60);
+
+/// How much a nara is ready to hold for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MemoryMode {
+    /// At most 5 stashes. Also spelled `low`.
+    Short,
+    /// At most 20 stashes.
+    Medium,
+    /// At most 50 stashes. Also spelled `high`.
+    Hog,
+}
+
+impl MemoryMode {
+    /// Reads either spelling; `None` for any other word.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "short" | "low" => Some(Self::Short),
+            "medium" => Some(Self::Medium),
+            "hog" | "high" => Some(Self::Hog),
+            _ => None,
+        }
+    }
+
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Short => "short",
+            Self::Medium => "medium",
+            Self::Hog => "hog",
+        }
+    }
+
+    /// How many stashes of others fit.
+    pub fn stash_limit(self) -> usize {
+        match self {
+            Self::Short => 5,
+            Self::Medium => 20,
+            Self::Hog => 50,
+        }
+    }
+}
+
+/// What is known of a peer's whereabouts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// Its newest event says that it is here.
+    Online,
+    /// It said chau.
+    Offline,
+    /// It fell silent without a word.
+    Missing,
+}
+
+impl Presence {
+    /// The word used towards people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::Offline => "offline",
+            Self::Missing => "missing",
+        }
+    }
+}
+
+/// One identity and what this nara has seen of it.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// What it calls itself; nobody can check it.
+    pub name: String,
+    /// Whether it is here.
+    pub presence: Presence,
+    /// From a newspaper whose signature fits the key.
+    pub mode: Option<MemoryMode>,
+    /// When this nara first heard of it.
+    pub first_seen: Now,
+    /// When this nara last heard from it.
+    pub last_seen: Now,
+    /// The time inside its newest hey_there or chau; times only grow.
+    pub event_time: WallTime,
+}
+
+impl Peer {
+    /// How long this nara itself has known it; never what the peer claims.
+    pub fn age(&self, now: Now) -> Duration {
+        now.mono - self.first_seen.mono
+    }
+}
+
+/// Everybody this nara has heard of, by identity.
+#[derive(Default)]
+pub struct Neighbourhood {
+    peers: BTreeMap<Identity, Peer>,
+}
+
+impl Neighbourhood {
+    /// Notes that a verified message came from this identity, and returns
+    /// whether that brought it online.
+    pub fn heard(&mut self, now: Now, who: &Identity, name: &str) -> bool {
+        if let Some(peer) = self.peers.get_mut(who) {
+            let came_online = peer.presence != Presence::Online;
+            peer.presence = Presence::Online;
+            peer.last_seen = now;
+            if !name.is_empty() && peer.name != name {
+                name.clone_into(&mut peer.name);
+            }
+            return came_online;
+        }
+        self.make_room();
+        let peer = Peer {
+            name: name.to_owned(),
+            presence: Presence::Online,
+            mode: None,
+            first_seen: now,
+            last_seen: now,
+            event_time: WallTime::default(),
+        };
+        self.peers.insert(who.clone(), peer);
+        true
+    }
+
+    /// One peer.
+    pub fn peer(&self, who: &Identity) -> Option<&Peer> {
+        self.peers.get(who)
+    }
+
+    /// One peer, to be changed.
+    pub fn peer_mut(&mut self, who: &Identity) -> Option<&mut Peer> {
+        self.peers.get_mut(who)
+    }
+
+    /// Whether this identity is online.
+    pub fn is_online(&self, who: &Identity) -> bool {
+        self.peers
+            .get(who)
+            .is_some_and(|peer| peer.presence == Presence::Online)
+    }
+
+    /// Everybody, in the order of their ids.
+    pub fn iter(&self) -> impl Iterator<Item = (&Identity, &Peer)> {
+        self.peers.iter()
+    }
+
+    /// Everybody who is online.
+    pub fn online(&self) -> impl Iterator<Item = (&Identity, &Peer)> {
+        self.iter()
+            .filter(|(_, peer)| peer.presence == Presence::Online)
+    }
+
+    /// The identities that claim one id; more than one is a conflict.
+    pub fn claimants(&self, id: &NaraId) -> impl Iterator<Item = &Identity> {
+        self.peers.keys().filter(move |who| who.id == *id)
+    }
+
+    /// Marks those who have been silent for [`MISSING_AFTER`], and names them.
+    pub fn mark_missing(&mut self, now: Now) -> Vec<Identity> {
+        let silent = |peer: &Peer| {
+            peer.presence == Presence::Online && now.mono - peer.last_seen.mono >= MISSING_AFTER
+        };
+        let mut missing = Vec::new();
+        for (who, peer) in self.peers.iter_mut().filter(|(_, peer)| silent(peer)) {
+            peer.presence = Presence::Missing;
+            missing.push(who.clone());
+        }
+        missing
+    }
+
+    /// How many are remembered.
+    pub fn len(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// Whether nobody is.
+    pub fn is_empty(&self) -> bool {
+        self.peers.is_empty()
+    }
+
+    fn make_room(&mut self) {
+        if self.peers.len() < PEERS_MAX {
+            return;
+        }
+        let usefulness = |peer: &Peer| (peer.presence == Presence::Online, peer.last_seen.mono);
+        let least = self.peers.iter().min_by_key(|(_, peer)| usefulness(peer));
+        if let Some(who) = least.map(|(who, _)| who.clone()) {
+            self.peers.remove(&who);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Instant, PublicKey};
+
+    fn identity(id: &str, key: u8) -> Identity {
+        Identity {
+            id: NaraId::parse(id).unwrap(),
+            key: PublicKey([key; 32]),
+        }
+    }
+
+    fn at(seconds: u64) -> Now {
+        Now {
+            mono: Instant::from_micros(seconds * 1_000_000),
+            wall: WallTime::default(),
+        }
+    }
+
+    #[test]
+    fn a_second_key_for_an_id_is_another_identity() {
+        let mut peers = Neighbourhood::default();
+        peers.heard(at(0), &identity("x", 1), "one");
+        peers.heard(at(1), &identity("x", 2), "two");
+        assert_eq!(peers.peer(&identity("x", 1)).unwrap().name, "one");
+        assert_eq!(peers.claimants(&NaraId::parse("x").unwrap()).count(), 2);
+    }
+
+    #[test]
+    fn five_minutes_of_silence_make_a_peer_missing_and_a_word_brings_it_back() {
+        let mut peers = Neighbourhood::default();
+        let who = identity("x", 1);
+        assert!(peers.heard(at(0), &who, "one"));
+        assert!(peers.mark_missing(at(299)).is_empty());
+        assert_eq!(peers.mark_missing(at(300)), core::slice::from_ref(&who));
+        assert!(!peers.is_online(&who));
+        assert!(peers.heard(at(301), &who, "one"));
+        assert!(peers.is_online(&who));
+    }
+
+    #[test]
+    fn the_limit_holds_and_those_who_left_are_forgotten_first() {
+        let mut peers = Neighbourhood::default();
+        for n in 0..PEERS_MAX as u64 {
+            peers.heard(at(n), &identity(&format!("p{n}"), 1), "");
+        }
+        let gone = identity("p1999", 1);
+        peers.peer_mut(&gone).unwrap().presence = Presence::Offline;
+        peers.heard(at(3_000), &identity("new", 1), "");
+        assert_eq!(peers.len(), PEERS_MAX);
+        assert!(peers.peer(&gone).is_none());
+        assert!(peers.peer(&identity("p0", 1)).is_some());
+    }
+}

@@ -1,0 +1,152 @@
+//! Behaviours: what a kind of message is, how it leaves and how it is received.
+
+use super::{Context, Delivery, Outcome, Service};
+use crate::message::{Payload, PayloadError, parse_payload, to_go_json};
+use core::time::Duration;
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+pub(super) type Handler = Rc<dyn Fn(&mut dyn Service, &mut Context<'_>, &Delivery) -> Outcome>;
+
+/// How messages of a kind travel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Published on a plaza topic, for everybody.
+    Plaza(String),
+    /// Sent to the one nara in `to_id`.
+    Direct,
+    /// Never leaves this nara.
+    Local,
+}
+
+/// What happens when a stage or a handler fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorStrategy {
+    /// The message is gone; only the counter tells.
+    Drop,
+    /// The message is gone, and the log says why.
+    Log,
+    /// An outgoing message is tried again, three times, after 1, 2 and 4 s.
+    Retry,
+    /// The message is kept with its error for inspection.
+    Queue,
+}
+
+/// How many messages of one kind one sender may send in a span of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// So many,
+    pub count: u32,
+    /// in so long.
+    pub per: Duration,
+}
+
+/// A stage of a service's own, between the rate limit and the handler.
+pub type Filter = fn(&Delivery) -> Outcome;
+
+/// What a kind of message is: its versions with their payloads and handlers,
+/// and what the pipelines do with it.
+#[derive(Clone)]
+pub struct Behaviour {
+    /// The kind, such as `stash:store`.
+    pub kind: String,
+    pub(super) transport: Transport,
+    pub(super) signed: bool,
+    pub(super) rate_limit: Option<RateLimit>,
+    pub(super) filter: Option<Filter>,
+    pub(super) on_error: ErrorStrategy,
+    pub(super) versions: BTreeMap<u32, Version>,
+}
+
+#[derive(Clone)]
+pub(super) struct Version {
+    /// Reads a payload as this version's type and writes it again: what is
+    /// signed is the typed payload, so fields unknown to it are not covered.
+    pub(super) canonical: fn(&str) -> Result<String, PayloadError>,
+    pub(super) handler: Handler,
+}
+
+impl Behaviour {
+    fn new(kind: &str, transport: Transport, signed: bool) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            transport,
+            signed,
+            rate_limit: None,
+            filter: None,
+            on_error: ErrorStrategy::Log,
+            versions: BTreeMap::new(),
+        }
+    }
+
+    /// A broadcast that is neither signed nor verified: a hint, never a fact.
+    pub fn ephemeral(kind: &str, topic: &str) -> Self {
+        Self::new(kind, Transport::Plaza(topic.to_owned()), false)
+    }
+
+    /// A broadcast that is signed and verified.
+    pub fn protocol(kind: &str, topic: &str) -> Self {
+        Self::new(kind, Transport::Plaza(topic.to_owned()), true)
+    }
+
+    /// A signed message to one nara, and as often as not a request.
+    pub fn mesh_request(kind: &str) -> Self {
+        Self::new(kind, Transport::Direct, true)
+    }
+
+    /// A message between the services of this nara. Any number of services
+    /// may handle the same local kind.
+    pub fn local(kind: &str) -> Self {
+        Self::new(kind, Transport::Local, false)
+    }
+
+    /// Adds a version with its payload type and its handler. What is emitted
+    /// carries the highest version that was added.
+    #[must_use]
+    pub fn version<S: Service, P: Payload>(
+        mut self,
+        version: u32,
+        handler: fn(&mut S, &mut Context<'_>, &Delivery, P) -> Outcome,
+    ) -> Self {
+        let handler: Handler = Rc::new(move |service, ctx, delivery| {
+            let service: &mut dyn Any = service;
+            let Some(service) = service.downcast_mut::<S>() else {
+                return Outcome::Fail("the handler belongs to another service".to_owned());
+            };
+            match parse_payload::<P>(delivery.payload()) {
+                Ok(payload) => handler(service, ctx, delivery, payload),
+                Err(error) => Outcome::Fail(error.to_string()),
+            }
+        });
+        let canonical = |text: &str| parse_payload::<P>(text).map(|payload| to_go_json(&payload));
+        self.versions
+            .insert(version, Version { canonical, handler });
+        self
+    }
+
+    /// Limits how often one sender is heard.
+    #[must_use]
+    pub fn rate_limit(mut self, count: u32, per: Duration) -> Self {
+        self.rate_limit = Some(RateLimit { count, per });
+        self
+    }
+
+    /// Adds a stage before the handler.
+    #[must_use]
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.filter = Some(filter);
+        self
+    }
+
+    /// Chooses what a failure does; [`ErrorStrategy::Log`] unless chosen.
+    #[must_use]
+    pub fn on_error(mut self, strategy: ErrorStrategy) -> Self {
+        self.on_error = strategy;
+        self
+    }
+
+    pub(super) fn current_version(&self) -> u32 {
+        self.versions.keys().next_back().copied().unwrap_or(1)
+    }
+}

@@ -1,0 +1,127 @@
+//! Calls: requests that wait for a verified reply until their deadline.
+
+use super::Delivery;
+use crate::base::{Identity, Instant};
+use core::fmt;
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+/// How long a call waits unless its caller says otherwise.
+pub const CALL_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Calls that may be pending at once; one more is refused.
+pub const CALLS_MAX: usize = 1_024;
+
+/// Names one call of this nara.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(pub(super) u64);
+
+/// Why a call has no reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallError {
+    /// Nobody answered before the deadline.
+    Timeout,
+    /// [`CALLS_MAX`] calls are pending already.
+    TooMany,
+    /// The pipeline did not let the request out.
+    NotSent,
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout => f.write_str("no answer before the deadline"),
+            Self::TooMany => write!(f, "{CALLS_MAX} calls are pending already"),
+            Self::NotSent => f.write_str("the request was not sent"),
+        }
+    }
+}
+
+impl core::error::Error for CallError {}
+
+/// A call that waits.
+#[derive(Clone, Debug)]
+pub struct PendingCall {
+    /// The id of the request.
+    pub message_id: String,
+    /// Who was asked, and who alone can answer.
+    pub to: Identity,
+    /// The kind that counts as an answer.
+    pub reply_kind: &'static str,
+    /// When it ends without an answer.
+    pub deadline: Instant,
+    /// The service that asked.
+    pub service: usize,
+}
+
+/// Every pending call. Each ends exactly once: answered, expired or cancelled.
+#[derive(Default)]
+pub struct CallRegistry {
+    next: u64,
+    pending: BTreeMap<CallId, PendingCall>,
+}
+
+impl CallRegistry {
+    /// Adds a call.
+    ///
+    /// # Errors
+    /// [`CallError::TooMany`].
+    pub fn insert(&mut self, call: PendingCall) -> Result<CallId, CallError> {
+        if self.pending.len() >= CALLS_MAX {
+            return Err(CallError::TooMany);
+        }
+        self.next += 1;
+        self.pending.insert(CallId(self.next), call);
+        Ok(CallId(self.next))
+    }
+
+    /// Ends a call without telling anybody; a late reply goes to the handler
+    /// of its kind. Returns whether it was pending.
+    pub fn cancel(&mut self, id: CallId) -> bool {
+        self.pending.remove(&id).is_some()
+    }
+
+    /// Takes the call that this delivery answers. The delivery was verified:
+    /// it must come from the identity that was asked, name the request, and be
+    /// of the awaited kind; otherwise the call stays pending.
+    pub fn take_answered(&mut self, delivery: &Delivery) -> Option<(CallId, PendingCall)> {
+        let sender = delivery.sender.as_ref()?;
+        let message = &delivery.message;
+        if message.in_reply_to.is_empty() {
+            return None;
+        }
+        let answered = |call: &PendingCall| {
+            call.message_id == message.in_reply_to
+                && call.to == *sender
+                && call.reply_kind == message.kind
+        };
+        let id = self
+            .pending
+            .iter()
+            .find(|(_, call)| answered(call))
+            .map(|(id, _)| *id)?;
+        self.pending.remove(&id).map(|call| (id, call))
+    }
+
+    /// Takes every call whose deadline has passed.
+    pub fn take_expired(&mut self, now: Instant) -> Vec<(CallId, PendingCall)> {
+        self.pending
+            .extract_if(.., |_, call| call.deadline <= now)
+            .collect()
+    }
+
+    /// The earliest deadline.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.pending.values().map(|call| call.deadline).min()
+    }
+
+    /// How many are pending.
+    pub fn len(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+}

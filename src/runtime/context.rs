@@ -1,0 +1,300 @@
+//! What a service may ask for, and the core that its runtime keeps.
+
+use super::behaviour::Handler;
+use super::pipeline::Retry;
+use super::{
+    Behaviour, CallError, CallId, CallRegistry, Crypto, Delivery, Keyring, Local, Outcome,
+    Outgoing, Record, Scope, Sealed, Transport, Way,
+};
+use crate::base::{ExpiringMap, Identity, Instant, NaraId, Now, PublicKey, Rng};
+use crate::identity::OpenError;
+use crate::message::{Message, Payload, to_go_json};
+use crate::neighbourhood::Neighbourhood;
+use core::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Local messages that wait for whoever watches from outside.
+const DELIVERED_MAX: usize = 256;
+
+/// Who this nara is, as others see it.
+#[derive(Clone, Debug)]
+pub struct Me {
+    /// Its id and its key.
+    pub identity: Identity,
+    /// Its name.
+    pub name: String,
+}
+
+/// What every service of a nara shares. Only the runtime touches it.
+pub(super) struct Core {
+    pub(super) me: Me,
+    pub(super) crypto: Box<dyn Crypto>,
+    pub(super) rng: Rng,
+    pub(super) now: Now,
+    pub(super) connected: bool,
+    pub(super) peers: Neighbourhood,
+    pub(super) keyring: Keyring,
+    pub(super) calls: CallRegistry,
+    pub(super) behaviours: BTreeMap<String, (Behaviour, usize)>,
+    pub(super) local_behaviours: Vec<(String, usize, Handler)>,
+    pub(super) topics: Vec<(String, usize)>,
+    pub(super) service_names: Vec<&'static str>,
+    pub(super) outbox: VecDeque<Outgoing>,
+    pub(super) locals: VecDeque<Local>,
+    pub(super) delivered: VecDeque<Local>,
+    pub(super) records: VecDeque<Record>,
+    pub(super) drops: BTreeMap<&'static str, u64>,
+    pub(super) dead_letters: VecDeque<(String, String)>,
+    pub(super) retries: VecDeque<Retry>,
+    pub(super) seen: ExpiringMap<(Option<PublicKey>, String), ()>,
+    pub(super) replies: ExpiringMap<(PublicKey, String), Outgoing>,
+    pub(super) rates: ExpiringMap<(String, Option<PublicKey>), (Instant, u32)>,
+    pub(super) last_stamp: i64,
+    pub(super) activity: u64,
+}
+
+impl Core {
+    pub(super) fn scope(&mut self, service: &'static str) -> Scope<'_> {
+        let (at, nara) = (self.now.wall, &self.me.identity.id);
+        Scope {
+            records: &mut self.records,
+            at,
+            service,
+            nara,
+        }
+    }
+
+    pub(super) fn push_local(&mut self, kind: &str, payload: String, from: &'static str) {
+        self.locals.push_back(Local {
+            kind: kind.to_owned(),
+            payload,
+            from,
+        });
+    }
+
+    pub(super) fn note_delivered(&mut self, local: Local) {
+        if self.delivered.len() >= DELIVERED_MAX {
+            self.delivered.pop_front();
+        }
+        self.delivered.push_back(local);
+    }
+
+    pub(super) fn local_handlers(&self, local: &Local) -> Vec<(usize, Handler)> {
+        let handlers = self
+            .local_behaviours
+            .iter()
+            .filter(|(kind, ..)| *kind == local.kind);
+        handlers
+            .map(|(_, service, handler)| (*service, handler.clone()))
+            .collect()
+    }
+
+    pub(super) fn register(&mut self, service: usize, behaviour: Behaviour) {
+        if behaviour.transport == Transport::Local {
+            for version in behaviour.versions.into_values() {
+                self.local_behaviours
+                    .push((behaviour.kind.clone(), service, version.handler));
+            }
+        } else if self.behaviours.contains_key(&behaviour.kind) {
+            let text = format!(
+                "{} has a behaviour already; the first one stays",
+                behaviour.kind
+            );
+            self.scope("runtime").error(text);
+        } else {
+            self.behaviours
+                .insert(behaviour.kind.clone(), (behaviour, service));
+        }
+    }
+}
+
+/// What a service is given whenever something happens: who it is, what time
+/// it is, who is there, and how to say something.
+pub struct Context<'a> {
+    pub(super) core: &'a mut Core,
+    service: usize,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(core: &'a mut Core, service: usize) -> Self {
+        Self { core, service }
+    }
+
+    /// Who this nara is.
+    pub fn me(&self) -> &Me {
+        &self.core.me
+    }
+
+    /// The time.
+    pub fn now(&self) -> Now {
+        self.core.now
+    }
+
+    /// Randomness.
+    pub fn rng(&mut self) -> &mut Rng {
+        &mut self.core.rng
+    }
+
+    /// Whether anything can be sent now.
+    pub fn is_connected(&self) -> bool {
+        self.core.connected
+    }
+
+    /// Who is there.
+    pub fn peers(&self) -> &Neighbourhood {
+        &self.core.peers
+    }
+
+    /// Who is there, to be changed by presence.
+    pub fn peers_mut(&mut self) -> &mut Neighbourhood {
+        &mut self.core.peers
+    }
+
+    /// Notes that a verified word came from this identity: its key is known
+    /// from now on, and it is online. Returns whether it was not before.
+    pub fn heard(&mut self, who: &Identity, name: &str) -> bool {
+        self.core.keyring.register(who.clone());
+        self.core.peers.heard(self.core.now, who, name)
+    }
+
+    /// The keys that claim an id.
+    pub fn keys(&self, id: &NaraId) -> Vec<PublicKey> {
+        self.core.keyring.keys(id).collect()
+    }
+
+    /// Signs and verifies as this nara, for formats that are no runtime
+    /// messages.
+    pub fn crypto(&self) -> &dyn Crypto {
+        self.core.crypto.as_ref()
+    }
+
+    /// This service's log.
+    pub fn log(&mut self) -> Scope<'_> {
+        let name = self.service_name();
+        self.core.scope(name)
+    }
+
+    /// Encrypts under this nara's own key, with a fresh random nonce.
+    pub fn seal(&mut self, plaintext: &[u8]) -> Sealed {
+        let nonce = self.core.rng.array();
+        Sealed {
+            nonce,
+            ciphertext: self.core.crypto.seal(nonce, plaintext),
+        }
+    }
+
+    /// Opens what this nara sealed.
+    ///
+    /// # Errors
+    /// When another key sealed it or a byte was changed.
+    pub fn open(&self, sealed: &Sealed) -> Result<Vec<u8>, OpenError> {
+        self.core.crypto.open(&sealed.nonce, &sealed.ciphertext)
+    }
+
+    /// Says something to everybody, or to the services of this nara, as the
+    /// behaviour of the kind tells.
+    pub fn emit<P: Payload>(&mut self, kind: &str, payload: &P) -> Outcome {
+        let from = self.service_name();
+        if self.core.behaviours.contains_key(kind) {
+            let draft = self.core.draft(kind, to_go_json(payload));
+            return self.core.emit(draft).1;
+        }
+        self.core.push_local(kind, to_go_json(payload), from);
+        Outcome::Continue
+    }
+
+    /// Says something to one nara, without waiting for an answer.
+    pub fn send<P: Payload>(&mut self, to: &Identity, kind: &str, payload: &P) -> Outcome {
+        let mut draft = self.core.draft(kind, to_go_json(payload));
+        draft.to_id = to.id.as_str().to_owned();
+        self.core.emit(draft).1
+    }
+
+    /// Asks one nara something. The end comes to `handle_reply`, once: a
+    /// verified message of kind `reply_kind` from that very identity, or the
+    /// deadline.
+    ///
+    /// # Errors
+    /// When too many calls are pending or the request could not leave.
+    pub fn call<P: Payload>(
+        &mut self,
+        to: &Identity,
+        kind: &str,
+        payload: &P,
+        reply_kind: &'static str,
+        deadline: Duration,
+    ) -> Result<CallId, CallError> {
+        let mut draft = self.core.draft(kind, to_go_json(payload));
+        draft.to_id = to.id.as_str().to_owned();
+        self.core
+            .call(draft, to, reply_kind, deadline, self.service)
+    }
+
+    /// Ends a call without an answer.
+    pub fn cancel(&mut self, call: CallId) -> bool {
+        self.core.calls.cancel(call)
+    }
+
+    /// Answers a message. The answer is remembered: should the request come
+    /// again, because the answer was lost, the same answer goes out again.
+    pub fn reply<P: Payload>(&mut self, request: &Delivery, kind: &str, payload: &P) -> Outcome {
+        let mut draft = self.core.draft(kind, to_go_json(payload));
+        draft.to.clone_from(&request.message.from);
+        draft.to_id.clone_from(&request.message.from_id);
+        draft.in_reply_to.clone_from(&request.message.id);
+        let before = self.core.outbox.len();
+        let outcome = self.core.emit(draft).1;
+        if let (Some(sender), Some(sent)) = (&request.sender, self.core.outbox.get(before)) {
+            let key = (sender.key, request.message.id.clone());
+            self.core
+                .replies
+                .insert(self.core.now.mono, key, sent.clone());
+        }
+        outcome
+    }
+
+    /// Publishes bytes of a format of one's own on a plaza topic.
+    pub fn publish(&mut self, topic: &str, bytes: Vec<u8>) -> Outcome {
+        self.core.send(
+            Way::Plaza {
+                topic: topic.to_owned(),
+            },
+            bytes,
+        )
+    }
+
+    fn service_name(&self) -> &'static str {
+        self.core
+            .service_names
+            .get(self.service)
+            .copied()
+            .unwrap_or("runtime")
+    }
+}
+
+impl Core {
+    fn call(
+        &mut self,
+        draft: Message,
+        to: &Identity,
+        reply_kind: &'static str,
+        deadline: Duration,
+        service: usize,
+    ) -> Result<CallId, CallError> {
+        if self.calls.len() >= super::CALLS_MAX {
+            return Err(CallError::TooMany);
+        }
+        let (message_id, outcome) = self.emit(draft);
+        if outcome != Outcome::Continue {
+            return Err(CallError::NotSent);
+        }
+        let (to, deadline) = (to.clone(), self.now.mono + deadline);
+        self.calls.insert(super::calls::PendingCall {
+            message_id,
+            to,
+            reply_kind,
+            deadline,
+            service,
+        })
+    }
+}

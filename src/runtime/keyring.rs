@@ -1,0 +1,57 @@
+//! The keyring: which keys claim which id, and which of them signed a message.
+
+use super::Crypto;
+use crate::base::{Identity, NaraId, PublicKey};
+use crate::message::Message;
+use crate::neighbourhood::PEERS_MAX;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Keys remembered for one id. A newer claim pushes out the one used longest
+/// ago, so a flood of claims costs the flooder's keys, not those in use.
+pub const KEYS_PER_ID_MAX: usize = 8;
+
+/// Keys by id, the most recently used first.
+#[derive(Default)]
+pub struct Keyring {
+    keys: BTreeMap<NaraId, VecDeque<PublicKey>>,
+    /// Ids in the order of their last use, oldest first.
+    order: VecDeque<NaraId>,
+}
+
+impl Keyring {
+    /// Notes that this key claims this id.
+    pub fn register(&mut self, who: Identity) {
+        if !self.keys.contains_key(&who.id) {
+            if self.keys.len() >= PEERS_MAX
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.keys.remove(&oldest);
+            }
+            self.order.push_back(who.id.clone());
+        }
+        let keys = self.keys.entry(who.id).or_default();
+        keys.retain(|key| *key != who.key);
+        keys.push_front(who.key);
+        keys.truncate(KEYS_PER_ID_MAX);
+    }
+
+    /// The keys that claim an id, the most recently used first.
+    pub fn keys(&self, id: &NaraId) -> impl Iterator<Item = PublicKey> + '_ {
+        self.keys.get(id).into_iter().flatten().copied()
+    }
+
+    /// Who signed a message: one of the keys known for its `from_id`, or the
+    /// key that the message itself names. A key that a message names proves
+    /// that identity (id, key) and no other.
+    pub fn signer(&self, crypto: &dyn Crypto, message: &Message) -> Option<Identity> {
+        let signature = message.signature.as_ref()?;
+        let id = NaraId::parse(&message.from_id).ok()?;
+        let text = message.signable();
+        let named = message.key.into_iter();
+        named
+            .chain(self.keys(&id))
+            .take(KEYS_PER_ID_MAX + 1)
+            .find(|key| crypto.verify(key, text.as_bytes(), signature))
+            .map(|key| Identity { id, key })
+    }
+}

@@ -1,0 +1,477 @@
+//! The two pipelines. Out: id, sign, transport, notify. In: verify, dedupe,
+//! rate limit, filter, notify, then the handler of the message's version.
+
+use super::behaviour::Handler;
+use super::context::Core;
+use super::{Behaviour, Crypto, ErrorStrategy, Local, Me, OUTBOX_MAX, Outgoing, Transport, Way};
+use crate::base::{ExpiringMap, Identity, Instant, Now, Rng, WallTime};
+use crate::identity::Signature;
+use crate::message::{Message, Timestamp};
+use crate::neighbourhood::Neighbourhood;
+use core::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Message ids remembered, so that a repeat is noticed.
+pub const IDS_REMEMBERED_MAX: usize = 4_096;
+
+/// Failed messages kept under [`ErrorStrategy::Queue`].
+pub const DEAD_LETTERS_MAX: usize = 64;
+
+const IDS_REMEMBERED_FOR: Duration = Duration::from_secs(10 * 60);
+const REPLIES_REMEMBERED_MAX: usize = 64;
+const REPLIES_REMEMBERED_FOR: Duration = Duration::from_secs(2 * 60);
+const RATES_MAX: usize = 4_096;
+const RATES_FOR: Duration = Duration::from_secs(10 * 60);
+const RETRIES_MAX: usize = 64;
+const RETRY_AFTER: [Duration; 3] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+];
+
+/// What a stage or a handler says of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// On to the next stage.
+    Continue,
+    /// The message ends here, for a reason that is no fault of ours.
+    Drop(&'static str),
+    /// Something went wrong; the behaviour's error strategy decides.
+    Fail(String),
+}
+
+/// A message that came through, and who is proved to have sent it.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The message; its payload is in canonical form.
+    pub message: Message,
+    /// The identity whose key signed it; `None` for kinds that are not signed.
+    pub sender: Option<Identity>,
+    /// When it came.
+    pub at: Now,
+}
+
+impl Delivery {
+    /// The payload, as JSON.
+    pub fn payload(&self) -> &str {
+        self.message.payload.as_str()
+    }
+
+    pub(super) fn local(local: &Local, at: Now) -> Self {
+        let message = Message::draft(&local.kind, 1, local.payload.clone());
+        Self {
+            message,
+            sender: None,
+            at,
+        }
+    }
+}
+
+pub(super) struct Retry {
+    at: Instant,
+    attempt: usize,
+    message: Message,
+}
+
+/// A message on its way out.
+struct Emission {
+    message: Message,
+    attempt: usize,
+}
+
+type EmitStage = fn(&mut Core, &Behaviour, &mut Emission) -> Outcome;
+type ReceiveStage = fn(&mut Core, &Behaviour, &mut Delivery) -> Outcome;
+
+const EMIT: [EmitStage; 4] = [
+    Core::give_id,
+    Core::sign,
+    Core::transport,
+    Core::notify_sent,
+];
+const RECEIVE: [ReceiveStage; 5] = [
+    Core::verify,
+    Core::dedupe,
+    Core::limit_rate,
+    Core::filter,
+    Core::notify_received,
+];
+
+impl Core {
+    pub(super) fn new(me: Me, crypto: Box<dyn Crypto>, rng: Rng, now: Now) -> Self {
+        Self {
+            me,
+            crypto,
+            rng,
+            now,
+            connected: false,
+            peers: Neighbourhood::default(),
+            keyring: super::Keyring::default(),
+            calls: super::CallRegistry::default(),
+            behaviours: BTreeMap::new(),
+            local_behaviours: Vec::new(),
+            topics: Vec::new(),
+            service_names: Vec::new(),
+            outbox: VecDeque::new(),
+            locals: VecDeque::new(),
+            delivered: VecDeque::new(),
+            records: VecDeque::new(),
+            drops: BTreeMap::new(),
+            dead_letters: VecDeque::new(),
+            retries: VecDeque::new(),
+            seen: ExpiringMap::new(IDS_REMEMBERED_MAX, IDS_REMEMBERED_FOR),
+            replies: ExpiringMap::new(REPLIES_REMEMBERED_MAX, REPLIES_REMEMBERED_FOR),
+            rates: ExpiringMap::new(RATES_MAX, RATES_FOR),
+            last_stamp: 0,
+            activity: 0,
+        }
+    }
+
+    /// A message of this nara without id and signature.
+    pub(super) fn draft(&mut self, kind: &str, payload: String) -> Message {
+        let version = self
+            .behaviours
+            .get(kind)
+            .map_or(1, |(one, _)| one.current_version());
+        let mut message = Message::draft(kind, version, payload);
+        message.from.clone_from(&self.me.name);
+        self.me
+            .identity
+            .id
+            .as_str()
+            .clone_into(&mut message.from_id);
+        message.timestamp = self.stamp();
+        message
+    }
+
+    /// The wall time, never the same twice: ids of messages depend on it, and
+    /// two requests within one tick of a coarse clock must not share an id.
+    fn stamp(&mut self) -> Timestamp {
+        self.last_stamp = self
+            .now
+            .wall
+            .unix_nanos()
+            .max(self.last_stamp.saturating_add(1));
+        Timestamp::from_wall(WallTime::from_unix_nanos(self.last_stamp))
+    }
+
+    /// Runs the emit pipeline. Returns the message's id and how it ended.
+    pub(super) fn emit(&mut self, message: Message) -> (String, Outcome) {
+        self.run_emit(Emission {
+            message,
+            attempt: 0,
+        })
+    }
+
+    fn run_emit(&mut self, mut emission: Emission) -> (String, Outcome) {
+        let Some((behaviour, _)) = self.behaviours.get(&emission.message.kind).cloned() else {
+            return (
+                String::new(),
+                Outcome::Fail("no behaviour of this kind".to_owned()),
+            );
+        };
+        for stage in EMIT {
+            let outcome = stage(self, &behaviour, &mut emission);
+            if outcome == Outcome::Continue {
+                continue;
+            }
+            if let Outcome::Fail(error) = &outcome {
+                self.fail_emission(behaviour.on_error, &emission, error);
+            }
+            return (emission.message.id, outcome);
+        }
+        (emission.message.id, Outcome::Continue)
+    }
+
+    fn give_id(&mut self, _: &Behaviour, emission: &mut Emission) -> Outcome {
+        let message = &mut emission.message;
+        if message.id.is_empty() {
+            message.id = message.computed_id();
+        }
+        Outcome::Continue
+    }
+
+    fn sign(&mut self, behaviour: &Behaviour, emission: &mut Emission) -> Outcome {
+        if behaviour.signed {
+            let message = &mut emission.message;
+            let signature: Signature = self.crypto.sign(message.signable().as_bytes());
+            message.signature = Some(signature);
+            message.key = Some(self.me.identity.key);
+        }
+        Outcome::Continue
+    }
+
+    fn transport(&mut self, behaviour: &Behaviour, emission: &mut Emission) -> Outcome {
+        let message = &emission.message;
+        let way = match &behaviour.transport {
+            Transport::Local => return Outcome::Continue,
+            Transport::Plaza(topic) => Way::Plaza {
+                topic: topic.clone(),
+            },
+            Transport::Direct if message.to_id.is_empty() => {
+                return Outcome::Fail("a direct message needs to_id".to_owned());
+            }
+            Transport::Direct => Way::Direct {
+                to: message.to_id.clone(),
+            },
+        };
+        let bytes = message.to_json().into_bytes();
+        self.send(way, bytes)
+    }
+
+    fn notify_sent(&mut self, _: &Behaviour, emission: &mut Emission) -> Outcome {
+        let message = &emission.message;
+        let to = if message.to_id.is_empty() {
+            "the plaza"
+        } else {
+            &message.to_id
+        };
+        let text = format!("sent {} to {to}", message.kind);
+        self.scope("runtime").debug(text);
+        Outcome::Continue
+    }
+
+    /// Puts bytes into the outbox.
+    pub(super) fn send(&mut self, way: Way, bytes: Vec<u8>) -> Outcome {
+        if !self.connected {
+            return Outcome::Fail("not connected to the plaza".to_owned());
+        }
+        if self.outbox.len() >= OUTBOX_MAX {
+            return Outcome::Fail(format!("{OUTBOX_MAX} messages wait already"));
+        }
+        self.outbox.push_back(Outgoing { way, bytes });
+        Outcome::Continue
+    }
+
+    fn fail_emission(&mut self, strategy: ErrorStrategy, emission: &Emission, error: &str) {
+        let retry = RETRY_AFTER.get(emission.attempt);
+        match (strategy, retry) {
+            (ErrorStrategy::Retry, Some(after)) if self.retries.len() < RETRIES_MAX => {
+                let (at, attempt) = (self.now.mono + *after, emission.attempt + 1);
+                self.retries.push_back(Retry {
+                    at,
+                    attempt,
+                    message: emission.message.clone(),
+                });
+            }
+            _ => self.fail(strategy, &emission.message.kind, error),
+        }
+    }
+
+    /// Emits again what is due for another try.
+    pub(super) fn retry_due(&mut self) {
+        let now = self.now.mono;
+        let (due, waiting) = self.retries.drain(..).partition(|retry| retry.at <= now);
+        self.retries = waiting;
+        let due: VecDeque<Retry> = due;
+        for Retry {
+            attempt, message, ..
+        } in due
+        {
+            self.run_emit(Emission { message, attempt });
+        }
+    }
+
+    pub(super) fn next_retry(&self) -> Option<Instant> {
+        self.retries.iter().map(|retry| retry.at).min()
+    }
+
+    /// Runs the receive pipeline.
+    pub(super) fn receive(&mut self, message: Message) -> Result<Delivery, Outcome> {
+        let (behaviour, _) = self
+            .behaviours
+            .get(&message.kind)
+            .cloned()
+            .ok_or(Outcome::Drop("unknown_kind"))?;
+        let mut delivery = Delivery {
+            message,
+            sender: None,
+            at: self.now,
+        };
+        self.admit(&behaviour, &mut delivery)?;
+        for stage in RECEIVE {
+            match stage(self, &behaviour, &mut delivery) {
+                Outcome::Continue => {}
+                Outcome::Fail(error) => {
+                    self.fail(behaviour.on_error, &behaviour.kind, &error);
+                    // Dealt with; there is nothing more to account for.
+                    return Err(Outcome::Continue);
+                }
+                dropped @ Outcome::Drop(_) => return Err(dropped),
+            }
+        }
+        Ok(delivery)
+    }
+
+    /// What costs nothing to find out comes before any signature is checked.
+    fn admit(&self, behaviour: &Behaviour, delivery: &mut Delivery) -> Result<(), Outcome> {
+        let message = &mut delivery.message;
+        let version = behaviour
+            .versions
+            .get(&message.version)
+            .ok_or(Outcome::Drop("unknown_version"))?;
+        let me = self.me.identity.id.as_str();
+        if behaviour.transport == Transport::Direct && message.to_id != me {
+            return Err(Outcome::Drop("not_for_me"));
+        }
+        let canonical = (version.canonical)(message.payload.as_str());
+        let canonical = canonical.map_err(|_| Outcome::Drop("malformed_payload"))?;
+        message.payload = canonical;
+        Ok(())
+    }
+
+    fn verify(&mut self, behaviour: &Behaviour, delivery: &mut Delivery) -> Outcome {
+        if !behaviour.signed {
+            return Outcome::Continue;
+        }
+        let Some(sender) = self.keyring.signer(self.crypto.as_ref(), &delivery.message) else {
+            return Outcome::Drop("bad_signature");
+        };
+        if sender == self.me.identity {
+            return Outcome::Drop("from_myself");
+        }
+        self.keyring.register(sender.clone());
+        delivery.sender = Some(sender);
+        Outcome::Continue
+    }
+
+    fn dedupe(&mut self, _: &Behaviour, delivery: &mut Delivery) -> Outcome {
+        let now = self.now.mono;
+        let id = &delivery.message.id;
+        let key = (
+            delivery.sender.as_ref().map(|sender| sender.key),
+            id.clone(),
+        );
+        if self.seen.get(now, &key).is_none() {
+            self.seen.insert(now, key, ());
+            return Outcome::Continue;
+        }
+        if let Some(sender) = &delivery.sender
+            && let Some(reply) = self.replies.get(now, &(sender.key, id.clone())).cloned()
+        {
+            self.send(reply.way, reply.bytes);
+            return Outcome::Drop("repeated_request");
+        }
+        Outcome::Drop("duplicate_id")
+    }
+
+    fn limit_rate(&mut self, behaviour: &Behaviour, delivery: &mut Delivery) -> Outcome {
+        let Some(limit) = behaviour.rate_limit else {
+            return Outcome::Continue;
+        };
+        let now = self.now.mono;
+        let key = (
+            behaviour.kind.clone(),
+            delivery.sender.as_ref().map(|sender| sender.key),
+        );
+        let (since, count) = match self.rates.get(now, &key) {
+            Some((since, count)) if now - *since < limit.per => (*since, *count),
+            _ => (now, 0),
+        };
+        if count >= limit.count {
+            return Outcome::Drop("rate_limited");
+        }
+        self.rates.insert(now, key, (since, count + 1));
+        Outcome::Continue
+    }
+
+    fn filter(&mut self, behaviour: &Behaviour, delivery: &mut Delivery) -> Outcome {
+        behaviour
+            .filter
+            .map_or(Outcome::Continue, |filter| filter(delivery))
+    }
+
+    fn notify_received(&mut self, behaviour: &Behaviour, delivery: &mut Delivery) -> Outcome {
+        if let Some(sender) = &delivery.sender {
+            self.peers.heard(self.now, sender, &delivery.message.from);
+        }
+        let text = format!(
+            "received {} from {}",
+            behaviour.kind, delivery.message.from_id
+        );
+        self.scope("runtime").debug(text);
+        Outcome::Continue
+    }
+
+    /// The service and the handler of a message's version.
+    pub(super) fn handler(&self, delivery: &Delivery) -> Option<(usize, Handler)> {
+        let (behaviour, service) = self.behaviours.get(&delivery.message.kind)?;
+        let version = behaviour.versions.get(&delivery.message.version)?;
+        Some((*service, version.handler.clone()))
+    }
+
+    /// Deals with what a handler said.
+    pub(super) fn finish(&mut self, message: &Message, outcome: Outcome) {
+        match outcome {
+            Outcome::Fail(error) => {
+                let strategy = self
+                    .behaviours
+                    .get(&message.kind)
+                    .map(|(one, _)| one.on_error);
+                self.fail(
+                    strategy.unwrap_or(ErrorStrategy::Log),
+                    &message.kind,
+                    &error,
+                );
+            }
+            outcome => self.account(&message.kind, outcome),
+        }
+    }
+
+    /// Counts a drop and says so in the log.
+    pub(super) fn account(&mut self, what: &str, outcome: Outcome) {
+        match outcome {
+            Outcome::Continue => {}
+            Outcome::Drop(reason) => {
+                *self.drops.entry(reason).or_default() += 1;
+                self.scope("runtime")
+                    .debug(format!("dropped {}: {reason}", printable(what)));
+            }
+            Outcome::Fail(error) => self.fail(ErrorStrategy::Log, what, &error),
+        }
+    }
+
+    /// Counts bytes that were no message at all.
+    pub(super) fn refuse(&mut self, reason: &'static str, text: &str) {
+        *self.drops.entry(reason).or_default() += 1;
+        self.scope("runtime")
+            .warn(format!("dropped a message: {text}"));
+    }
+
+    fn fail(&mut self, strategy: ErrorStrategy, kind: &str, error: &str) {
+        *self.drops.entry("failed").or_default() += 1;
+        match strategy {
+            ErrorStrategy::Drop => {}
+            ErrorStrategy::Log | ErrorStrategy::Retry => {
+                self.scope("runtime")
+                    .warn(format!("{}: {error}", printable(kind)));
+            }
+            ErrorStrategy::Queue => {
+                if self.dead_letters.len() >= DEAD_LETTERS_MAX {
+                    self.dead_letters.pop_front();
+                }
+                self.dead_letters
+                    .push_back((kind.to_owned(), error.to_owned()));
+            }
+        }
+    }
+
+    pub(super) fn behaviour_topics(&self) -> impl Iterator<Item = String> + '_ {
+        self.behaviours
+            .values()
+            .filter_map(|(behaviour, _)| match &behaviour.transport {
+                Transport::Plaza(topic) => Some(topic.clone()),
+                Transport::Direct | Transport::Local => None,
+            })
+    }
+
+    pub(super) fn is_behaviour_topic(&self, topic: &str) -> bool {
+        self.behaviours
+            .values()
+            .any(|(one, _)| matches!(&one.transport, Transport::Plaza(own) if own == topic))
+    }
+}
+
+/// Text of others, cut to what a log line bears.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(64).collect()
+}
