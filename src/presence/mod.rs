@@ -1,1 +1,408 @@
-//! Placeholder.
+//! The presence service: greets the plaza, answers greetings, publishes the
+//! newspaper, and keeps the neighbourhood true.
+//!
+//! Formats: wire page, "Plaza". Everything heard is verified before it is
+//! believed: a greeting and a farewell under the key that they name, a
+//! newspaper under a key that is known, a howdy under its sender's key.
+
+use crate::base::{ExpiringMap, Identity, Instant, Now, WallTime};
+use crate::message::{Howdy, Newspaper, PresenceEvent, StatusBuilder, SyncEvent};
+use crate::neighbourhood::{MemoryMode, Presence as Whereabouts};
+use crate::runtime::{Behaviour, Context, Delivery, Nothing, Outcome, PeerNews, Service};
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+/// Where greetings go.
+pub const HEY_THERE_TOPIC: &str = "nara/plaza/hey_there";
+/// Where farewells go.
+pub const CHAU_TOPIC: &str = "nara/plaza/chau";
+/// Where greetings are answered.
+pub const HOWDY_TOPIC: &str = "nara/plaza/howdy";
+/// Where newspapers go, each under its nara's name.
+pub const NEWSPAPER_TOPIC: &str = "nara/newspaper/";
+
+/// After a reconnect a nara waits this long at most before it greets, so that
+/// a broker that comes back does not hear everybody at once. A nara that wakes
+/// by itself greets at once.
+pub const GREET_WITHIN: Duration = Duration::from_secs(5);
+
+/// A greeting is repeated within this span; Go naras want it every 4 minutes.
+const GREET_AGAIN: (Duration, Duration) = (Duration::from_secs(180), Duration::from_secs(235));
+
+/// A stranger's newspaper is answered by a greeting, at most this often.
+const GREET_STRANGERS_EVERY: Duration = Duration::from_secs(60);
+
+/// A greeting is answered after a random wait, unless enough others did.
+const HOWDY_WITHIN: Duration = Duration::from_secs(3);
+
+/// So many answers are enough for a newcomer: its confidants and two spares.
+const HOWDYS_ENOUGH: u32 = 5;
+
+/// Newspapers appear in this span.
+const NEWSPAPER_EVERY: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(300));
+
+/// The first newspaper follows the greeting, so that the mode is known soon.
+const FIRST_NEWSPAPER_WITHIN: Duration = Duration::from_secs(2);
+
+/// How often silence is looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(15);
+
+/// Newcomers whose answers are counted at once.
+const NEWCOMERS_MAX: usize = 256;
+
+/// What the newspaper calls this implementation.
+const VERSION: &str = concat!("light-", env!("CARGO_PKG_VERSION"));
+
+/// A newcomer that is to be answered.
+struct Newcomer {
+    who: Identity,
+    at: Instant,
+}
+
+/// The service.
+pub struct Presence {
+    mode: MemoryMode,
+    woken: Now,
+    greeted: bool,
+    greet_at: Option<Instant>,
+    newspaper_at: Option<Instant>,
+    sweep_at: Option<Instant>,
+    strangers_after: Option<Instant>,
+    newcomers: BTreeMap<String, Newcomer>,
+    answers: ExpiringMap<String, u32>,
+    howdy_seq: i64,
+}
+
+impl Presence {
+    /// A presence that has said nothing yet.
+    pub fn new(mode: MemoryMode, now: Now) -> Self {
+        Self {
+            mode,
+            woken: now,
+            greeted: false,
+            greet_at: None,
+            newspaper_at: None,
+            sweep_at: None,
+            strangers_after: None,
+            newcomers: BTreeMap::new(),
+            answers: ExpiringMap::new(NEWCOMERS_MAX, Duration::from_secs(30)),
+            howdy_seq: 0,
+        }
+    }
+
+    fn on_connected(&mut self, ctx: &mut Context<'_>, _: &Delivery, _: Nothing) -> Outcome {
+        let now = ctx.now().mono;
+        let jitter = match self.greeted {
+            false => Duration::ZERO,
+            true => ctx.rng().between(Duration::ZERO, GREET_WITHIN),
+        };
+        self.greet_at = Some(now + jitter);
+        let wait = ctx.rng().between(Duration::ZERO, FIRST_NEWSPAPER_WITHIN);
+        self.newspaper_at = Some(now + jitter + wait);
+        if jitter.is_zero() {
+            self.handle_timeout(ctx);
+        }
+        Outcome::Continue
+    }
+
+    fn on_disconnected(&mut self, _: &mut Context<'_>, _: &Delivery, _: Nothing) -> Outcome {
+        self.greet_at = None;
+        self.newspaper_at = None;
+        self.newcomers.clear();
+        Outcome::Continue
+    }
+
+    fn greet(&mut self, ctx: &mut Context<'_>) {
+        let now = ctx.now();
+        let (name, identity) = (ctx.me().name.clone(), ctx.me().identity.clone());
+        // The nara has no address of its own; the plaza reaches it by its id.
+        let event = SyncEvent::hey_there(now.wall, &name, &identity, "");
+        self.publish_event(ctx, HEY_THERE_TOPIC, event);
+        self.greeted = true;
+        self.greet_at = Some(now.mono + ctx.rng().between(GREET_AGAIN.0, GREET_AGAIN.1));
+    }
+
+    fn publish_event(&self, ctx: &mut Context<'_>, topic: &str, mut event: SyncEvent) {
+        event.sig = Some(ctx.crypto().sign(&event.signing_bytes()));
+        ctx.publish(topic, event.to_json().into_bytes());
+    }
+
+    fn publish_newspaper(&mut self, ctx: &mut Context<'_>) {
+        let now = ctx.now().mono;
+        let newspaper = Newspaper::unsigned(&ctx.me().name, self.status(ctx).newspaper());
+        let signature = ctx.crypto().sign(newspaper.signed_text().as_bytes());
+        let topic = format!("{NEWSPAPER_TOPIC}{}", ctx.me().name);
+        ctx.publish(&topic, newspaper.to_json(&signature).into_bytes());
+        self.newspaper_at = Some(now + ctx.rng().between(NEWSPAPER_EVERY.0, NEWSPAPER_EVERY.1));
+    }
+
+    fn status(&self, ctx: &Context<'_>) -> StatusBuilder {
+        StatusBuilder {
+            identity: ctx.me().identity.clone(),
+            mesh_ip: String::new(),
+            memory_mode: self.mode.as_str(),
+            uptime_seconds: (ctx.now().mono - self.woken.mono).as_secs(),
+            version: VERSION,
+        }
+    }
+
+    fn hear_event(&mut self, ctx: &mut Context<'_>, bytes: &[u8]) -> Outcome {
+        let Ok(event) = SyncEvent::parse(bytes) else {
+            return Outcome::Drop("malformed");
+        };
+        let Ok(who) = event.identity() else {
+            return Outcome::Drop("malformed");
+        };
+        if who == ctx.me().identity {
+            return Outcome::Drop("from_myself");
+        }
+        let Some(signature) = &event.sig else {
+            return Outcome::Drop("unsigned");
+        };
+        if !ctx
+            .crypto()
+            .verify(&who.key, &event.signing_bytes(), signature)
+        {
+            return Outcome::Drop("bad_signature");
+        }
+        let time = WallTime::from_unix_nanos(event.ts);
+        // Times only grow, so that an old event cannot be played again.
+        if ctx
+            .peers()
+            .peer(&who)
+            .is_some_and(|peer| peer.event_time >= time)
+        {
+            return Outcome::Drop("old_event");
+        }
+        match &event.body {
+            PresenceEvent::HeyThere(hello) => self.hear_hello(ctx, &who, &hello.from, time),
+            PresenceEvent::Chau(_) => self.hear_chau(ctx, &who, time),
+        }
+    }
+
+    fn hear_hello(
+        &mut self,
+        ctx: &mut Context<'_>,
+        who: &Identity,
+        name: &str,
+        time: WallTime,
+    ) -> Outcome {
+        self.note_online(ctx, who, name);
+        if let Some(peer) = ctx.peers_mut().peer_mut(who) {
+            peer.event_time = time;
+        }
+        ctx.emit("presence:hello", &PeerNews { who: who.clone() });
+        if self.newcomers.len() < NEWCOMERS_MAX && !self.newcomers.contains_key(name) {
+            let at = ctx.now().mono + ctx.rng().between(Duration::ZERO, HOWDY_WITHIN);
+            self.newcomers.insert(
+                name.to_owned(),
+                Newcomer {
+                    who: who.clone(),
+                    at,
+                },
+            );
+            self.answers.remove(&name.to_owned());
+        }
+        Outcome::Continue
+    }
+
+    fn hear_chau(&mut self, ctx: &mut Context<'_>, who: &Identity, time: WallTime) -> Outcome {
+        let Some(peer) = ctx.peers_mut().peer_mut(who) else {
+            return Outcome::Drop("unknown_peer");
+        };
+        peer.event_time = time;
+        peer.presence = Whereabouts::Offline;
+        ctx.emit("presence:gone", &PeerNews { who: who.clone() });
+        Outcome::Continue
+    }
+
+    fn hear_howdy(&mut self, ctx: &mut Context<'_>, bytes: &[u8]) -> Outcome {
+        let Ok(howdy) = Howdy::parse(bytes) else {
+            return Outcome::Drop("malformed");
+        };
+        let Some(who) = howdy.sender() else {
+            return Outcome::Drop("malformed");
+        };
+        if who == ctx.me().identity {
+            return Outcome::Drop("from_myself");
+        }
+        let text = Howdy::signed_text(&howdy.from, &howdy.to, howdy.seq);
+        let Some(signature) = &howdy.signature else {
+            return Outcome::Drop("unsigned");
+        };
+        if !ctx.crypto().verify(&who.key, text.as_bytes(), signature) {
+            return Outcome::Drop("bad_signature");
+        }
+        let now = ctx.now().mono;
+        let seen = self.answers.get(now, &howdy.to).copied().unwrap_or(0);
+        self.answers.insert(now, howdy.to.clone(), seen + 1);
+        // Its word about itself is signed by its own key; what it says of its
+        // neighbours is not signed at all, and not believed.
+        self.note_online(ctx, &who, &howdy.from);
+        Outcome::Continue
+    }
+
+    fn hear_newspaper(&mut self, ctx: &mut Context<'_>, topic: &str, bytes: &[u8]) -> Outcome {
+        let Ok(newspaper) = Newspaper::parse(bytes) else {
+            return Outcome::Drop("malformed");
+        };
+        if topic.strip_prefix(NEWSPAPER_TOPIC) != Some(newspaper.from.as_str()) {
+            return Outcome::Drop("wrong_topic");
+        }
+        let Some(who) = newspaper.claimed_identity() else {
+            return Outcome::Drop("malformed");
+        };
+        if who == ctx.me().identity {
+            return Outcome::Drop("from_myself");
+        }
+        let Some(signature) = &newspaper.signature else {
+            return Outcome::Drop("unsigned");
+        };
+        if !ctx
+            .crypto()
+            .verify(&who.key, newspaper.signed_text().as_bytes(), signature)
+        {
+            return Outcome::Drop("bad_signature");
+        }
+        // Keys are not taken from a newspaper: a stranger's is answered with a
+        // greeting, and its own greeting will tell.
+        if ctx.peers().peer(&who).is_none() {
+            self.greet_stranger(ctx);
+            return Outcome::Drop("stranger");
+        }
+        self.note_online(ctx, &who, &newspaper.from);
+        if let Some(peer) = ctx.peers_mut().peer_mut(&who) {
+            peer.mode = newspaper
+                .memory_mode()
+                .and_then(MemoryMode::parse)
+                .or(peer.mode);
+        }
+        Outcome::Continue
+    }
+
+    fn greet_stranger(&mut self, ctx: &mut Context<'_>) {
+        let now = ctx.now().mono;
+        if self.strangers_after.is_none_or(|at| at <= now) && self.greeted {
+            self.strangers_after = Some(now + GREET_STRANGERS_EVERY);
+            self.greet_at = Some(now + ctx.rng().between(Duration::ZERO, GREET_WITHIN));
+        }
+    }
+
+    fn note_online(&self, ctx: &mut Context<'_>, who: &Identity, name: &str) {
+        if ctx.heard(who, name) {
+            ctx.log().info(format!("{name} is here"));
+            ctx.emit("presence:online", &PeerNews { who: who.clone() });
+        }
+    }
+
+    fn answer_newcomers(&mut self, ctx: &mut Context<'_>) {
+        let now = ctx.now().mono;
+        let due: Vec<(String, Newcomer)> = self
+            .newcomers
+            .extract_if(.., |_, newcomer| newcomer.at <= now)
+            .collect();
+        for (name, newcomer) in due {
+            let answered = self.answers.get(now, &name).copied().unwrap_or(0);
+            if answered < HOWDYS_ENOUGH && ctx.peers().is_online(&newcomer.who) {
+                self.say_howdy(ctx, &name);
+            }
+        }
+    }
+
+    fn say_howdy(&mut self, ctx: &mut Context<'_>, to: &str) {
+        self.howdy_seq += 1;
+        let from = ctx.me().name.clone();
+        let text = Howdy::signed_text(&from, to, self.howdy_seq);
+        let signature = ctx.crypto().sign(text.as_bytes());
+        let last_seen = ctx.now().wall.unix_seconds();
+        let howdy = Howdy::to_json(
+            &from,
+            to,
+            self.howdy_seq,
+            last_seen,
+            &self.status(ctx),
+            &signature,
+        );
+        ctx.publish(HOWDY_TOPIC, howdy.into_bytes());
+    }
+
+    fn sweep(&mut self, ctx: &mut Context<'_>) {
+        let now = ctx.now();
+        self.sweep_at = Some(now.mono + SWEEP_EVERY);
+        // While the plaza is out of reach, silence says nothing of others.
+        if !ctx.is_connected() {
+            return;
+        }
+        for who in ctx.peers_mut().mark_missing(now) {
+            ctx.log().info(format!("{} is missing", who.id));
+            ctx.emit("presence:gone", &PeerNews { who });
+        }
+    }
+}
+
+impl Service for Presence {
+    fn name(&self) -> &'static str {
+        "presence"
+    }
+
+    fn behaviours(&self) -> Vec<Behaviour> {
+        vec![
+            Behaviour::local("plaza:online").version(1, Self::on_connected),
+            Behaviour::local("plaza:offline").version(1, Self::on_disconnected),
+        ]
+    }
+
+    fn topics(&self) -> Vec<String> {
+        let newspapers = format!("{NEWSPAPER_TOPIC}+");
+        vec![
+            HEY_THERE_TOPIC.into(),
+            CHAU_TOPIC.into(),
+            HOWDY_TOPIC.into(),
+            newspapers,
+        ]
+    }
+
+    fn start(&mut self, ctx: &mut Context<'_>) {
+        self.sweep_at = Some(ctx.now().mono + SWEEP_EVERY);
+    }
+
+    fn stop(&mut self, ctx: &mut Context<'_>) {
+        let (name, identity) = (ctx.me().name.clone(), ctx.me().identity.clone());
+        let event = SyncEvent::chau(ctx.now().wall, &name, &identity);
+        self.publish_event(ctx, CHAU_TOPIC, event);
+    }
+
+    fn handle_plaza(&mut self, ctx: &mut Context<'_>, topic: &str, bytes: &[u8]) -> Outcome {
+        match topic {
+            HEY_THERE_TOPIC | CHAU_TOPIC => self.hear_event(ctx, bytes),
+            HOWDY_TOPIC => self.hear_howdy(ctx, bytes),
+            _ => self.hear_newspaper(ctx, topic, bytes),
+        }
+    }
+
+    fn handle_timeout(&mut self, ctx: &mut Context<'_>) {
+        let now = ctx.now().mono;
+        let is_due = |at: &mut Instant| *at <= now;
+        if self.greet_at.take_if(is_due).is_some() {
+            self.greet(ctx);
+        }
+        if self.newspaper_at.take_if(is_due).is_some() {
+            self.publish_newspaper(ctx);
+        }
+        if self.sweep_at.take_if(is_due).is_some() {
+            self.sweep(ctx);
+        }
+        self.answer_newcomers(ctx);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let newcomers = self.newcomers.values().map(|newcomer| newcomer.at).min();
+        [self.greet_at, self.newspaper_at, self.sweep_at, newcomers]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}
+
+#[cfg(test)]
+mod tests;
