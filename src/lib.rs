@@ -21,4 +21,11 @@
 pub mod base;
 pub mod identity;
 pub mod message;
+pub mod nara;
+pub mod neighbourhood;
 pub mod plaza;
+pub mod presence;
+pub mod runtime;
+pub mod stash;
+#[cfg(target_family = "wasm")]
+pub mod wasm;

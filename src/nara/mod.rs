@@ -1,0 +1,339 @@
+//! The peer: one nara with its plaza session, its runtime and its services.
+//!
+//! Sans-IO. **Inputs** are `handle_opened`, `handle_data`, `handle_closed` and
+//! `handle_timeout`; **commands** are `wake`, `set`, `recover`, `cancel`,
+//! `retry_now` and `sleep`; **polls** are [`Nara::poll_effect`] and
+//! [`Nara::poll_timeout`]; the rest only looks. After every input and every
+//! command, drain the effects, then ask for the next deadline. Polling late is
+//! harmless: nothing is lost, it only happens later.
+
+mod config;
+mod status;
+
+pub use config::{Config, ConfigError, Newborn, TARGET_MAX};
+pub use status::{
+    ConfidantStatus, ConnectionStatus, HeldStash, HeldStatus, HolderStatus, PeerName, PeerStatus,
+    RecoveryAnswer, RecoveryStatus, StashStatus, Status,
+};
+
+use crate::base::{Identity, Instant, Now, Rng};
+use crate::identity::Soul;
+use crate::plaza::{self, Credentials, Session, SessionConfig};
+use crate::presence::Presence;
+use crate::runtime::{Context, Local, Me, Outgoing, Record, Runtime, Way};
+use crate::stash::{self, Memory, OperationId, Receipt, SetError, Stash};
+use core::time::Duration;
+use std::collections::VecDeque;
+
+/// The plaza topic on which a nara hears what is for it alone.
+pub const DIRECT_TOPIC: &str = "nara/mesh/";
+
+/// Where hidden pages' timers fire once a minute, a shorter keep-alive would
+/// cut the connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(120);
+
+/// Something that the driver has to do.
+#[derive(Debug)]
+pub enum Effect {
+    /// Open a WebSocket to the plaza, with subprotocol `mqtt`.
+    Open,
+    /// Send these bytes as one binary frame.
+    Send(Vec<u8>),
+    /// Close the socket.
+    Close,
+    /// Tell the application.
+    Event(Event),
+    /// Write a log record.
+    Log(Record),
+}
+
+/// Something that the application may want to know.
+#[derive(Debug)]
+pub enum Event {
+    /// What [`Nara::status`] says has changed.
+    Status,
+    /// A set ended.
+    Set(OperationId, Result<Receipt, SetError>),
+    /// A recovery ended; `None` when nothing was found by its deadline.
+    Recovered(OperationId, Option<Memory>),
+    /// The newest revision has this many holders now.
+    Saved(Receipt),
+    /// A local message, as services hear it.
+    Local(Local),
+    /// Everything is said and the socket is closed.
+    Asleep,
+}
+
+/// Why [`Nara::poll_timeout`] wants to be woken.
+pub type Reason = &'static str;
+
+/// One nara.
+pub struct Nara {
+    config: Config,
+    session: Session,
+    runtime: Runtime,
+    effects: VecDeque<Effect>,
+    why_disconnected: Option<String>,
+    asleep: bool,
+    /// What had happened when the application was last told.
+    told: Option<(u64, plaza::State)>,
+}
+
+impl Nara {
+    /// A nara that does not move yet; [`Nara::wake`] starts it. The seed is
+    /// all the randomness that it will ever use.
+    pub fn new(config: Config, seed: [u8; 32], now: Now) -> Self {
+        let mut rng = Rng::from_seed(seed);
+        let keys = config.keys();
+        let me = Me {
+            identity: keys.identity().clone(),
+            name: keys.name().to_owned(),
+        };
+        let direct = format!("{DIRECT_TOPIC}{}", me.identity.id);
+        // Unique per instance: two instances with one client id would throw
+        // each other out for ever.
+        let client_id = format!("ln-{}", bs58::encode(rng.array::<12>()).into_string());
+        let mut runtime = Runtime::new(me, Box::new(keys), rng.fork(), now);
+        runtime.add(Box::new(Presence::new(config.mode(), now)));
+        runtime.add(Box::new(Stash::new(config.stash(), now)));
+        let mut topics = runtime.topics();
+        topics.push(direct);
+        let session_config = SessionConfig {
+            client_id,
+            keep_alive: KEEP_ALIVE,
+            will: None,
+            topics,
+        };
+        let session = Session::new(session_config, rng.fork());
+        let effects = VecDeque::new();
+        Self {
+            config,
+            session,
+            runtime,
+            effects,
+            why_disconnected: None,
+            asleep: true,
+            told: None,
+        }
+    }
+
+    /// Reaches for the plaza and starts the services.
+    pub fn wake(&mut self, now: Now) {
+        self.asleep = false;
+        self.runtime.start(now);
+        self.session.start(now.mono);
+        self.turn(now);
+    }
+
+    /// Says chau and closes. Ends with [`Event::Asleep`].
+    pub fn sleep(&mut self, now: Now) {
+        if !self.asleep {
+            self.runtime.stop(now);
+            self.send_outgoing();
+            self.session.stop(now.mono);
+            self.asleep = true;
+            self.turn(now);
+        }
+        self.effects.push_back(Effect::Event(Event::Asleep));
+    }
+
+    /// Tries to reach the plaza now instead of waiting.
+    pub fn retry_now(&mut self, now: Now) {
+        self.session.retry_now(now.mono);
+        self.turn(now);
+    }
+
+    /// Keeps a memory: any JSON of at most 10,240 bytes.
+    ///
+    /// # Errors
+    /// When it is no JSON or does not fit, or too much waits already.
+    pub fn set(
+        &mut self,
+        now: Now,
+        data: String,
+        deadline: Duration,
+    ) -> Result<OperationId, SetError> {
+        self.stash_command(now, |stash, ctx| stash.set(ctx, data, deadline))
+    }
+
+    /// Looks for the memory with the confidants.
+    ///
+    /// # Errors
+    /// When too much waits already.
+    pub fn recover(&mut self, now: Now, deadline: Duration) -> Result<OperationId, SetError> {
+        self.stash_command(now, |stash, ctx| stash.recover(ctx, deadline))
+    }
+
+    /// Stops waiting for an operation. What it began goes on.
+    pub fn cancel(&mut self, now: Now, operation: OperationId) {
+        self.runtime
+            .command(now, |stash: &mut Stash, _: &mut Context<'_>| {
+                stash.cancel(operation)
+            });
+    }
+
+    fn stash_command(
+        &mut self,
+        now: Now,
+        run: impl FnOnce(&mut Stash, &mut Context<'_>) -> Result<OperationId, SetError>,
+    ) -> Result<OperationId, SetError> {
+        let result = self.runtime.command(now, run);
+        self.turn(now);
+        // The service is there: `new` added it.
+        result.unwrap_or(Err(SetError::TooMany))
+    }
+
+    /// The socket is open.
+    pub fn handle_opened(&mut self, now: Now, credentials: Credentials) {
+        self.session.handle_opened(now.mono, credentials);
+        self.turn(now);
+    }
+
+    /// Bytes came from the socket, in whatever pieces.
+    pub fn handle_data(&mut self, now: Now, bytes: &[u8]) {
+        self.session.handle_data(now.mono, bytes);
+        self.turn(now);
+    }
+
+    /// The socket is closed, or could not be opened.
+    pub fn handle_closed(&mut self, now: Now, why: &str) {
+        self.session.handle_closed(now.mono, why);
+        self.turn(now);
+    }
+
+    /// A deadline has passed.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.session.handle_timeout(now.mono);
+        if !self.asleep {
+            self.runtime.handle_timeout(now);
+        }
+        self.turn(now);
+    }
+
+    /// The next thing to do.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When to call [`Nara::handle_timeout`] next, and why.
+    pub fn poll_timeout(&self) -> Option<(Instant, Reason)> {
+        let session = self.session.poll_timeout().map(|at| (at, "plaza"));
+        let runtime = if self.asleep {
+            None
+        } else {
+            self.runtime.poll_timeout()
+        };
+        [session, runtime]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(at, _)| *at)
+    }
+
+    /// Who this nara is.
+    pub fn me(&self) -> &Me {
+        self.runtime.me()
+    }
+
+    /// Its soul: whoever has it, is it.
+    pub fn soul(&self) -> &Soul {
+        self.config.soul()
+    }
+
+    /// The memory as this nara knows it.
+    pub fn memory(&self) -> Option<&Memory> {
+        self.runtime.service::<Stash>()?.owner().memory()
+    }
+
+    /// What somebody calls itself, as far as is known.
+    pub fn name_of(&self, who: &Identity) -> PeerName {
+        let peer = self.runtime.peers().peer(who);
+        let name = peer.map_or_else(String::new, |peer| peer.name.clone());
+        PeerName {
+            id: who.id.as_str().to_owned(),
+            name,
+        }
+    }
+
+    /// Everything that a page wants to show.
+    pub fn status(&self, now: Now) -> Status {
+        status::of(self, now)
+    }
+
+    /// One round: what the plaza brought goes to the runtime, what the runtime
+    /// says goes to the plaza, and whoever watches is told.
+    fn turn(&mut self, now: Now) {
+        while let Some(event) = self.session.poll_event() {
+            self.handle_plaza(now, event);
+        }
+        self.send_outgoing();
+        while let Some(output) = self.session.poll_output() {
+            self.effects.push_back(match output {
+                plaza::Output::Open => Effect::Open,
+                plaza::Output::Send(bytes) => Effect::Send(bytes),
+                plaza::Output::Close => Effect::Close,
+            });
+        }
+        self.tell();
+    }
+
+    fn handle_plaza(&mut self, now: Now, event: plaza::Event) {
+        match event {
+            plaza::Event::Connected => {
+                self.why_disconnected = None;
+                self.runtime.set_connected(now, true);
+            }
+            plaza::Event::Published { topic, payload } => {
+                if topic.starts_with(DIRECT_TOPIC) {
+                    self.runtime.handle_direct(now, &payload);
+                } else {
+                    self.runtime.handle_plaza(now, &topic, &payload);
+                }
+            }
+            plaza::Event::Disconnected { why, .. } => {
+                self.why_disconnected = Some(why.to_string());
+                self.runtime.set_connected(now, false);
+            }
+            plaza::Event::Refused { topic } => {
+                self.runtime
+                    .warn("plaza", format!("the broker refused the topic {topic}"));
+            }
+            plaza::Event::Dropped { why } => {
+                self.runtime
+                    .warn("plaza", format!("dropped a message: {why}"));
+            }
+        }
+    }
+
+    fn send_outgoing(&mut self) {
+        while let Some(Outgoing { way, bytes }) = self.runtime.poll_outgoing() {
+            let topic = match way {
+                Way::Plaza { topic } => topic,
+                Way::Direct { to } => format!("{DIRECT_TOPIC}{to}"),
+            };
+            // Refused only while disconnected, when calls fail by themselves.
+            let _ = self.session.publish(&topic, &bytes);
+        }
+    }
+
+    fn tell(&mut self) {
+        while let Some(local) = self.runtime.poll_local() {
+            self.effects.push_back(Effect::Event(Event::Local(local)));
+        }
+        let next = |runtime: &mut Runtime| runtime.service_mut::<Stash>()?.poll_event();
+        while let Some(event) = next(&mut self.runtime) {
+            self.effects.push_back(Effect::Event(match event {
+                stash::Event::Set(operation, result) => Event::Set(operation, result),
+                stash::Event::Recovered(operation, memory) => Event::Recovered(operation, memory),
+                stash::Event::Saved(receipt) => Event::Saved(receipt),
+            }));
+        }
+        while let Some(record) = self.runtime.poll_log() {
+            self.effects.push_back(Effect::Log(record));
+        }
+        let seen = (self.runtime.activity(), self.session.state());
+        if self.told != Some(seen) {
+            self.told = Some(seen);
+            self.effects.push_back(Effect::Event(Event::Status));
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! Everything that a page wants to show, as one plain value.
+
+use super::Nara;
+use crate::base::{Identity, Now};
+use crate::plaza::State;
+use crate::stash::{Answer, Holder, MEMORY_SIZE_MAX, SEALED_SIZE, Stash};
+use serde::Serialize;
+
+/// What is known now. Times are milliseconds since the Unix epoch.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(
+    missing_docs,
+    reason = "each field is described once, in www/nara/index.d.ts"
+)]
+pub struct Status {
+    pub id: String,
+    pub name: String,
+    pub memory_mode: &'static str,
+    pub connection: ConnectionStatus,
+    pub peers: Vec<PeerStatus>,
+    pub stash: StashStatus,
+    pub confidants: Vec<ConfidantStatus>,
+    pub held: HeldStatus,
+    pub recovery: RecoveryStatus,
+}
+
+/// The way to the plaza.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "see `Status`")]
+pub struct ConnectionStatus {
+    pub state: &'static str,
+    pub attempt: u32,
+    pub retry_at: Option<i64>,
+    pub why: Option<String>,
+}
+
+/// Somebody, by id and name.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(missing_docs, reason = "see `Status`")]
+pub struct PeerName {
+    pub id: String,
+    pub name: String,
+}
+
+/// One peer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "see `Status`")]
+pub struct PeerStatus {
+    pub id: String,
+    pub name: String,
+    pub key: String,
+    pub presence: &'static str,
+    pub mode: Option<&'static str>,
+    pub first_seen: i64,
+    pub last_seen: i64,
+}
+
+/// My memory.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "see `Status`")]
+pub struct StashStatus {
+    pub version: Option<u64>,
+    pub saved_at: Option<i64>,
+    pub bytes: usize,
+    pub bytes_max: usize,
+    pub sealed_bytes: usize,
+    pub target: usize,
+    pub holders: Vec<HolderStatus>,
+    pub pending: Vec<PeerName>,
+}
+
+/// One confidant that acknowledged the newest revision.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(missing_docs, reason = "see `Status`")]
+pub struct HolderStatus {
+    pub id: String,
+    pub name: String,
+    pub version: u64,
+    pub at: i64,
+}
+
+/// One confidant, asked or won.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(missing_docs, reason = "see `Status`")]
+pub struct ConfidantStatus {
+    pub id: String,
+    pub name: String,
+    pub presence: &'static str,
+    pub state: &'static str,
+    pub version: Option<u64>,
+    pub at: Option<i64>,
+}
+
+/// What is held for others.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(missing_docs, reason = "see `Status`")]
+pub struct HeldStatus {
+    pub limit: usize,
+    pub count: usize,
+    pub stashes: Vec<HeldStash>,
+}
+
+/// One stash held for somebody.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "see `Status`")]
+pub struct HeldStash {
+    pub id: String,
+    pub name: String,
+    pub bytes: usize,
+    pub stored_at: i64,
+    pub presence: &'static str,
+}
+
+/// The search for my memory.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "see `Status`")]
+pub struct RecoveryStatus {
+    pub state: &'static str,
+    pub started_at: i64,
+    pub took_ms: Option<f64>,
+    pub count: usize,
+    pub from: Option<PeerName>,
+    pub answers: Vec<RecoveryAnswer>,
+}
+
+/// What one peer answered.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "see `Status`")]
+pub struct RecoveryAnswer {
+    pub id: String,
+    pub name: String,
+    pub at_ms: f64,
+    pub result: &'static str,
+    pub version: Option<u64>,
+}
+
+pub(super) fn of(nara: &Nara, now: Now) -> Status {
+    let me = nara.me();
+    let looking = Looking { nara, now };
+    let stash = nara.runtime.service::<Stash>();
+    Status {
+        id: me.identity.id.as_str().to_owned(),
+        name: me.name.clone(),
+        memory_mode: nara.config.mode().as_str(),
+        connection: looking.connection(),
+        peers: looking.peers(),
+        stash: stash.map_or_else(StashStatus::nothing, |stash| looking.stash(stash)),
+        confidants: stash.map_or_else(Vec::new, |stash| looking.confidants(stash)),
+        held: stash.map_or_else(HeldStatus::nothing, |stash| looking.held(stash)),
+        recovery: stash.map_or_else(RecoveryStatus::nothing, |stash| looking.recovery(stash)),
+    }
+}
+
+impl StashStatus {
+    fn nothing() -> Self {
+        Self {
+            version: None,
+            saved_at: None,
+            bytes: 0,
+            bytes_max: MEMORY_SIZE_MAX,
+            sealed_bytes: SEALED_SIZE,
+            target: 0,
+            holders: Vec::new(),
+            pending: Vec::new(),
+        }
+    }
+}
+
+impl HeldStatus {
+    fn nothing() -> Self {
+        Self {
+            limit: 0,
+            count: 0,
+            stashes: Vec::new(),
+        }
+    }
+}
+
+impl RecoveryStatus {
+    fn nothing() -> Self {
+        Self {
+            state: "none",
+            started_at: 0,
+            took_ms: None,
+            count: 0,
+            from: None,
+            answers: Vec::new(),
+        }
+    }
+}
+
+/// One look at a nara, at one time.
+struct Looking<'a> {
+    nara: &'a Nara,
+    now: Now,
+}
+
+impl Looking<'_> {
+    fn connection(&self) -> ConnectionStatus {
+        let state = self.nara.session.state();
+        let (word, attempt, retry_at) = match state {
+            State::Asleep => ("asleep", 0, None),
+            State::Online => ("online", 0, None),
+            State::Waiting { retry_at, attempt } => {
+                let wait =
+                    i64::try_from((retry_at - self.now.mono).as_millis()).unwrap_or(i64::MAX);
+                (
+                    "waiting",
+                    attempt,
+                    Some(self.now.wall.unix_millis().saturating_add(wait)),
+                )
+            }
+            _ => ("opening", 0, None),
+        };
+        let why = self.nara.why_disconnected.clone();
+        ConnectionStatus {
+            state: word,
+            attempt,
+            retry_at,
+            why,
+        }
+    }
+
+    fn name(&self, who: &Identity) -> PeerName {
+        self.nara.name_of(who)
+    }
+
+    fn presence(&self, who: &Identity) -> &'static str {
+        let peer = self.nara.runtime.peers().peer(who);
+        peer.map_or("missing", |peer| peer.presence.as_str())
+    }
+
+    fn peers(&self) -> Vec<PeerStatus> {
+        let peers = self.nara.runtime.peers().iter();
+        let status = peers.map(|(who, peer)| PeerStatus {
+            id: who.id.as_str().to_owned(),
+            name: peer.name.clone(),
+            key: who.key.to_text(),
+            presence: peer.presence.as_str(),
+            mode: peer.mode.map(|mode| mode.as_str()),
+            first_seen: peer.first_seen.wall.unix_millis(),
+            last_seen: peer.last_seen.wall.unix_millis(),
+        });
+        status.collect()
+    }
+
+    fn stash(&self, stash: &Stash) -> StashStatus {
+        let owner = stash.owner();
+        let memory = owner.memory();
+        StashStatus {
+            version: memory.map(|memory| memory.revision),
+            saved_at: memory.map(|memory| memory.timestamp.saturating_mul(1_000)),
+            bytes: memory.map_or(0, |memory| memory.data.len()),
+            target: owner.target(),
+            holders: owner
+                .current_holders()
+                .map(|(who, one)| self.holder(who, one))
+                .collect(),
+            pending: owner.pending().map(|who| self.name(who)).collect(),
+            ..StashStatus::nothing()
+        }
+    }
+
+    fn holder(&self, who: &Identity, holder: &Holder) -> HolderStatus {
+        let PeerName { id, name } = self.name(who);
+        HolderStatus {
+            id,
+            name,
+            version: holder.revision,
+            at: holder.at.unix_millis(),
+        }
+    }
+
+    fn confidants(&self, stash: &Stash) -> Vec<ConfidantStatus> {
+        let owner = stash.owner();
+        let current = owner.memory().map(|memory| memory.revision);
+        let holders = owner.holders().iter().map(|(who, holder)| {
+            let state = if Some(holder.revision) == current {
+                "acked"
+            } else {
+                "pending"
+            };
+            (
+                who,
+                state,
+                Some(holder.revision),
+                Some(holder.at.unix_millis()),
+            )
+        });
+        let asked = owner
+            .pending()
+            .filter(|who| !owner.holders().contains_key(*who));
+        let asked = asked.map(|who| {
+            let state = owner.turned_away(self.now.mono, who).unwrap_or("pending");
+            (who, state, None, None)
+        });
+        let status = holders.chain(asked).map(|(who, state, version, at)| {
+            let PeerName { id, name } = self.name(who);
+            ConfidantStatus {
+                id,
+                name,
+                presence: self.presence(who),
+                state,
+                version,
+                at,
+            }
+        });
+        status.collect()
+    }
+
+    fn held(&self, stash: &Stash) -> HeldStatus {
+        let held = stash
+            .confidant()
+            .held()
+            .iter()
+            .map(|(who, held)| HeldStash {
+                id: who.id.as_str().to_owned(),
+                name: held.owner.clone(),
+                bytes: held.sealed.ciphertext.len(),
+                stored_at: held.stored_at.saturating_mul(1_000),
+                presence: self.presence(who),
+            });
+        let stashes: Vec<HeldStash> = held.collect();
+        HeldStatus {
+            limit: stash.confidant().limit(),
+            count: stashes.len(),
+            stashes,
+        }
+    }
+
+    fn recovery(&self, stash: &Stash) -> RecoveryStatus {
+        let recovery = stash.recovery();
+        let chosen = recovery.from();
+        let newest = stash.owner().memory().map(|memory| memory.revision);
+        let answers = recovery.answers().iter().map(|(who, (at, answer))| {
+            let PeerName { id, name } = self.name(who);
+            let (result, version) = match answer {
+                Answer::NotFound => ("not_found", None),
+                Answer::Broken => ("broken", None),
+                Answer::Opened { revision } if Some(who) == chosen => ("chosen", Some(*revision)),
+                Answer::Opened { revision } if newest.is_some_and(|newest| *revision < newest) => {
+                    ("older", Some(*revision))
+                }
+                Answer::Opened { revision } => ("opened", Some(*revision)),
+            };
+            RecoveryAnswer {
+                id,
+                name,
+                at_ms: at.as_secs_f64() * 1e3,
+                result,
+                version,
+            }
+        });
+        RecoveryStatus {
+            state: recovery.state().as_str(),
+            started_at: recovery.started().wall.unix_millis(),
+            took_ms: recovery.took().map(|took| took.as_secs_f64() * 1e3),
+            count: recovery.count(),
+            from: chosen.map(|who| self.name(who)),
+            answers: answers.collect(),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The import rule: a module imports its own folder and lower layers only, and
+//! folders of one layer never import each other, except where that is said.
+#![cfg(not(target_family = "wasm"))]
+#![allow(
+    clippy::expect_used,
+    reason = "a test may expect its own sources to be there"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Lowest first. Modules of one line may not import each other.
+const LAYERS: [&[&str]; 7] = [
+    &["base"],
+    &["identity", "plaza"],
+    &["message", "neighbourhood"],
+    &["runtime"],
+    &["presence", "stash"],
+    &["nara"],
+    &["wasm"],
+];
+
+/// Above these nobody but the composing nara may name the plaza: services
+/// reach others through the runtime alone.
+const PLAZA_USERS: [&str; 3] = ["plaza", "nara", "wasm"];
+
+#[test]
+fn no_module_imports_a_higher_layer_or_its_neighbour() {
+    let mut breaches = Vec::new();
+    let mut imports = 0;
+    for file in sources(Path::new("src")) {
+        let module = module_of(&file);
+        let Some(layer) = layer_of(&module) else {
+            continue;
+        };
+        let text = fs::read_to_string(&file).expect("a source file can be read");
+        for (number, line) in text.lines().enumerate() {
+            for imported in imported_modules(line) {
+                imports += 1;
+                let allowed = imported == module
+                    || (layer_of(&imported).is_some_and(|other| other < layer)
+                        && (imported != "plaza" || PLAZA_USERS.contains(&module.as_str())));
+                if !allowed {
+                    let place = format!("{}:{}", file.display(), number + 1);
+                    breaches.push(format!("{place}: {module} imports {imported}"));
+                }
+            }
+        }
+    }
+    assert!(
+        imports > 50,
+        "only {imports} imports were seen; is the test blind?"
+    );
+    assert!(breaches.is_empty(), "\n{}", breaches.join("\n"));
+}
+
+#[test]
+fn every_module_has_a_layer() {
+    let lib = fs::read_to_string("src/lib.rs").expect("lib.rs can be read");
+    let modules = lib
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    let homeless: Vec<&str> = modules
+        .filter(|module| layer_of(module).is_none())
+        .collect();
+    assert!(homeless.is_empty(), "{homeless:?}");
+}
+
+fn layer_of(module: &str) -> Option<usize> {
+    LAYERS.iter().position(|layer| layer.contains(&module))
+}
+
+fn module_of(file: &Path) -> String {
+    let inside = file.strip_prefix("src").expect("the file is below src");
+    let first = inside
+        .components()
+        .next()
+        .expect("the path has a first part");
+    first
+        .as_os_str()
+        .to_string_lossy()
+        .trim_end_matches(".rs")
+        .to_owned()
+}
+
+/// Every module of this crate that a line names, in a `use` or in a path.
+fn imported_modules(line: &str) -> Vec<String> {
+    if line.trim_start().starts_with("//") {
+        return Vec::new();
+    }
+    let paths = line.split("crate::").skip(1);
+    paths
+        .map(|path| {
+            path.chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect()
+        })
+        .collect()
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).expect("the folder can be read") {
+        let path = entry.expect("the entry can be read").path();
+        if path.is_dir() {
+            files.extend(sources(&path));
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
