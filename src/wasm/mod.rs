@@ -1,1 +1,13 @@
-//! Placeholder.
+//! The only code that touches the browser: sockets, one timer, the platform's
+//! randomness, and conversion between Rust and JavaScript. Nothing is decided
+//! here; `www/nara/nara.js` gives it the face that applications see.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the driver is where clocks and randomness are read"
+)]
+
+mod driver;
+mod peer;
+
+pub use peer::Peer;

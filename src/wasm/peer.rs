@@ -1,0 +1,294 @@
+//! The class that JavaScript sees, and what its values look like there.
+
+use super::driver::{Driver, now};
+use crate::nara::{Config, ConfigError, Nara, Newborn};
+use crate::runtime::{Local, Record};
+use crate::stash::{CodecError, Memory, OperationId, Receipt, SetError};
+use core::time::Duration;
+use js_sys::Function;
+use serde::{Deserialize, Serialize};
+use serde_wasm_bindgen::Serializer;
+use std::rc::Rc;
+use wasm_bindgen::prelude::*;
+
+/// One nara, awake from the first moment.
+#[wasm_bindgen]
+pub struct Peer {
+    driver: Rc<Driver>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Options {
+    plaza: String,
+    soul: Option<String>,
+    name: Option<String>,
+    memory: Option<String>,
+    target: Option<usize>,
+}
+
+#[wasm_bindgen]
+impl Peer {
+    /// Wakes a nara. The listener is told words with a value each: `status`,
+    /// `saved`, `local`, `log` and `asleep`.
+    ///
+    /// # Errors
+    /// `{code, message}` when an option is wrong or there is no randomness.
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        options: JsValue,
+        listener: Function,
+        credentials: Option<Function>,
+    ) -> Result<Peer, JsValue> {
+        let options: Options = serde_wasm_bindgen::from_value(options)
+            .map_err(|error| failure("option_invalid", &error.to_string()))?;
+        let config = config(&options)?;
+        let nara = Nara::new(config, seed()?, now());
+        let driver = Driver::new(nara, options.plaza, listener, credentials);
+        driver.act(|nara, now| nara.wake(now));
+        Ok(Peer { driver })
+    }
+
+    /// Its id.
+    #[wasm_bindgen(getter)]
+    pub fn id(&self) -> String {
+        self.driver.look(|nara| nara.me().identity.id.to_string())
+    }
+
+    /// Its name.
+    #[wasm_bindgen(getter)]
+    pub fn name(&self) -> String {
+        self.driver.look(|nara| nara.me().name.clone())
+    }
+
+    /// Its soul: whoever has it, is it.
+    #[wasm_bindgen(getter)]
+    pub fn soul(&self) -> String {
+        self.driver.look(|nara| nara.soul().to_text())
+    }
+
+    /// Everything that is known now.
+    pub fn status(&self) -> JsValue {
+        self.driver.look(|nara| to_js(&nara.status(now())))
+    }
+
+    /// The memory as this nara knows it, or `null`.
+    pub fn memory(&self) -> JsValue {
+        self.driver.look(|nara| {
+            nara.memory()
+                .map_or(JsValue::NULL, |one| to_js(&shown(one)))
+        })
+    }
+
+    /// Keeps a memory. `done(error, receipt)` is called once. Returns the
+    /// operation, for [`Peer::cancel`].
+    ///
+    /// # Errors
+    /// `{code, message}`.
+    pub fn set(&self, json: String, deadline_ms: f64, done: Function) -> Result<f64, JsValue> {
+        let deadline = duration(deadline_ms);
+        let begun = self.driver.act(|nara, now| nara.set(now, json, deadline));
+        self.begin(begun, done)
+    }
+
+    /// Looks for the memory. `done(error, memory)` is called once.
+    ///
+    /// # Errors
+    /// `{code, message}`.
+    pub fn recover(&self, deadline_ms: f64, done: Function) -> Result<f64, JsValue> {
+        let deadline = duration(deadline_ms);
+        let begun = self.driver.act(|nara, now| nara.recover(now, deadline));
+        self.begin(begun, done)
+    }
+
+    /// Stops waiting for an operation.
+    pub fn cancel(&self, operation: f64) {
+        let operation = operation as u64;
+        self.driver.forget(operation);
+        self.driver
+            .act(|nara, now| nara.cancel(now, OperationId(operation)));
+    }
+
+    /// Tries to reach the plaza now instead of waiting.
+    #[wasm_bindgen(js_name = retryNow)]
+    pub fn retry_now(&self) {
+        self.driver.act(|nara, now| nara.retry_now(now));
+    }
+
+    /// Says chau and closes; the listener is told `asleep`.
+    pub fn sleep(&self) {
+        self.driver.act(|nara, now| nara.sleep(now));
+    }
+
+    fn begin(&self, begun: Result<OperationId, SetError>, done: Function) -> Result<f64, JsValue> {
+        let operation = begun.map_err(|error| set_error(&error))?;
+        // What happened already is told in a microtask, so nothing is missed.
+        self.driver.wait(operation.0, done);
+        Ok(operation.0 as f64)
+    }
+}
+
+fn config(options: &Options) -> Result<Config, JsValue> {
+    let name = options.name.as_deref();
+    let mut config = match &options.soul {
+        Some(soul) => Config::reborn(soul, name),
+        None => Config::born(Newborn(seed()?), name),
+    };
+    if let Some(mode) = &options.memory {
+        config = config.and_then(|config| config.with_memory_mode(mode));
+    }
+    if let Some(target) = options.target {
+        config = config.and_then(|config| config.with_target(target));
+    }
+    config.map_err(|error| {
+        let code = match error {
+            ConfigError::Soul(_) => "soul_invalid",
+            ConfigError::Bond(_) if options.soul.is_none() => "name_invalid",
+            ConfigError::Bond(_) | ConfigError::NameNeeded => "soul_mismatch",
+            ConfigError::MemoryMode(_) | ConfigError::Target(_) => "option_invalid",
+        };
+        failure(code, &error.to_string())
+    })
+}
+
+fn seed() -> Result<[u8; 32], JsValue> {
+    let mut seed = [0; 32];
+    match getrandom::fill(&mut seed) {
+        Ok(()) => Ok(seed),
+        Err(_) => Err(failure(
+            "no_randomness",
+            "this platform gives no randomness",
+        )),
+    }
+}
+
+fn duration(ms: f64) -> Duration {
+    Duration::from_millis(ms.clamp(0.0, 1e9) as u64)
+}
+
+fn to_js<T: Serialize>(value: &T) -> JsValue {
+    // Values are plain structs of this crate, which always convert.
+    value
+        .serialize(&Serializer::json_compatible())
+        .unwrap_or(JsValue::NULL)
+}
+
+#[derive(Serialize)]
+struct Failure<'a> {
+    code: &'a str,
+    message: &'a str,
+}
+
+fn failure(code: &str, message: &str) -> JsValue {
+    to_js(&Failure { code, message })
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown<'a> {
+    json: &'a str,
+    saved_at: i64,
+    version: u64,
+}
+
+fn shown(memory: &Memory) -> Shown<'_> {
+    let saved_at = memory.timestamp.saturating_mul(1_000);
+    Shown {
+        json: &memory.data,
+        saved_at,
+        version: memory.revision,
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Recovered<'a> {
+    #[serde(flatten)]
+    memory: Shown<'a>,
+    from: Option<crate::nara::PeerName>,
+    took_ms: Option<f64>,
+    count: usize,
+}
+
+pub(super) fn recovered(nara: &Nara, memory: &Memory, at: crate::base::Now) -> JsValue {
+    let recovery = nara.status(at).recovery;
+    let (from, took_ms, count) = (recovery.from, recovery.took_ms, recovery.count);
+    to_js(&Recovered {
+        memory: shown(memory),
+        from,
+        took_ms,
+        count,
+    })
+}
+
+#[derive(Serialize)]
+struct ShownReceipt {
+    version: u64,
+    holders: Vec<crate::nara::PeerName>,
+    target: usize,
+}
+
+pub(super) fn receipt(nara: &Nara, receipt: &Receipt) -> JsValue {
+    let holders = receipt
+        .holders
+        .iter()
+        .map(|who| nara.name_of(who))
+        .collect();
+    to_js(&ShownReceipt {
+        version: receipt.revision,
+        holders,
+        target: receipt.target,
+    })
+}
+
+#[derive(Serialize)]
+struct ShownLocal<'a> {
+    kind: &'a str,
+    payload: &'a str,
+    from: &'a str,
+}
+
+pub(super) fn local(local: &Local) -> JsValue {
+    to_js(&ShownLocal {
+        kind: &local.kind,
+        payload: &local.payload,
+        from: local.from,
+    })
+}
+
+#[derive(Serialize)]
+struct ShownRecord<'a> {
+    at: i64,
+    level: &'a str,
+    service: &'a str,
+    nara: &'a str,
+    text: &'a str,
+}
+
+pub(super) fn record(record: &Record) -> JsValue {
+    to_js(&ShownRecord {
+        at: record.at.unix_millis(),
+        level: record.level.as_str(),
+        service: record.service,
+        nara: record.nara.as_str(),
+        text: &record.text,
+    })
+}
+
+pub(super) fn set_error(error: &SetError) -> JsValue {
+    let code = match error {
+        SetError::Codec(CodecError::NotJson { .. }) => "not_json",
+        SetError::Codec(_) => "too_large",
+        SetError::NotEnoughPeers { .. } => "not_enough_peers",
+        SetError::Replaced => "replaced",
+        SetError::TooMany => "too_many",
+    };
+    failure(code, &error.to_string())
+}
+
+pub(super) fn not_found() -> JsValue {
+    failure(
+        "not_found",
+        "no confidant has given the memory back yet; the search goes on behind this",
+    )
+}

@@ -1,0 +1,14 @@
+//! The tests that run in Node run in a browser, too: a test binary is for the
+//! one or for the other, so this one takes the same files in once more.
+#![cfg(target_family = "wasm")]
+
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
+
+#[path = "sample_service.rs"]
+mod sample_service;
+#[path = "vectors_identity.rs"]
+mod vectors_identity;
+#[path = "vectors_message.rs"]
+mod vectors_message;
+#[path = "vectors_presence.rs"]
+mod vectors_presence;

@@ -1,0 +1,17 @@
+// What goes wrong, as a real Error with a code that callers can branch on.
+
+/** An error of light-nara; `code` is one of the `NaraErrorCode`s in index.d.ts. */
+export class NaraError extends Error {
+  constructor(code, message) {
+    super(message);
+    this.name = "NaraError";
+    this.code = code;
+  }
+}
+
+/** Turns what the core says, `{code, message}`, into a NaraError; leaves other errors alone. */
+export function fromCore(error) {
+  return typeof error?.code === "string" && !(error instanceof Error)
+    ? new NaraError(error.code, error.message)
+    : error;
+}

@@ -1,0 +1,208 @@
+// Every shape of the package. Times are milliseconds since the Unix epoch unless a name says otherwise.
+
+/** Any JSON value. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/** What a `NaraError` can be about. */
+export type NaraErrorCode =
+  | "aborted" // the signal was aborted
+  | "asleep" // the nara sleeps
+  | "core_not_loaded" // the WebAssembly module could not be loaded
+  | "name_invalid" // the name cannot be one: empty, over 128 bytes, or with a character MQTT reserves
+  | "no_randomness" // the platform gives no randomness
+  | "not_enough_peers" // nobody acknowledged by the deadline; the memory is kept here and stored later
+  | "not_found" // nobody gave the memory back by the deadline; the search goes on
+  | "not_json" // the memory cannot be written as JSON
+  | "option_invalid" // an option of the wrong type or out of range; the message names it
+  | "plaza_url" // the plaza's address is no ws:// or wss:// address
+  | "replaced" // a newer memory was set meanwhile
+  | "soul_invalid" // the soul is no soul: 40 bytes in Base58
+  | "soul_mismatch" // the soul belongs to another name
+  | "too_large" // over 10,240 bytes, plain or sealed
+  | "too_many"; // 64 operations wait already
+
+/** An error of light-nara. */
+export class NaraError extends Error {
+  readonly code: NaraErrorCode;
+  constructor(code: NaraErrorCode, message: string);
+}
+
+export interface WakeOptions {
+  /** The plaza: an MQTT broker's WebSocket address, `ws://` or `wss://`. */
+  plaza: string;
+  /** The soul to go on as; without one a nara is born. */
+  soul?: string;
+  /** A chosen name, at most 128 bytes; without one it is generated from the soul. */
+  name?: string;
+  /** How much is held for others: 5, 20 or 50 stashes. Default `medium`. */
+  memory?: "short" | "medium" | "hog" | "low" | "high";
+  /** Asked before each connect. Default user: the nara's id, without password. */
+  credentials?: () => Credentials | Promise<Credentials>;
+  stash?: {
+    /** How many confidants are wanted, 1 to 7. Default 3. */
+    target?: number;
+  };
+}
+
+export interface Credentials {
+  user?: string;
+  password?: string;
+}
+
+export interface OperationOptions {
+  signal?: AbortSignal;
+  /** Milliseconds; default 10,000. */
+  deadline?: number;
+}
+
+/** Somebody, by id and by the name it gives itself. */
+export interface PeerName {
+  id: string;
+  name: string;
+}
+
+/** A memory that is stored. */
+export interface Receipt {
+  version: number;
+  /** Who acknowledged it; fewer than `target` when there were not more by the deadline. */
+  holders: PeerName[];
+  target: number;
+}
+
+export interface Memory {
+  data: Json;
+  savedAt: number;
+  /** The revision: 1 for the first, and only growing. */
+  version: number;
+}
+
+export interface RecoveredMemory extends Memory {
+  from: PeerName | null;
+  tookMs: number | null;
+  /** How many confidants' copies opened to this memory. */
+  count: number;
+}
+
+export interface Status extends PeerName {
+  memoryMode: "short" | "medium" | "hog";
+  connection: {
+    state: "opening" | "online" | "waiting" | "asleep";
+    url: string;
+    /** How many attempts in a row have failed. */
+    attempt: number;
+    retryAt: number | null;
+    /** Why the last connection or attempt ended. */
+    why: string | null;
+  };
+  peers: Array<
+    PeerName & {
+      /** Base64 of the Ed25519 public key. */
+      key: string;
+      presence: Presence;
+      mode: "short" | "medium" | "hog" | null;
+      firstSeen: number;
+      lastSeen: number;
+    }
+  >;
+  stash: {
+    version: number | null;
+    savedAt: number | null;
+    /** Bytes of the memory as JSON. */
+    bytes: number;
+    bytesMax: number;
+    /** Bytes of every sealed copy. */
+    sealedBytes: number;
+    target: number;
+    /** Who acknowledged the newest version, and when. */
+    holders: Array<PeerName & { version: number; at: number }>;
+    pending: PeerName[];
+  };
+  confidants: Array<
+    PeerName & {
+      presence: Presence;
+      state: "acked" | "pending" | "refused" | "silent";
+      version: number | null;
+      at: number | null;
+    }
+  >;
+  held: {
+    limit: number;
+    count: number;
+    stashes: Array<PeerName & { bytes: number; storedAt: number; presence: Presence }>;
+  };
+  recovery: {
+    state: "none" | "searching" | "recovered" | "not_found";
+    startedAt: number;
+    tookMs: number | null;
+    count: number;
+    from: PeerName | null;
+    answers: Array<
+      PeerName & {
+        /** Milliseconds after the search began. */
+        atMs: number;
+        result: "chosen" | "opened" | "older" | "not_found" | "broken";
+        version: number | null;
+      }
+    >;
+  };
+}
+
+export type Presence = "online" | "offline" | "missing";
+
+export interface LogRecord {
+  at: number;
+  level: "debug" | "info" | "warn" | "error";
+  service: string;
+  /** The id of the nara that spoke. */
+  nara: string;
+  text: string;
+}
+
+/** The events of a nara, by type, with their `detail`. */
+export interface NaraEvents {
+  /** What `status()` says may have changed. */
+  status: CustomEvent<undefined>;
+  log: CustomEvent<LogRecord>;
+  asleep: CustomEvent<undefined>;
+  "stash:saved": CustomEvent<Receipt>;
+  /** How many copies opened to the memory chosen; 0 when none did. */
+  "stash:recovered": CustomEvent<{ count: number }>;
+}
+
+/** A nara that is awake. */
+export class Nara extends EventTarget {
+  /** Wakes a nara. Resolves once it knows who it is; it does not wait for the plaza. */
+  static wake(options: WakeOptions): Promise<Nara>;
+  private constructor();
+  readonly id: string;
+  readonly name: string;
+  /** Whoever has the soul is this nara. */
+  readonly soul: string;
+  readonly stash: {
+    /** Keeps any JSON of at most 10,240 bytes, until `target` confidants acknowledged or the deadline. */
+    set(data: Json, options?: OperationOptions): Promise<Receipt>;
+    /** Asks the confidants. Rejects with `not_found` at its deadline; the search goes on behind it. */
+    recover(options?: OperationOptions): Promise<RecoveredMemory>;
+    /** The memory as this nara knows it. */
+    get(): Memory | null;
+  };
+  status(): Status;
+  /** Tries to reach the plaza now instead of waiting. */
+  retryNow(): void;
+  /** Says chau and closes everything. */
+  sleep(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+  addEventListener<K extends keyof NaraEvents>(
+    type: K,
+    listener: (this: Nara, event: NaraEvents[K]) => void,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+}
+
+/** Loads the core, once. `Nara.wake` calls it by itself. */
+export function init(input?: string | URL | Request | Response | BufferSource | WebAssembly.Module): Promise<void>;

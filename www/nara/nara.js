@@ -1,0 +1,219 @@
+// The face of the package: the class Nara, an EventTarget over the core in WebAssembly.
+
+import initCore, { Peer } from "./pkg/light_nara.js";
+import { fromCore, NaraError } from "./errors.js";
+
+const SET_DEADLINE_MS = 10_000;
+const RECOVER_DEADLINE_MS = 10_000;
+const SLEEP_FLUSH_MS = 50;
+const OPTIONS = new Set(["plaza", "soul", "name", "memory", "credentials", "stash"]);
+
+let loadModule = () => undefined;
+let core;
+
+/** Says where the module comes from when `init` is given nothing; for entry points. */
+export function loadWith(load) {
+  loadModule = load;
+}
+
+/**
+ * Loads the core, once; `Nara.wake` calls it by itself. Takes a URL, a Response, bytes or a
+ * WebAssembly.Module, and by default the file beside this one.
+ */
+export function init(input) {
+  core ??= load(input).catch((error) => {
+    core = undefined; // A failed download may be tried again.
+    throw new NaraError("core_not_loaded", `the core could not be loaded: ${error.message}`);
+  });
+  return core;
+}
+
+async function load(input) {
+  const module = input ?? (await loadModule());
+  await initCore(module === undefined ? undefined : { module_or_path: module });
+}
+
+/** A nara that is awake. See index.d.ts for every shape. */
+export class Nara extends EventTarget {
+  #peer;
+  #plaza;
+  #asleep = false;
+  #fallenAsleep;
+
+  /** The stash: this nara's own small memory. */
+  stash = Object.freeze({
+    set: (data, options) => this.#set(data, options),
+    recover: (options) => this.#recover(options),
+    get: () => this.#get(),
+  });
+
+  /** Wakes a nara; use this and not the constructor. */
+  static async wake(options = {}) {
+    const checked = check(options);
+    await init();
+    return new Nara(checked);
+  }
+
+  constructor({ plaza, soul, name, memory, credentials, target }) {
+    super();
+    this.#plaza = plaza;
+    const tell = (word, value) => this.#tell(word, value);
+    try {
+      this.#peer = new Peer({ plaza, soul, name, memory, target }, tell, credentials);
+    } catch (error) {
+      throw fromCore(error);
+    }
+  }
+
+  get id() {
+    return this.#peer.id;
+  }
+
+  get name() {
+    return this.#peer.name;
+  }
+
+  get soul() {
+    return this.#peer.soul;
+  }
+
+  status() {
+    const status = this.#peer.status();
+    status.connection.url = this.#plaza;
+    return status;
+  }
+
+  retryNow() {
+    if (!this.#asleep) this.#peer.retryNow();
+  }
+
+  async sleep() {
+    if (!this.#asleep) {
+      this.#asleep = true;
+      const told = new Promise((resolve) => this.addEventListener("asleep", resolve, { once: true }));
+      this.#peer.sleep();
+      // The last words are with the socket by then; give it a moment to send them.
+      this.#fallenAsleep = told.then(() => new Promise((resolve) => setTimeout(resolve, SLEEP_FLUSH_MS)));
+    }
+    await this.#fallenAsleep;
+  }
+
+  async [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {
+    await this.sleep();
+  }
+
+  async #set(data, options) {
+    const json = toJson(data);
+    return this.#operation(options, SET_DEADLINE_MS, (ms, done) => this.#peer.set(json, ms, done));
+  }
+
+  async #recover(options) {
+    const begin = (ms, done) => this.#peer.recover(ms, done);
+    return shown(await this.#operation(options, RECOVER_DEADLINE_MS, begin));
+  }
+
+  #get() {
+    const memory = this.#peer.memory();
+    return memory && shown(memory);
+  }
+
+  #operation({ signal, deadline } = {}, deadlineDefault, begin) {
+    const ms = deadline ?? deadlineDefault;
+    if (!(Number.isFinite(ms) && ms >= 0)) {
+      throw new NaraError("option_invalid", "deadline: it must be a number of milliseconds, 0 or more");
+    }
+    if (this.#asleep) throw new NaraError("asleep", "this nara sleeps; wake it again");
+    if (signal?.aborted) throw aborted();
+    return new Promise((resolve, reject) => {
+      const abort = () => {
+        this.#peer.cancel(operation);
+        reject(aborted());
+      };
+      const sleep = () => reject(new NaraError("asleep", "this nara went to sleep meanwhile"));
+      const done = (error, value) => {
+        signal?.removeEventListener("abort", abort);
+        this.removeEventListener("asleep", sleep);
+        error === undefined ? resolve(value) : reject(fromCore(error));
+      };
+      let operation;
+      try {
+        operation = begin(ms, done);
+      } catch (error) {
+        throw fromCore(error);
+      }
+      signal?.addEventListener("abort", abort, { once: true });
+      this.addEventListener("asleep", sleep, { once: true });
+    });
+  }
+
+  #tell(word, value) {
+    switch (word) {
+      case "saved":
+        return this.#dispatch("stash:saved", value);
+      case "local":
+        return this.#dispatch(value.kind, JSON.parse(value.payload));
+      default:
+        return this.#dispatch(word, value);
+    }
+  }
+
+  #dispatch(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
+
+function check(options) {
+  for (const key of Object.keys(options)) {
+    if (!OPTIONS.has(key)) throw new NaraError("option_invalid", `${key}: no such option`);
+  }
+  const { plaza, soul, name, memory, credentials, stash = {} } = options;
+  const given = Object.entries({ soul, name, memory });
+  for (const [key, value] of given) {
+    if (value !== undefined && typeof value !== "string") {
+      throw new NaraError("option_invalid", `${key}: it must be a string`);
+    }
+  }
+  if (credentials !== undefined && typeof credentials !== "function") {
+    throw new NaraError("option_invalid", "credentials: it must be a function");
+  }
+  const { target } = stash;
+  if (target !== undefined && !(Number.isInteger(target) && target >= 1 && target <= 7)) {
+    throw new NaraError("option_invalid", "stash.target: it must be a whole number from 1 to 7");
+  }
+  return { plaza: checkPlaza(plaza), soul, name, memory, credentials, target };
+}
+
+function checkPlaza(plaza) {
+  let url;
+  try {
+    url = new URL(plaza);
+  } catch {
+    throw new NaraError("plaza_url", "plaza: it must be an address such as wss://example.org/mqtt");
+  }
+  if (url.protocol !== "ws:" && url.protocol !== "wss:") {
+    throw new NaraError("plaza_url", "plaza: it must begin with ws:// or wss://");
+  }
+  if (url.username || url.password) {
+    throw new NaraError("plaza_url", "plaza: user and password go through the credentials option");
+  }
+  return url.href;
+}
+
+function toJson(data) {
+  let json;
+  try {
+    json = JSON.stringify(data);
+  } catch (error) {
+    throw new NaraError("not_json", `the memory cannot be written as JSON: ${error.message}`);
+  }
+  if (json === undefined) throw new NaraError("not_json", "the memory cannot be written as JSON");
+  return json;
+}
+
+function shown({ json, ...rest }) {
+  return { data: JSON.parse(json), ...rest };
+}
+
+function aborted() {
+  return new NaraError("aborted", "the caller stopped waiting");
+}

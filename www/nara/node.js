@@ -1,0 +1,21 @@
+// The entry point for Node: the module is read from disk, and `ws` stands in where Node has no WebSocket.
+import { readFile } from "node:fs/promises";
+import { loadWith } from "./nara.js";
+
+export { init, Nara } from "./nara.js";
+export { NaraError } from "./errors.js";
+
+loadWith(async () => {
+  globalThis.WebSocket ??= quiet((await import("ws")).WebSocket);
+  return readFile(new URL("./pkg/light_nara_bg.wasm", import.meta.url));
+});
+
+/** `ws` throws what no listener takes, where a browser's socket says nothing: so one always listens. */
+function quiet(WebSocket) {
+  return class extends WebSocket {
+    constructor(...parameters) {
+      super(...parameters);
+      this.on("error", () => {});
+    }
+  };
+}
