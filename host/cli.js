@@ -1,0 +1,144 @@
+#!/usr/bin/env node
+// The command `light-nara`: reads the options, runs the host, and ends it cleanly.
+import { pathToFileURL } from "node:url";
+import { realpathSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { startServer } from "./server.js";
+
+/** What `--help` prints. */
+export const HELP = `light-nara: a page, a plaza and a few naras that live here
+
+  light-nara [host] [options]
+
+  --port N         the port to listen on (default 8080; 0 for any free one)
+  --listen ADDR    the address to listen on (default 127.0.0.1, this machine only)
+  --broker URL     use the MQTT broker at this ws:// or wss:// address, not one of our own
+  --residents N    how many naras live on this host, 0 to 50 (default 5)
+  --help           show this
+`;
+
+/** Runs the command; resolves once the host is ready, or has failed and said why. */
+export async function main(args) {
+  try {
+    const options = readOptions(args);
+    if (options.help) process.stdout.write(HELP);
+    else await runHost(options);
+  } catch (error) {
+    process.stderr.write(`light-nara: ${sentence(error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
+/** The options as values that are within their limits; throws a UsageError with a sentence. */
+export function readOptions(args) {
+  let parsed;
+  try {
+    parsed = parseArgs({ args, options: OPTIONS, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError(`${error.message.split(". ")[0].replace(/^\w/, (letter) => letter.toLowerCase())}; --help lists what there is`);
+  }
+  const { values, positionals } = parsed;
+  if (positionals.length > 1 || (positionals[0] ?? "host") !== "host") {
+    throw new UsageError(`unknown command "${positionals.join(" ")}"; --help lists what there is`);
+  }
+  return {
+    help: values.help,
+    port: readNumber("port", values.port, PORT_MAX),
+    listen: readAddress(values.listen),
+    broker: values.broker === undefined ? null : readBroker(values.broker),
+    residents: readNumber("residents", values.residents, RESIDENTS_MAX),
+  };
+}
+
+async function runHost({ port, listen, broker, residents: count }) {
+  const server = await startServer({ port, listen, broker });
+  let residents = null;
+  let isStopping = false;
+  const stop = async () => {
+    if (isStopping) return;
+    isStopping = true;
+    process.stdout.write("light-nara is going to sleep\n");
+    // Whatever hangs, the command ends: a broker may be unreachable just now.
+    setTimeout(() => process.exit(0), STOP_MS_MAX).unref();
+    await residents?.sleep();
+    await server.close();
+    process.exit(0);
+  };
+  process.on("SIGINT", stop);
+  process.on("SIGTERM", stop);
+  try {
+    if (count > 0) {
+      // Only now, so that the page is served even where no nara is to live.
+      const { wakeResidents } = await import("./residents.js");
+      residents = await wakeResidents({ count, plaza: server.plaza });
+    }
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+  if (isStopping) return;
+  process.stdout.write(`light-nara is awake: ${server.url}\n`);
+  const names = residents?.naras.map((nara) => nara.name).join(", ") ?? "";
+  process.stdout.write(`${names === "" ? "nobody lives here" : `living here: ${names}`}; the plaza is ${server.plaza}; Ctrl+C ends it\n`);
+}
+
+function readNumber(name, text, max) {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || number > max) {
+    throw new UsageError(`--${name} takes a whole number from 0 to ${max}, not "${text}"`);
+  }
+  return number;
+}
+
+function readAddress(text) {
+  if (text === "") throw new UsageError("--listen takes an address, such as 127.0.0.1 or 0.0.0.0");
+  return text;
+}
+
+function readBroker(text) {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || !["ws:", "wss:"].includes(url.protocol)) {
+    throw new UsageError(`--broker takes an address that starts with ws:// or wss://, not "${text}"`);
+  }
+  // The page is told this address, so whatever is in it is public.
+  if (url.username !== "" || url.password !== "") {
+    throw new UsageError("--broker takes an address without a user name or password, as every page would be told them");
+  }
+  return text;
+}
+
+/** What went wrong, in words for the person who typed the command. */
+function sentence(error) {
+  const { port, address } = error;
+  switch (error.code) {
+    case "EADDRINUSE":
+      return `port ${port} on ${address} is in use; stop what runs there, or choose another with --port`;
+    case "EACCES":
+      return `port ${port} on ${address} may not be opened by this user; choose one above 1023 with --port`;
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+      return `${address ?? error.hostname} is no address of this machine; choose another with --listen`;
+    case "ERR_MODULE_NOT_FOUND":
+      return `a part is missing (${error.message.split("\n")[0]}); run npm run build`;
+    default:
+      return error instanceof UsageError || error.name === "NaraError" ? error.message : error.stack;
+  }
+}
+
+class UsageError extends Error {}
+
+const OPTIONS = {
+  port: { type: "string", default: "8080" },
+  listen: { type: "string", default: "127.0.0.1" },
+  broker: { type: "string" },
+  residents: { type: "string", default: "5" },
+  help: { type: "boolean", default: false },
+};
+const PORT_MAX = 65_535;
+const RESIDENTS_MAX = 50;
+const STOP_MS_MAX = 2_500;
+
+// npm links the command, so the real path is compared.
+if (import.meta.url === pathToFileURL(realpathSync(process.argv[1] ?? ".")).href) {
+  await main(process.argv.slice(2));
+}

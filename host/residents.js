@@ -1,0 +1,19 @@
+// The naras that live on the host, so that the first visitor finds confidants.
+import { Nara } from "light-nara";
+
+/** Wakes `count` naras on a plaza; returns `{ naras, sleep }`. */
+export async function wakeResidents({ count, plaza }) {
+  const naras = [];
+  const sleep = async () => {
+    await Promise.allSettled(naras.splice(0).map((nara) => nara.sleep()));
+  };
+  try {
+    while (naras.length < count) {
+      naras.push(await Nara.wake({ plaza, memory: "medium" }));
+    }
+  } catch (error) {
+    await sleep();
+    throw error;
+  }
+  return { naras: [...naras], sleep };
+}

@@ -1,0 +1,154 @@
+// Serves the page, and the plaza beside it, on one port.
+import { createServer } from "node:http";
+import { readFile, realpath, stat } from "node:fs/promises";
+import { extname, join, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { openPlaza } from "./broker.js";
+
+/**
+ * Starts listening.
+ * With `broker`, the address of another MQTT broker, the page is sent there and
+ * no plaza is opened here.
+ * Returns `{ url, plaza, close }`: the page, the plaza's address as this
+ * process reaches it, and a function that ends everything.
+ */
+export async function startServer({ port, listen, broker = null }) {
+  const plaza = broker === null ? await openPlaza() : null;
+  const server = createServer((request, response) => {
+    answer(request, response, broker).catch(() => sendText(response, 500, "something went wrong here"));
+  });
+  server.on("upgrade", (request, socket, head) => {
+    if (pathOf(request) !== "/mqtt") refuseUpgrade(socket, 404, "there is no WebSocket here, the plaza is at /mqtt");
+    else if (plaza === null) refuseUpgrade(socket, 404, "this host keeps no plaza, it uses another broker");
+    else if (!subprotocols(request).includes("mqtt")) refuseUpgrade(socket, 400, "the plaza speaks the WebSocket subprotocol mqtt");
+    else if (plaza.isFull()) refuseUpgrade(socket, 503, "the plaza is full");
+    else plaza.welcome(request, socket, head);
+  });
+  try {
+    await listenOn(server, port, listen);
+  } catch (error) {
+    await plaza?.close();
+    throw error;
+  }
+  const host = reachableHost(listen);
+  const actualPort = server.address().port;
+  return {
+    url: `http://${host}:${actualPort}/`,
+    plaza: broker ?? `ws://${host}:${actualPort}/mqtt`,
+    async close() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      await plaza?.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+function listenOn(server, port, listen) {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ port, host: listen }, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
+
+async function answer(request, response, broker) {
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    response.setHeader("Allow", "GET, HEAD");
+    return sendText(response, 405, "only GET and HEAD are answered here");
+  }
+  const path = pathOf(request);
+  if (path === null) return sendText(response, 400, "this is not a path");
+  if (path === "/config.json") {
+    // null is the plaza beside the page, whose address only the page knows: it is the name it reached us by.
+    return send(response, 200, MIME[".json"], Buffer.from(JSON.stringify({ plaza: broker })), request.method);
+  }
+  const file = await fileAt(path);
+  if (file === null) return sendText(response, 404, "there is nothing here");
+  return send(response, 200, MIME[extname(file)], await readFile(file), request.method);
+}
+
+/** The file in www/ that a path names; null for all else, hidden files and folders included. */
+async function fileAt(path) {
+  const segments = (path.endsWith("/") ? `${path}index.html` : path).split("/").slice(1);
+  if (segments.some((segment) => segment === "" || segment.startsWith(".") || /[\\\0]/.test(segment))) return null;
+  if (MIME[extname(segments.at(-1))] === undefined) return null;
+  try {
+    // A link may lead out of the folder, so the real path is what counts.
+    const [folder, file] = await Promise.all([realpath(WWW), realpath(join(WWW, ...segments))]);
+    return file.startsWith(folder + sep) && (await stat(file)).isFile() ? file : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The decoded path of a request; null if it cannot be decoded. */
+function pathOf(request) {
+  try {
+    return decodeURIComponent(request.url.split(/[?#]/, 1)[0]);
+  } catch {
+    return null;
+  }
+}
+
+function subprotocols(request) {
+  return (request.headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
+}
+
+function refuseUpgrade(socket, status, sentence) {
+  socket.on("error", () => {});
+  const body = `${sentence}\n`;
+  socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+}
+
+function sendText(response, status, sentence) {
+  if (response.headersSent) return response.destroy();
+  return send(response, status, "text/plain; charset=utf-8", Buffer.from(`${sentence}\n`), "GET");
+}
+
+function send(response, status, type, body, method) {
+  response.writeHead(status, { ...HEADERS, "Content-Type": type, "Content-Length": body.length });
+  response.end(method === "HEAD" ? undefined : body);
+}
+
+/** An address that listens everywhere is reached on loopback; IPv6 goes into brackets. */
+function reachableHost(listen) {
+  if (listen === "0.0.0.0") return "127.0.0.1";
+  if (listen === "::") return "[::1]";
+  return listen.includes(":") ? `[${listen}]` : listen;
+}
+
+const WWW = fileURLToPath(new URL("../www", import.meta.url));
+
+const HEADERS = {
+  // Another broker may be anywhere, so sockets may go anywhere; nothing else leaves the host.
+  "Content-Security-Policy": [
+    "default-src 'self'",
+    "script-src 'self' 'wasm-unsafe-eval'",
+    "connect-src 'self' ws: wss:",
+    "img-src 'self' data:",
+    "object-src 'none'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join("; "),
+  "X-Content-Type-Options": "nosniff",
+  "Referrer-Policy": "no-referrer",
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cache-Control": "no-cache",
+};
+
+const MIME = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".json": "application/json; charset=utf-8",
+  ".webmanifest": "application/manifest+json; charset=utf-8",
+  ".wasm": "application/wasm",
+  ".svg": "image/svg+xml",
+  ".png": "image/png",
+  ".ico": "image/x-icon",
+  ".woff2": "font/woff2",
+};
