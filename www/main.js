@@ -1,0 +1,117 @@
+// Wakes a nara for this page, and carries what it tells to the panels.
+
+import { Nara } from "./nara/index.js";
+import { rememberedSoul } from "./device.js";
+import { byId, say } from "./dom.js";
+import { mountConfidants } from "./panels/confidants.js";
+import { mountHeld } from "./panels/held.js";
+import { mountIdentity } from "./panels/identity.js";
+import { mountLog } from "./panels/log.js";
+import { mountMemory } from "./panels/memory.js";
+import { mountPicture } from "./panels/picture.js";
+import { mountRecovery } from "./panels/recovery.js";
+import { mountSafety } from "./panels/safety.js";
+import { mountWelcome } from "./panels/welcome.js";
+import { Store } from "./store.js";
+
+const store = new Store();
+
+const { save } = mountMemory(store);
+const welcome = mountWelcome(store, { wake });
+mountSafety(store, { save, retry: () => store.nara.retryNow() });
+mountIdentity(store);
+mountConfidants(store);
+mountPicture(store);
+mountRecovery(store);
+mountHeld(store);
+mountLog(store);
+
+document.addEventListener("keydown", (event) => {
+  if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "s") {
+    event.preventDefault();
+    save();
+  }
+});
+
+store.addEventListener("change", () => {
+  document.title = store.phase === "awake" ? `${store.unsaved ? "• " : ""}${store.nara.name} · light nara` : "light nara";
+  say(byId("plaza"), store.phase === "awake" ? `plaza ${store.status.connection.url}` : "");
+});
+
+// The browser's own question, and only when leaving would lose something.
+addEventListener("beforeunload", (event) => {
+  const lost = store.phase === "awake" && (store.unsaved || store.saving || (store.soulAtRisk && store.memory));
+  if (lost) event.preventDefault();
+});
+addEventListener("pagehide", () => store.nara?.sleep());
+// A page brought back from the browser's cache has slept: the same nara wakes again, and the draft is still here.
+addEventListener("pageshow", (event) => {
+  if (event.persisted && store.nara) wake({ soul: store.nara.soul, name: store.nara.name }).catch(welcome.explain);
+});
+
+start();
+
+/** Goes straight on as the soul remembered here, or offers the two choices. */
+async function start() {
+  try {
+    const remembered = rememberedSoul();
+    if (remembered) {
+      await wake(remembered);
+      return;
+    }
+  } catch (error) {
+    welcome.explain(error, {});
+  }
+  store.changed();
+}
+
+/** Wakes a nara: a new one without a soul, else the one with it, whose memory is then looked for. */
+async function wake({ soul, name }) {
+  const before = store.phase;
+  store.set({ phase: "waking" });
+  let nara;
+  try {
+    nara = await Nara.wake({ plaza: await plaza(), soul, name, memory: "medium" });
+  } catch (error) {
+    store.set({ phase: before });
+    throw error;
+  }
+  store.follow(nara);
+  byId("content").focus({ preventScroll: true });
+  if (soul) {
+    recover(nara);
+  } else {
+    store.set({ soulAtRisk: true });
+    store.propose();
+  }
+}
+
+/** Looks for the memory. Not finding it in time is no error: the status says so, and a later find arrives as an event. */
+async function recover(nara) {
+  store.set({ looking: true });
+  try {
+    const memory = await nara.stash.recover();
+    if (store.nara !== nara) return;
+    store.refresh();
+    store.adopt(memory);
+  } catch (error) {
+    if (error.code === "not_found" || error.code === "asleep") return;
+    store.note({ at: Date.now(), level: "warn", service: "page", text: `recovery: ${error.message}` });
+  } finally {
+    if (store.nara === nara) store.set({ looking: false });
+  }
+}
+
+/** The plaza's address: from `?plaza=`, else from the host, else the host itself. */
+async function plaza() {
+  const asked = new URLSearchParams(location.search).get("plaza");
+  if (asked) return asked;
+  const own = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/mqtt`;
+  const answer = await fetch("./config.json", { cache: "no-store" }).catch(() => null);
+  if (!answer?.ok) return own;
+  try {
+    return (await answer.json()).plaza ?? own;
+  } catch {
+    return own;
+  }
+}

@@ -1,0 +1,58 @@
+// A card for each confidant, and one for each place still empty.
+
+import { byId, html, whenChanged } from "../dom.js";
+import { emblem } from "../emblem.js";
+import { clock, peerName, shortId } from "../format.js";
+
+/** Draws the cards whenever a confidant or a version changes. */
+export function mountConfidants(store) {
+  const draw = whenChanged(({ confidants, version, target, saved }) => {
+    const empty = Math.max(0, target - confidants.length);
+    byId("confidants").replaceChildren(
+      ...confidants.map((confidant) => card(confidant, version)),
+      ...Array.from({ length: empty }, () => place(saved)),
+    );
+  });
+  store.addEventListener("change", () => {
+    const { confidants, stash } = store.status;
+    draw({ confidants, version: stash.version, target: stash.target, saved: stash.version > 0 });
+  });
+}
+
+function card(confidant, version) {
+  const [state, words] = describe(confidant, version);
+  return html(
+    "li",
+    { class: "confidant", "data-state": state },
+    emblem(confidant.id, 48),
+    html(
+      "div",
+      {},
+      html("p", { class: "peer-name" }, html("bdi", {}, peerName(confidant))),
+      html("p", { class: "small muted" }, html("span", { class: "dot", "data-presence": confidant.presence }), `${confidant.presence} · ${shortId(confidant.id)}`),
+      html("p", { class: "small state" }, words),
+    ),
+  );
+}
+
+function describe({ state, version, at }, newest) {
+  if (state === "acked" && version === newest) return ["acked", `✓ holds version ${version}, since ${clock(at)}`];
+  if (state === "acked") return ["pending", `holds an older version, ${version}`];
+  if (state === "pending") return ["pending", "sent, waiting for an answer"];
+  if (state === "refused") return ["failed", "has no place left"];
+  return ["failed", "did not answer"];
+}
+
+function place(saved) {
+  return html(
+    "li",
+    { class: "confidant place", "data-state": "empty" },
+    html("span", { class: "no-emblem", "aria-hidden": "true" }),
+    html(
+      "div",
+      {},
+      html("p", { class: "peer-name" }, "An empty place"),
+      html("p", { class: "small muted" }, saved ? "Waiting for a peer to take it" : "Filled when you first save"),
+    ),
+  );
+}

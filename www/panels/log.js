@@ -1,0 +1,35 @@
+// The log: plain lines, the newest first.
+
+import { byId, html } from "../dom.js";
+import { clock, peerName } from "../format.js";
+
+/** Keeps the list in step with the store's lines, making only those that are new. */
+export function mountLog(store) {
+  const list = byId("log");
+  const rows = new Map();
+  store.addEventListener("change", () => {
+    const newest = store.log[0];
+    if (rows.size === store.log.length && (!newest || rows.has(newest))) return;
+    const kept = store.log.map((line) => [line, rows.get(line) ?? row(line, store.nara)]);
+    rows.clear();
+    for (const [line, element] of kept) rows.set(line, element);
+    list.replaceChildren(...rows.values());
+  });
+}
+
+function row(line, me) {
+  const other = about(line.nara, me);
+  return html(
+    "li",
+    { "data-level": line.level },
+    html("time", {}, clock(line.at)),
+    html("span", { class: "service" }, line.service ?? ""),
+    html("span", { class: "words" }, other ? html("bdi", { class: "muted" }, `${peerName(other)} `) : "", line.text),
+  );
+}
+
+/** Whom a line is about, unless it is me: a line names a nara by a name or an id alone, or by both. */
+function about(nara, me) {
+  const { id, name } = typeof nara === "string" ? { id: nara, name: nara } : (nara ?? {});
+  return !name || id === me?.id || name === me?.name ? null : { id, name };
+}

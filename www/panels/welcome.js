@@ -1,0 +1,80 @@
+// The first visit: two equal choices, and the form that brings a soul back.
+
+import { byId, say } from "../dom.js";
+
+/** `wake({ soul, name })` rejects with a NaraError, whose code says which field to look at. */
+export function mountWelcome(store, { wake }) {
+  const form = byId("import-form");
+  const soul = byId("soul-input");
+  const name = byId("name-input");
+
+  byId("start-new").addEventListener("click", () => attempt({}));
+  byId("have-soul").addEventListener("click", () => {
+    form.hidden = false;
+    byId("have-soul").setAttribute("aria-expanded", "true");
+    soul.focus();
+  });
+  byId("soul-visible").addEventListener("change", ({ target }) => {
+    soul.type = target.checked ? "text" : "password";
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const text = soul.value.trim();
+    if (!text) return wrong(soul, "soul-error", "Paste your soul here: about 54 letters and digits.");
+    // A name is not trimmed: a soul may be bonded to a name with a space at its end.
+    return attempt({ soul: text, name: name.value || undefined });
+  });
+
+  const attempt = async (who) => {
+    clear();
+    busy(true);
+    try {
+      await wake(who);
+      form.reset();
+      soul.type = "password";
+    } catch (error) {
+      explain(error, who);
+    } finally {
+      busy(false);
+    }
+  };
+
+  const explain = (error, who) => {
+    if (error.code === "soul_invalid") {
+      wrong(soul, "soul-error", `This is not a soul: ${error.message}. Nothing was changed; check that all of it was pasted.`);
+    } else if (error.code === "soul_mismatch" && !who.name) {
+      wrong(name, "name-error", "This soul is bonded to a name that was chosen. Enter that name too.");
+    } else if (error.code === "soul_mismatch") {
+      wrong(name, "name-error", "This soul is bonded to another name. Capitals and spaces count.");
+    } else if (error.code === "name_invalid") {
+      wrong(name, "name-error", `This cannot be a name: ${error.message}.`);
+    } else {
+      say(byId("welcome-error"), `Could not wake up: ${error.message}`);
+    }
+  };
+
+  const wrong = (field, line, words) => {
+    form.hidden = false;
+    byId("have-soul").setAttribute("aria-expanded", "true");
+    field.setAttribute("aria-invalid", "true");
+    say(byId(line), words);
+    field.focus();
+  };
+
+  const clear = () => {
+    for (const field of [soul, name]) field.removeAttribute("aria-invalid");
+    for (const line of ["soul-error", "name-error", "welcome-error"]) say(byId(line), "");
+  };
+
+  const busy = (yes) => {
+    for (const button of ["start-new", "have-soul", "import"]) byId(button).disabled = yes;
+  };
+
+  store.addEventListener("change", () => {
+    byId("welcome").hidden = store.phase === "awake";
+    byId("home").hidden = store.phase !== "awake";
+    byId("have-soul").hidden = !form.hidden;
+  });
+
+  return { explain };
+}

@@ -1,0 +1,127 @@
+// Answers "is my data safe?" in one sentence, with the next thing to do.
+
+import { clock, count, duration } from "./format.js";
+import { foundBy, holdersOf, peersHere } from "./store.js";
+
+/**
+ * `{ tone, words, action }`: a tone of "calm", "wait", "risk" or "safe"; the words, of which those as `{ tick }` change
+ * by the second; and an action "retry", "save", "soul" or null.
+ */
+export function sentence(store, now) {
+  if (store.phase === "welcome") return answer("calm", ["Nothing is kept yet. Start new, or bring the soul you have."]);
+  if (store.phase === "waking") return answer("wait", ["Waking up. Nothing has been sent yet."]);
+  const { state } = store.status.connection;
+  if (state === "asleep") return answer(store.unsaved ? "risk" : "calm", ["Asleep. ", lastKnown(store)]);
+  if (state !== "online") return reaching(store, now);
+  if (store.saving) return saving(store);
+  if (isSearching(store) && !hasVersion(store)) return searching(store);
+  if (store.unsaved) return unsaved(store);
+  return hasVersion(store) ? kept(store) : empty(store);
+}
+
+function reaching(store, now) {
+  const { state, attempt, retryAt } = store.status.connection;
+  const words = ["Reaching the plaza"];
+  if (attempt > 0) {
+    words.push(` (try ${attempt}`);
+    if (state === "waiting" && retryAt) words.push({ tick: `, next in ${Math.max(0, Math.ceil((retryAt - now) / 1_000))} s` });
+    words.push(")");
+  }
+  words.push(". ", lastKnown(store));
+  return answer(store.unsaved ? "risk" : "wait", words, state === "waiting" ? "retry" : null);
+}
+
+/** Where the data is, as far as we knew when we last could ask. */
+function lastKnown(store) {
+  const { stash } = store.status;
+  const held = hasVersion(store) ? `ersion ${stash.version} was last held by ${share(stash, store)} (${clock(stash.savedAt)}).` : "";
+  if (store.unsaved) return `Your edits are only in this tab${held ? `; v${held}` : "."}`;
+  if (store.looking) return "Your memory is looked for as soon as it answers.";
+  return held ? `V${held}` : "Nothing has been saved from this tab yet.";
+}
+
+function saving(store) {
+  const { target, holders } = store.status.stash;
+  const got = holders.filter((holder) => holder.version > store.saving.after).length;
+  return answer("wait", [`Saving: ${got} of ${target} confidants have the new version so far. Keep this tab open.`]);
+}
+
+function searching(store) {
+  const here = peersHere(store.status).length;
+  const answered = store.status.recovery.answers.length;
+  const asked = here === 0 ? "nobody is here to ask yet" : `${count(here, "peer")} asked, ${answered} answered`;
+  const edits = store.unsaved ? " Your edits are only in this tab." : "";
+  return answer("wait", [`Looking for your memory: ${asked}.${edits}`]);
+}
+
+function unsaved(store) {
+  const { stash } = store.status;
+  const edits = "Your edits are only in this tab.";
+  const waiting = tooFew(store.status);
+  const before = hasVersion(store) ? ` Version ${stash.version} is with ${share(stash, store)}.` : "";
+  if (waiting) return answer("risk", [`${waiting} ${edits}${before}`]);
+  return answer("risk", [`Not saved yet. ${edits}${before}`], store.checked.error ? null : "save");
+}
+
+function empty(store) {
+  const here = peersHere(store.status).length;
+  if (store.status.recovery.state === "not_found") {
+    const among = here === 0 ? "and nobody is here to ask" : `among ${count(here, "peer")}`;
+    return answer("wait", [`No copy of your memory was found yet, ${among}. The search goes on when peers come.`]);
+  }
+  const waiting = tooFew(store.status);
+  if (waiting) return answer("wait", [`${waiting} Nothing is saved yet.`]);
+  return answer("calm", [`Nothing is saved yet. ${count(here, "peer")} ${here === 1 ? "is" : "are"} here to keep what you write.`]);
+}
+
+function kept(store) {
+  const { stash } = store.status;
+  const holders = holdersOf(store.status).length;
+  const first = restored(store);
+  // The time stands in the words once only: the restored part has said it already.
+  const which = first ? `(version ${stash.version})` : `(version ${stash.version}, ${clock(stash.savedAt)})`;
+  if (holders >= stash.target) {
+    const away = absent(store.status);
+    const soul = store.soulAtRisk ? " Keep your soul before you close this tab: nothing opens it without." : "";
+    const words = `Safe: ${stash.target} of ${stash.target} confidants hold it ${which}.${away}${soul}`;
+    return answer("safe", [first, words], store.soulAtRisk ? "soul" : null);
+  }
+  const next = tooFew(store.status) ? "waiting for another peer to come" : "finding another";
+  if (holders > 0) return answer("wait", [first, `Partly safe: ${holders} of ${stash.target} confidants hold it ${which}; ${next}.`]);
+  const only = `Version ${stash.version} is only in this tab.`;
+  return answer("risk", [first, tooFew(store.status) ? `${tooFew(store.status)} ${only}` : `No confidant is known to hold it yet. ${only}`]);
+}
+
+function restored(store) {
+  const { recovery, stash } = store.status;
+  if (recovery.state !== "recovered" || store.savedSince) return "";
+  const { name, copies } = foundBy(recovery);
+  return `Restored from ${name} in ${duration(recovery.tookMs)}; ${copies}, saved ${clock(stash.savedAt)}. `;
+}
+
+function absent(status) {
+  const ids = new Set(holdersOf(status).map((holder) => holder.id));
+  const away = status.confidants.filter((confidant) => ids.has(confidant.id) && confidant.presence !== "online").length;
+  return away > 0 ? ` ${away} of them ${away === 1 ? "is" : "are"} away now.` : "";
+}
+
+function tooFew(status) {
+  const here = peersHere(status).length;
+  return here < status.stash.target ? `Waiting for peers: ${here} here, ${status.stash.target} needed.` : "";
+}
+
+function share(stash, store) {
+  return `${Math.min(holdersOf(store.status).length, stash.target)} of ${stash.target} confidants`;
+}
+
+function isSearching({ looking, status }) {
+  return status.recovery.state === "searching" || (looking && status.recovery.state === "none");
+}
+
+function hasVersion(store) {
+  return store.status.stash.version > 0;
+}
+
+function answer(tone, words, action = null) {
+  return { tone, words, action };
+}
