@@ -1,0 +1,74 @@
+// Builds the WebAssembly module and its JS glue into www/nara/pkg, if they are not the newest.
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { brotliCompressSync, gzipSync } from "node:zlib";
+import { digest, linker, lockedVersion, npmPackages, rust, wasmBindgen } from "./setup.js";
+import { StepError, ask, isCommand, root, run, runMain, say, toolsDir } from "./steps.js";
+
+/** Sets up what the build needs, then builds what is out of date. */
+export async function build() {
+  await npmPackages();
+  await rust();
+  const wanted = digest(...sources().map((path) => `${path}\n${readFileSync(path)}`), (await ask("rustc", ["--version"])) ?? "", lockedVersion("wasm-bindgen"));
+  if (OUTPUTS.every((path) => existsSync(path)) && existsSync(STAMP) && readFileSync(STAMP, "utf8") === wanted) return;
+  await linker();
+  await wasmBindgen();
+
+  // As a cdylib alone: beside an rlib there would be no link-time optimisation, and twice the bytes.
+  await run("compile the core to WebAssembly", "cargo", ["rustc", "--locked", "--release", "--lib", "--crate-type", "cdylib", "--target", "wasm32-unknown-unknown"], { usual: "about 1 min" });
+  const target = resolve(root, process.env.CARGO_TARGET_DIR ?? "target");
+  const compiled = join(target, "wasm32-unknown-unknown", "release", "light_nara.wasm");
+  await run("write the JS glue", "wasm-bindgen", [compiled, "--target", "web", "--out-dir", PKG]);
+  await optimise(join(PKG, "light_nara_bg.wasm"));
+
+  mkdirSync(toolsDir, { recursive: true });
+  writeFileSync(STAMP, wanted);
+}
+
+async function optimise(module) {
+  const optimised = `${module}.opt`;
+  const wasmOpt = join(root, "node_modules", "binaryen", "bin", "wasm-opt");
+  const args = ["-Os", ...WASM_FEATURES.map((feature) => `--enable-${feature}`), "--strip-producers", module, "-o", optimised];
+  await run("optimise the module", "node", [wasmOpt, ...args], { usual: "about 20 s" });
+  if (!existsSync(optimised)) throw new StepError("wasm-opt wrote nothing");
+  renameSync(optimised, module);
+  const bytes = readFileSync(module);
+  say(`the module: ${kilobytes(bytes)}, gzip ${kilobytes(gzipSync(bytes, { level: 9 }))}, brotli ${kilobytes(brotliCompressSync(bytes))}`);
+}
+
+function sources() {
+  const files = [join(root, "Cargo.toml"), join(root, "Cargo.lock"), join(root, "scripts", "build.js")];
+  const walk = (folder) => {
+    for (const name of readdirSync(folder).sort()) {
+      const path = join(folder, name);
+      if (statSync(path).isDirectory()) walk(path);
+      else files.push(path);
+    }
+  };
+  walk(join(root, "src"));
+  for (const optional of ["rust-toolchain.toml", join(".cargo", "config.toml")]) {
+    if (existsSync(join(root, optional))) files.push(join(root, optional));
+  }
+  return files;
+}
+
+function kilobytes(bytes) {
+  return `${(bytes.length / 1000).toFixed(1)} kB`;
+}
+
+const PKG = join(root, "www", "nara", "pkg");
+const STAMP = join(toolsDir, "wasm-stamp");
+const OUTPUTS = ["light_nara.js", "light_nara.d.ts", "light_nara_bg.wasm"].map((name) => join(PKG, name));
+// What rustc emits for this target by default; Node 20 and today's browsers load all of it.
+const WASM_FEATURES = [
+  "bulk-memory",
+  "bulk-memory-opt",
+  "call-indirect-overlong",
+  "multivalue",
+  "mutable-globals",
+  "nontrapping-float-to-int",
+  "reference-types",
+  "sign-ext",
+];
+
+if (isCommand(import.meta.url)) await runMain(build);

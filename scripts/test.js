@@ -1,0 +1,115 @@
+// The second command: sets up what the tests need, runs every test, and counts.
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "./build.js";
+import { linker, npmPackages, rust, rustLinters, testPrograms, wasmBindgen, wasmPack } from "./setup.js";
+import { StepError, find, root, run, say, seconds } from "./steps.js";
+
+/** Reads how many tests passed and failed from what a command printed. */
+function countCargo(output) {
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  for (const [, passed, failed, ignored] of output.matchAll(/^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/gm)) {
+    counts.passed += Number(passed);
+    counts.failed += Number(failed);
+    counts.skipped += Number(ignored);
+  }
+  return counts;
+}
+
+/** The same for `node --test`; a skipped test has not passed, so it counts as failed. */
+function countNode(output) {
+  const number = (word) => Number(new RegExp(`^(?:ℹ|#) ${word} (\\d+)`, "m").exec(output)?.[1] ?? 0);
+  const skipped = number("skipped") + number("todo");
+  return { passed: number("pass"), failed: number("fail") + number("cancelled") + skipped, skipped };
+}
+
+async function main() {
+  const startedAt = Date.now();
+  const results = [];
+  const isReady = await attempt(results, "set-up", setUp);
+  if (isReady) for (const suite of suites()) await attempt(results, suite.name, () => runSuite(suite));
+  report(results, startedAt);
+}
+
+async function setUp() {
+  await npmPackages();
+  await rust();
+  await rustLinters();
+  await linker();
+  await testPrograms();
+  await wasmBindgen();
+  await wasmPack();
+  await build();
+  return null;
+}
+
+function suites() {
+  const chrome = ["--headless", "--chrome", "--chromedriver", find("chromedriver")];
+  // What set-up has installed is all that is used: no-install keeps wasm-pack from fetching its own.
+  const wasmPackTest = ["test", "--mode", "no-install"];
+  return [
+    { name: "cargo fmt", program: "cargo", args: ["fmt", "--check"] },
+    { name: "cargo clippy", program: "cargo", args: ["clippy", "--locked", "--all-targets", "--", "-D", "warnings"] },
+    { name: "cargo clippy, wasm", program: "cargo", args: ["clippy", "--locked", "--lib", "--target", "wasm32-unknown-unknown", "--", "-D", "warnings"] },
+    { name: "cargo test", program: "cargo", args: ["test", "--locked"], count: countCargo },
+    { name: "wasm-pack test, Node", program: "wasm-pack", args: [...wasmPackTest, "--node"], count: countCargo },
+    { name: "wasm-pack test, Chromium", program: "wasm-pack", args: [...wasmPackTest, ...chrome], count: countCargo },
+    { name: "JavaScript", program: "node", args: nodeTest("js"), count: countNode },
+    { name: "end to end, Chromium", program: "node", args: nodeTest("e2e"), count: countNode },
+  ];
+}
+
+/** One file at a time: naras that share two cores with a browser miss their deadlines. */
+function nodeTest(folder) {
+  const files = readdirSync(join(root, "tests", folder)).filter((name) => name.endsWith(".test.js")).sort();
+  return ["--test", "--test-concurrency=1", "--test-reporter=spec", ...files.map((name) => join("tests", folder, name))];
+}
+
+/** Without `count`, the command as a whole is one check. */
+async function runSuite({ name, program, args, count = null }) {
+  try {
+    const output = await run(name, program, args, { live: true, limitMs: SUITE_MS_MAX });
+    if (count === null) return { passed: 1, failed: 0, skipped: 0 };
+    const counts = count(output);
+    if (counts.passed === 0) throw new StepError(`${name}: no test ran`);
+    return counts;
+  } catch (error) {
+    const counts = count?.(error.output ?? "") ?? { passed: 0, failed: 0, skipped: 0 };
+    say(error.message);
+    return { ...counts, failed: Math.max(counts.failed, 1) };
+  }
+}
+
+async function attempt(results, name, action) {
+  const startedAt = Date.now();
+  let counts;
+  try {
+    counts = await action();
+  } catch (error) {
+    say(error instanceof StepError ? error.message : error.stack);
+    counts = { passed: 0, failed: 1, skipped: 0 };
+  }
+  if (counts !== null) results.push({ name, ...counts, time: seconds(startedAt) });
+  else results.push({ name, passed: 0, failed: 0, skipped: 0, time: seconds(startedAt) });
+  return counts === null || counts.failed === 0;
+}
+
+function report(results, startedAt) {
+  const total = { passed: 0, failed: 0 };
+  say("");
+  for (const { name, passed, failed, skipped, time } of results) {
+    total.passed += passed;
+    total.failed += failed;
+    const notes = [`${passed} passed`, failed > 0 && `${failed} failed`, skipped > 0 && `${skipped} skipped`];
+    const what = passed + failed === 0 ? "ready" : notes.filter(Boolean).join(", ");
+    say(`${failed > 0 ? "FAILED" : "ok    "}  ${name.padEnd(26)} ${what.padEnd(28)} ${time.padStart(8)}`);
+  }
+  say(`all of it took ${seconds(startedAt)}`);
+  say(`${total.passed} passed, ${total.failed} failed`);
+  process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
+}
+
+/** A suite that takes longer has hung. */
+const SUITE_MS_MAX = 20 * 60_000;
+
+await main();

@@ -1,0 +1,80 @@
+// The main job: a memory that outlives its tab, over a real broker, in a real browser.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { launchChromium, openPage, untilText } from "../support/chromium.js";
+import { startCommand } from "../support/command.js";
+import { startMosquitto } from "../support/mosquitto.js";
+
+const SOUL_KEY = "light-nara:soul";
+const MEMORY = { tea: "oolong", cups: 3, note: "日本 < & >" };
+const PATIENT = { timeout: 180_000 };
+
+let browser;
+before(async () => (browser = await launchChromium()));
+after(() => browser?.close());
+
+for (const broker of ["the embedded plaza", "a real mosquitto"]) {
+  test(`on ${broker}, a memory is back after its tab was closed and its storage wiped`, PATIENT, async (t) => {
+    const mosquitto = broker === "a real mosquitto" ? await startMosquitto() : null;
+    t.after(() => mosquitto?.stop());
+    const host = await startCommand(...(mosquitto ? ["--broker", mosquitto.url] : []));
+    t.after(() => host.stop());
+    const residents = /living here: (.*);/.exec(host.stdout())[1].split(", ");
+    assert.equal(residents.length, 5);
+
+    const { soul, name } = await writeMemory(host.url);
+    await readMemory(host.url, { soul, name, residents });
+
+    // The embedded plaza is not even there when the host uses another broker.
+    assert.equal(new URL(host.plaza).port === new URL(host.url).port, mosquitto === null);
+  });
+}
+
+/** The first visit: a nara is born, writes a memory, and goes. */
+async function writeMemory(url) {
+  const { page, complaints, close } = await openPage(browser, url);
+  await page.getByTestId("start-new").click();
+  const name = await untilText(page, "name", /^[a-z]+-[a-z]+-\d{3}$/);
+  await page.getByTestId("memory-editor").fill(JSON.stringify(MEMORY, null, 2));
+  await untilText(page, "sentence", /not saved yet/i);
+  await page.getByTestId("save").click();
+  await untilText(page, "sentence", /3 of 3 confidants hold it/);
+  await page.getByTestId("remember").check();
+  const kept = await page.evaluate(() => ({ ...localStorage }));
+  const { soul, name: keptName } = JSON.parse(kept[SOUL_KEY]);
+  assert.equal(keptName, name);
+  await nothingButTheSoul(page, kept);
+  assert.deepEqual(complaints, []);
+  await page.close();
+  await close();
+  return { soul, name };
+}
+
+/** The memory is never on this disk, in whatever storage a browser has. */
+async function nothingButTheSoul(page, kept) {
+  assert.ok(!JSON.stringify(kept).includes("oolong"));
+  const others = await page.evaluate(async () => ({
+    session: { ...sessionStorage },
+    databases: await indexedDB.databases(),
+    caches: await caches.keys(),
+    cookies: document.cookie,
+    address: location.href,
+  }));
+  assert.deepEqual({ ...others, address: "" }, { session: {}, databases: [], caches: [], cookies: "", address: "" });
+  assert.ok(!others.address.includes(JSON.parse(kept[SOUL_KEY]).soul));
+}
+
+/** The second visit: a new browser context, which has the soul and nothing else. */
+async function readMemory(url, { soul, name, residents }) {
+  const remembered = { [SOUL_KEY]: JSON.stringify({ soul, name }) };
+  const { page, complaints, close } = await openPage(browser, url, { remembered });
+  assert.equal(await untilText(page, "name", /./), name);
+  const recovery = await untilText(page, "recovery", /came back from/);
+  assert.ok(residents.some((resident) => recovery.includes(resident)), recovery);
+  assert.match(recovery, /\d\s?(ms|s)\b/);
+  await page.waitForFunction(() => document.querySelector("[data-testid=memory-editor]").value !== "");
+  assert.deepEqual(JSON.parse(await page.getByTestId("memory-editor").inputValue()), MEMORY);
+  await untilText(page, "sentence", /3 of 3 confidants hold it/);
+  assert.deepEqual(complaints, []);
+  await close();
+}

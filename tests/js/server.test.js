@@ -1,0 +1,98 @@
+// What the host's page server answers, and what it refuses.
+import assert from "node:assert/strict";
+import { request } from "node:http";
+import { after, before, test } from "node:test";
+import { startServer } from "../../host/server.js";
+
+let server;
+before(async () => (server = await startServer({ port: 0, listen: "127.0.0.1" })));
+after(() => server?.close());
+
+/** One request whose path is sent as it stands, which fetch would tidy up. */
+function ask(path, { method = "GET", headers = {}, at = server.url } = {}) {
+  const { hostname, port } = new URL(at);
+  return new Promise((resolve, reject) => {
+    request({ hostname, port, path, method, headers }, (response) => {
+      let body = "";
+      response.setEncoding("utf8").on("data", (text) => (body += text));
+      response.on("end", () => resolve({ status: response.statusCode, headers: response.headers, body }));
+    }).on("error", reject).end();
+  });
+}
+
+for (const [path, type] of [
+  ["/", "text/html; charset=utf-8"],
+  ["/index.html", "text/html; charset=utf-8"],
+  ["/nara/index.js", "text/javascript; charset=utf-8"],
+  ["/nara/pkg/light_nara.js", "text/javascript; charset=utf-8"],
+  ["/nara/pkg/light_nara_bg.wasm", "application/wasm"],
+  ["/config.json", "application/json; charset=utf-8"],
+]) {
+  test(`${path} is served as ${type}`, async () => {
+    const { status, headers } = await ask(path);
+    assert.equal(status, 200);
+    assert.equal(headers["content-type"], type);
+    assert.equal(headers["x-content-type-options"], "nosniff");
+  });
+}
+
+test("scripts come from the host alone, and WebAssembly may be compiled", async () => {
+  const { headers } = await ask("/");
+  const policy = headers["content-security-policy"];
+  assert.match(policy, /(^|; )default-src 'self'(;|$)/);
+  assert.match(policy, /(^|; )script-src 'self' 'wasm-unsafe-eval'(;|$)/);
+  assert.match(policy, /(^|; )connect-src 'self' ws: wss:(;|$)/);
+  assert.doesNotMatch(policy, /unsafe-inline|'unsafe-eval'|\*/);
+});
+
+test("HEAD sends the headers alone", async () => {
+  const { status, headers, body } = await ask("/", { method: "HEAD" });
+  assert.equal(status, 200);
+  assert.ok(Number(headers["content-length"]) > 0);
+  assert.equal(body, "");
+});
+
+for (const path of [
+  "/../package.json",
+  "/..%2fpackage.json",
+  "/%2e%2e/package.json",
+  "/nara/../../package.json",
+  "/..%5cpackage.json",
+  "//etc/passwd",
+  "/index.html%00.js",
+  "/.hidden.js",
+  "/nara",
+  "/nara/",
+  "/nowhere.html",
+]) {
+  test(`${path} is not found`, async () => {
+    const { status, body } = await ask(path);
+    assert.equal(status, 404);
+    assert.equal(body, "there is nothing here\n");
+  });
+}
+
+test("a path that cannot be decoded is refused", async () => {
+  assert.equal((await ask("/%ff%")).status, 400);
+});
+
+for (const method of ["POST", "PUT", "DELETE", "OPTIONS"]) {
+  test(`${method} is refused`, async () => {
+    const { status, headers } = await ask("/", { method });
+    assert.equal(status, 405);
+    assert.equal(headers.allow, "GET, HEAD");
+  });
+}
+
+test("the page is told of the plaza beside it", async () => {
+  assert.deepEqual(JSON.parse((await ask("/config.json")).body), { plaza: null });
+});
+
+test("the page is told of another broker, and no plaza is kept", async (t) => {
+  const other = await startServer({ port: 0, listen: "127.0.0.1", broker: "ws://127.0.0.1:9/mqtt" });
+  t.after(() => other.close());
+  assert.equal(other.plaza, "ws://127.0.0.1:9/mqtt");
+  assert.deepEqual(JSON.parse((await ask("/config.json", { at: other.url })).body), { plaza: "ws://127.0.0.1:9/mqtt" });
+  const headers = { Connection: "Upgrade", Upgrade: "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Protocol": "mqtt" };
+  assert.equal((await ask("/mqtt", { headers, at: other.url })).status, 404);
+});

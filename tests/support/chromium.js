@@ -1,0 +1,48 @@
+// Opens the page in the machine's own Chromium.
+import { readFileSync } from "node:fs";
+import { chromium as engine } from "playwright-core";
+import { chromium as find } from "../../scripts/setup.js";
+
+/** The browser, with the same switches as the WebAssembly tests use. */
+export async function launchChromium() {
+  const executablePath = find();
+  if (executablePath === null) throw new Error("Chromium is not installed; npm test installs it");
+  const { args } = JSON.parse(readFileSync(new URL("../../webdriver.json", import.meta.url)))["goog:chromeOptions"];
+  return engine.launch({ executablePath, args: args.filter((arg) => arg !== "--headless") });
+}
+
+/**
+ * A page of its own at `url`, in a context that knows nothing but what
+ * `remembered`, the local storage, holds. `complaints` collects what the page
+ * reports as an error, a broken content policy among it.
+ */
+export async function openPage(browser, url, { remembered = {}, viewport = { width: 1280, height: 900 }, colorScheme = "light" } = {}) {
+  const localStorage = Object.entries(remembered).map(([name, value]) => ({ name, value }));
+  const context = await browser.newContext({
+    viewport,
+    colorScheme,
+    storageState: { cookies: [], origins: [{ origin: new URL(url).origin, localStorage }] },
+  });
+  const page = await context.newPage();
+  const complaints = [];
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => {
+    // A broker that is away is told of by the browser too, and is no fault of the page.
+    if (message.type() === "error" && !message.text().includes("WebSocket connection to")) complaints.push(message.text());
+  });
+  await page.goto(url);
+  return { page, complaints, close: () => context.close() };
+}
+
+/** Waits until an element's text fits, and returns the text. */
+export async function untilText(page, testId, pattern, timeoutMs = 45_000) {
+  const element = page.getByTestId(testId);
+  const deadline = Date.now() + timeoutMs;
+  let text = "";
+  while (Date.now() < deadline) {
+    text = ((await element.textContent().catch(() => null)) ?? "").trim();
+    if (pattern.test(text)) return text;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`waited ${timeoutMs / 1000} s for ${testId} to read ${pattern}; it reads "${text}"`);
+}
