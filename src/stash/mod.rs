@@ -244,7 +244,8 @@ impl Stash {
         Ok(operation)
     }
 
-    /// Stops waiting for an operation. What it began goes on.
+    /// Stops waiting for an operation. What it began goes on; a set that still
+    /// waits for the search has begun nothing and is withdrawn.
     pub fn cancel(&mut self, operation: OperationId) {
         self.operations.retain(|one| one.id != operation);
     }
