@@ -15,6 +15,8 @@ pub enum ConfigError {
     Soul(SoulError),
     /// The soul belongs to another name.
     Bond(BondError),
+    /// The name has a character that a plaza topic cannot have.
+    NameCharacter(char),
     /// The soul has a chosen name, so the name must be given.
     NameNeeded,
     /// The memory mode is none of short, medium and hog.
@@ -28,6 +30,10 @@ impl fmt::Display for ConfigError {
         match self {
             Self::Soul(error) => write!(f, "soul: {error}"),
             Self::Bond(error) => write!(f, "name: {error}"),
+            Self::NameCharacter(c) => write!(
+                f,
+                "name: {c:?} cannot be in a name; newspapers go to a plaza topic of that name"
+            ),
             Self::NameNeeded => f.write_str(
                 "name: this soul belongs to a chosen name; give the name together with the soul",
             ),
@@ -96,6 +102,10 @@ impl Config {
 
     fn bonded(soul: Soul, name: String, newborn: bool) -> Result<Self, ConfigError> {
         Keys::new(&soul, &name).map_err(ConfigError::Bond)?;
+        let reserved = |c: &char| matches!(c, '/' | '+' | '#') || c.is_control();
+        if let Some(c) = name.chars().find(reserved) {
+            return Err(ConfigError::NameCharacter(c));
+        }
         Ok(Self {
             soul,
             name,
@@ -149,5 +159,46 @@ impl Config {
             target: self.target,
             newborn: self.newborn,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(config: Result<Config, ConfigError>) -> String {
+        config
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn a_soul_alone_is_enough_for_a_generated_name_and_not_for_a_chosen_one() {
+        let born = Config::born(Newborn([1; 32]), None).unwrap();
+        let again = Config::reborn(&born.soul().to_text(), None).unwrap();
+        assert_eq!(again.keys().identity(), born.keys().identity());
+        let chosen = Config::born(Newborn([1; 32]), Some("alice"))
+            .unwrap()
+            .soul()
+            .to_text();
+        assert_eq!(
+            Config::reborn(&chosen, None).err(),
+            Some(ConfigError::NameNeeded)
+        );
+        assert!(Config::reborn(&chosen, Some("alice")).is_ok());
+        assert!(refused(Config::reborn(&chosen, Some("bob"))).contains("bob"));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_with_the_field_and_the_limit() {
+        let born = || Config::born(Newborn([1; 32]), None).unwrap();
+        assert!(refused(Config::reborn("not a soul", None)).starts_with("soul: "));
+        assert!(refused(Config::born(Newborn([1; 32]), Some(""))).starts_with("name: "));
+        assert!(refused(Config::born(Newborn([1; 32]), Some(&"x".repeat(129)))).contains("128"));
+        assert!(refused(Config::born(Newborn([1; 32]), Some("a/b"))).contains("'/'"));
+        assert!(refused(born().with_memory_mode("huge")).starts_with("memory: \"huge\""));
+        assert_eq!(born().with_target(8).err(), Some(ConfigError::Target(8)));
+        assert!(refused(born().with_target(0)).contains("from 1 to 7"));
     }
 }

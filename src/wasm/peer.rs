@@ -143,6 +143,7 @@ fn config(options: &Options) -> Result<Config, JsValue> {
     config.map_err(|error| {
         let code = match error {
             ConfigError::Soul(_) => "soul_invalid",
+            ConfigError::NameCharacter(_) => "name_invalid",
             ConfigError::Bond(_) if options.soul.is_none() => "name_invalid",
             ConfigError::Bond(_) | ConfigError::NameNeeded => "soul_mismatch",
             ConfigError::MemoryMode(_) | ConfigError::Target(_) => "option_invalid",
