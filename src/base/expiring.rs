@@ -48,6 +48,12 @@ impl<K: Ord + Clone, V> ExpiringMap<K, V> {
             .map(|(_, value)| value)
     }
 
+    /// The value of an entry whose deadline has not passed, to be changed.
+    pub fn get_mut(&mut self, now: Instant, key: &K) -> Option<&mut V> {
+        let (deadline, value) = self.entries.get_mut(key)?;
+        (*deadline > now).then_some(value)
+    }
+
     /// Takes an entry out.
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let (deadline, value) = self.entries.remove(key)?;

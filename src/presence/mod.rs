@@ -50,6 +50,10 @@ const SWEEP_EVERY: Duration = Duration::from_secs(15);
 /// Newcomers whose answers are counted at once.
 const NEWCOMERS_MAX: usize = 256;
 
+/// Answers to newcomers that are remembered, and for how long.
+const ANSWERS_MAX: usize = 2_048;
+const ANSWERS_FOR: Duration = Duration::from_secs(30);
+
 /// What the newspaper calls this implementation.
 const VERSION: &str = concat!("light-", env!("CARGO_PKG_VERSION"));
 
@@ -70,6 +74,7 @@ pub struct Presence {
     strangers_after: Option<Instant>,
     newcomers: BTreeMap<String, Newcomer>,
     answers: ExpiringMap<String, u32>,
+    answered_by: ExpiringMap<(String, Identity), ()>,
     howdy_seq: i64,
 }
 
@@ -85,7 +90,8 @@ impl Presence {
             sweep_at: None,
             strangers_after: None,
             newcomers: BTreeMap::new(),
-            answers: ExpiringMap::new(NEWCOMERS_MAX, Duration::from_secs(30)),
+            answers: ExpiringMap::new(NEWCOMERS_MAX, ANSWERS_FOR),
+            answered_by: ExpiringMap::new(ANSWERS_MAX, ANSWERS_FOR),
             howdy_seq: 0,
         }
     }
@@ -233,13 +239,23 @@ impl Presence {
         if !ctx.crypto().verify(&who.key, text.as_bytes(), signature) {
             return Outcome::Drop("bad_signature");
         }
-        let now = ctx.now().mono;
-        let seen = self.answers.get(now, &howdy.to).copied().unwrap_or(0);
-        self.answers.insert(now, howdy.to.clone(), seen + 1);
+        // Only peers known before count, and each once: forged answers must
+        // not keep the honest ones silent.
+        if ctx.peers().is_online(&who) {
+            self.note_answer(ctx.now().mono, &howdy.to, &who);
+        }
         // Its word about itself is signed by its own key; what it says of its
         // neighbours is not signed at all, and not believed.
         self.note_online(ctx, &who, &howdy.from);
         Outcome::Continue
+    }
+
+    fn note_answer(&mut self, now: Instant, to: &str, by: &Identity) {
+        let answer = (to.to_owned(), by.clone());
+        if self.answered_by.insert(now, answer, ()).is_none() {
+            let seen = self.answers.get(now, &to.to_owned()).copied().unwrap_or(0);
+            self.answers.insert(now, to.to_owned(), seen + 1);
+        }
     }
 
     fn hear_newspaper(&mut self, ctx: &mut Context<'_>, topic: &str, bytes: &[u8]) -> Outcome {

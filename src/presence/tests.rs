@@ -131,8 +131,12 @@ fn a_greeting_brings_a_peer_online_and_is_answered_within_three_seconds() {
 }
 
 #[test]
-fn a_newcomer_whom_enough_others_answered_is_not_answered() {
+fn a_newcomer_whom_enough_known_peers_answered_is_not_answered() {
     let mut rt = awake();
+    for n in 0..HOWDYS_ENOUGH {
+        rt.deliver_plaza(HEY_THERE_TOPIC, &hello(&rt, &format!("other{n}")));
+    }
+    rt.advance(HOWDY_WITHIN);
     rt.deliver_plaza(HEY_THERE_TOPIC, &hello(&rt, "bob"));
     for n in 0..HOWDYS_ENOUGH {
         rt.deliver_plaza(HOWDY_TOPIC, &howdy(&format!("other{n}"), "bob"));
@@ -140,6 +144,21 @@ fn a_newcomer_whom_enough_others_answered_is_not_answered() {
     rt.sent();
     rt.advance(HOWDY_WITHIN);
     assert!(on(&rt.sent(), HOWDY_TOPIC).is_empty());
+}
+
+#[test]
+fn answers_of_strangers_and_repeated_ones_keep_nobody_silent() {
+    let mut rt = awake();
+    rt.deliver_plaza(HEY_THERE_TOPIC, &hello(&rt, "bob"));
+    for n in 0..HOWDYS_ENOUGH {
+        rt.deliver_plaza(HOWDY_TOPIC, &howdy(&format!("stranger{n}"), "bob"));
+    }
+    for _ in 0..HOWDYS_ENOUGH {
+        rt.deliver_plaza(HOWDY_TOPIC, &howdy("stranger0", "bob"));
+    }
+    rt.sent();
+    rt.advance(HOWDY_WITHIN);
+    assert_eq!(on(&rt.sent(), HOWDY_TOPIC).len(), 1);
 }
 
 #[test]

@@ -47,7 +47,7 @@ pub(super) struct Core {
     pub(super) dead_letters: VecDeque<(String, String)>,
     pub(super) retries: VecDeque<Retry>,
     pub(super) seen: ExpiringMap<(Option<PublicKey>, String), ()>,
-    pub(super) replies: ExpiringMap<(PublicKey, String), Outgoing>,
+    pub(super) replies: ExpiringMap<(PublicKey, String), (Outgoing, u8)>,
     pub(super) rates: ExpiringMap<(String, Option<PublicKey>), (Instant, u32)>,
     pub(super) last_stamp: i64,
     pub(super) activity: u64,
@@ -248,7 +248,7 @@ impl<'a> Context<'a> {
             let key = (sender.key, request.message.id.clone());
             self.core
                 .replies
-                .insert(self.core.now.mono, key, sent.clone());
+                .insert(self.core.now.mono, key, (sent.clone(), 1));
         }
         outcome
     }

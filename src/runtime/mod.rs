@@ -39,8 +39,8 @@ use std::collections::VecDeque;
 pub const OUTBOX_MAX: usize = 1_024;
 
 /// Local messages handled in one go; services that answer each other for ever
-/// are stopped here.
-const LOCAL_ROUNDS_MAX: usize = 256;
+/// are stopped here. Everybody may leave in one sweep, and each is told.
+const LOCAL_ROUNDS_MAX: usize = 2 * crate::neighbourhood::PEERS_MAX;
 
 /// Where an outgoing message goes.
 #[derive(Clone, Debug, PartialEq, Eq)]

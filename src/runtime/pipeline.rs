@@ -3,10 +3,12 @@
 
 use super::behaviour::Handler;
 use super::context::Core;
-use super::{Behaviour, Crypto, ErrorStrategy, Local, Me, OUTBOX_MAX, Outgoing, Transport, Way};
+use super::{
+    Behaviour, Crypto, ErrorStrategy, Local, Me, OUTBOX_MAX, Outgoing, PeerNews, Transport, Way,
+};
 use crate::base::{ExpiringMap, Identity, Instant, Now, Rng, WallTime};
 use crate::identity::Signature;
-use crate::message::{Message, Timestamp};
+use crate::message::{Message, Timestamp, to_go_json};
 use crate::neighbourhood::Neighbourhood;
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
@@ -19,6 +21,9 @@ pub const DEAD_LETTERS_MAX: usize = 64;
 
 const IDS_REMEMBERED_FOR: Duration = Duration::from_secs(10 * 60);
 const REPLIES_REMEMBERED_MAX: usize = 64;
+/// A remembered reply goes out so often at most: requests can be overheard and
+/// played again by anybody.
+const REPLY_SENT_MAX: u8 = 3;
 const REPLIES_REMEMBERED_FOR: Duration = Duration::from_secs(2 * 60);
 const RATES_MAX: usize = 4_096;
 const RATES_FOR: Duration = Duration::from_secs(10 * 60);
@@ -345,10 +350,14 @@ impl Core {
             self.seen.insert(now, key, ());
             return Outcome::Continue;
         }
-        if let Some(sender) = &delivery.sender
-            && let Some(reply) = self.replies.get(now, &(sender.key, id.clone())).cloned()
+        let sender = delivery.sender.as_ref();
+        let key = sender.map(|sender| (sender.key, id.clone()));
+        if let Some((reply, sent)) = key.and_then(|key| self.replies.get_mut(now, &key))
+            && *sent < REPLY_SENT_MAX
         {
-            self.send(reply.way, reply.bytes);
+            *sent += 1;
+            let Outgoing { way, bytes } = reply.clone();
+            self.send(way, bytes);
             return Outcome::Drop("repeated_request");
         }
         Outcome::Drop("duplicate_id")
@@ -381,8 +390,11 @@ impl Core {
     }
 
     fn notify_received(&mut self, behaviour: &Behaviour, delivery: &mut Delivery) -> Outcome {
-        if let Some(sender) = &delivery.sender {
-            self.peers.heard(self.now, sender, &delivery.message.from);
+        if let Some(sender) = delivery.sender.clone()
+            && self.peers.heard(self.now, &sender, &delivery.message.from)
+        {
+            let news = to_go_json(&PeerNews { who: sender });
+            self.push_local("presence:online", news, "runtime");
         }
         let text = format!(
             "received {} from {}",

@@ -469,3 +469,25 @@ fn topics_match_level_by_level() {
         assert_eq!(topic_matches(filter, topic), expected, "{filter} {topic}");
     }
 }
+
+#[test]
+fn a_remembered_reply_goes_out_three_times_at_most() {
+    let mut rt = parrot();
+    let request = rt.message(&friend(), "parrot:say", &word("hello"));
+    for _ in 0..10 {
+        rt.deliver(&request);
+    }
+    assert_eq!(rt.sent().len(), 3);
+    assert_eq!(
+        (rt.dropped("repeated_request"), rt.dropped("duplicate_id")),
+        (2, 7)
+    );
+}
+
+#[test]
+fn a_peer_first_heard_by_a_message_is_announced() {
+    let mut rt = parrot();
+    rt.deliver(&rt.message(&friend(), "parrot:echo", &word("hi")));
+    let kinds: Vec<String> = rt.locals().into_iter().map(|local| local.kind).collect();
+    assert!(kinds.contains(&"presence:online".to_owned()));
+}

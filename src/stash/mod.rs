@@ -35,6 +35,12 @@ pub const OPERATIONS_MAX: usize = 64;
 /// How often the copies are counted even if nothing happens.
 const CHECK_EVERY: Duration = Duration::from_secs(30);
 
+/// What one sender may ask of this nara in [`RATE_SPAN`], kind by kind.
+const RATE: u32 = 30;
+
+/// The span of [`RATE`].
+const RATE_SPAN: Duration = Duration::from_secs(10);
+
 /// Names an operation that was begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OperationId(pub u64);
@@ -456,6 +462,12 @@ impl Stash {
         Outcome::Continue
     }
 
+    fn on_disconnected(&mut self, ctx: &mut Context<'_>, _: &Delivery, _: Nothing) -> Outcome {
+        self.owner.forget_attempts(ctx);
+        self.recovery.forget_questions(ctx);
+        Outcome::Continue
+    }
+
     fn on_peer_online(&mut self, ctx: &mut Context<'_>, _: &Delivery, news: PeerNews) -> Outcome {
         self.recovery.ask(ctx, &news.who);
         self.fill(ctx);
@@ -499,7 +511,7 @@ impl Stash {
             self.announce(ctx, self.recovery.count());
             self.fill(ctx);
         } else {
-            self.report_saved();
+            self.fill(ctx);
         }
         Outcome::Continue
     }
@@ -512,13 +524,21 @@ impl Service for Stash {
 
     fn behaviours(&self) -> Vec<Behaviour> {
         vec![
-            Behaviour::mesh_request("stash:store").version(1, Self::on_store),
+            Behaviour::mesh_request("stash:store")
+                .version(1, Self::on_store)
+                .rate_limit(RATE, RATE_SPAN),
             Behaviour::mesh_request("stash:ack").version(1, Self::on_late_ack),
-            Behaviour::mesh_request("stash:request").version(1, Self::on_request),
-            Behaviour::mesh_request("stash:response").version(1, Self::on_response),
+            Behaviour::mesh_request("stash:request")
+                .version(1, Self::on_request)
+                .rate_limit(RATE, RATE_SPAN),
+            Behaviour::mesh_request("stash:response")
+                .version(1, Self::on_response)
+                .rate_limit(RATE, RATE_SPAN),
             Behaviour::protocol("stash-refresh", "nara/plaza/stash_refresh")
-                .version(1, Self::on_refresh),
+                .version(1, Self::on_refresh)
+                .rate_limit(RATE, RATE_SPAN),
             Behaviour::local("plaza:online").version(1, Self::on_connected),
+            Behaviour::local("plaza:offline").version(1, Self::on_disconnected),
             Behaviour::local("presence:online").version(1, Self::on_peer_online),
             Behaviour::local("presence:hello").version(1, Self::on_peer_hello),
             Behaviour::local("presence:gone").version(1, Self::on_peer_gone),
@@ -559,6 +579,7 @@ impl Service for Stash {
         self.expire_operations(ctx);
         if self.check_at.is_some_and(|at| at <= now) {
             self.check_at = Some(now + CHECK_EVERY);
+            self.owner.forget_absent(ctx);
             self.fill(ctx);
         }
     }
@@ -588,7 +609,13 @@ impl Stash {
             parse_payload::<Response>(delivery.payload()),
             &delivery.sender,
         ) {
-            self.recovery.handle_silence(call);
+            let echoes = self.recovery.handle_answer(call, &response);
+            if !echoes && !response.found {
+                ctx.log()
+                    .warn("an answer to another request was passed off as this one's");
+                return;
+            }
+            // What opens is mine and welcome, whatever it answers.
             self.take_response(ctx, &sender.clone(), response);
         }
     }

@@ -21,6 +21,9 @@ pub const REFUSED_FOR: Duration = Duration::from_secs(5 * 60);
 /// A peer that stayed silent is not asked again for so long.
 pub const SILENT_FOR: Duration = Duration::from_secs(60);
 
+/// How much older than its store an ack that names none may seem.
+const ACK_AGE_SECONDS_MAX: i64 = 30;
+
 /// Holders that are remembered; whoever claims a copy beyond that is not.
 const HOLDERS_MAX: usize = 64;
 
@@ -115,7 +118,10 @@ impl Owner {
     /// When it is no JSON or does not fit; the memory is unchanged then.
     pub(super) fn set(&mut self, ctx: &mut Context<'_>, data: String) -> Result<u64, CodecError> {
         let revision = self.memory.as_ref().map_or(0, |memory| memory.revision) + 1;
-        let timestamp = ctx.now().wall.unix_seconds();
+        // Never before the last one, also when the clock was put back: holders
+        // would refuse it as stale.
+        let before = self.memory.as_ref().map_or(0, |memory| memory.timestamp);
+        let timestamp = ctx.now().wall.unix_seconds().max(before);
         let memory = Memory {
             data,
             timestamp,
@@ -145,6 +151,7 @@ impl Owner {
             }
             if self.set_here {
                 known.revision = memory.revision;
+                known.timestamp = known.timestamp.max(memory.timestamp);
                 let data = known.data.clone();
                 ctx.log()
                     .warn("an older memory turned up; what was set here goes on top of it");
@@ -167,6 +174,22 @@ impl Owner {
     /// Somebody left: its copy does not count any more.
     pub(super) fn handle_gone(&mut self, who: &Identity) -> bool {
         self.holders.remove(who).is_some()
+    }
+
+    /// Whoever is not online any more holds nothing that counts, even if the
+    /// word of its leaving was lost.
+    pub(super) fn forget_absent(&mut self, ctx: &Context<'_>) {
+        if ctx.is_connected() {
+            self.holders.retain(|who, _| ctx.peers().is_online(who));
+        }
+    }
+
+    /// What was sent went down with the connection; it is sent again when that
+    /// is back, to whomever.
+    pub(super) fn forget_attempts(&mut self, ctx: &mut Context<'_>) {
+        for call in core::mem::take(&mut self.attempts).into_keys() {
+            ctx.cancel(call);
+        }
     }
 
     /// Asks as many peers as copies are missing.
@@ -279,9 +302,11 @@ impl Owner {
         }
         // A light nara names the store that it acknowledges; a Go nara leaves
         // the reason empty, and its ack must at least be no older than that.
-        let names_another = !ack.reason.is_empty() && ack.reason != delivery.message.in_reply_to;
-        let too_old = ack.stored_at + 30 < attempt.message_time.unix_seconds();
-        if names_another || too_old {
+        let names_this = ack.reason == delivery.message.in_reply_to;
+        let fits = ack.reason.is_empty()
+            && ack.stored_at.saturating_add(ACK_AGE_SECONDS_MAX)
+                >= attempt.message_time.unix_seconds();
+        if !(names_this || fits) {
             return self.note_refusal(ctx, &attempt.to, "acknowledged another store");
         }
         self.note_holder(&attempt.to, attempt.revision, now.wall);

@@ -66,6 +66,13 @@ pub enum Answer {
     },
 }
 
+/// A request on its way.
+struct Question {
+    to: Identity,
+    /// Random and echoed inside the signed answer: no answer can be swapped.
+    request_id: String,
+}
+
 /// A search, running or past.
 pub struct Recovery {
     state: SearchState,
@@ -74,7 +81,7 @@ pub struct Recovery {
     settle_at: Option<Instant>,
     refresh_at: Option<Instant>,
     took: Option<Duration>,
-    asked: BTreeMap<CallId, Identity>,
+    asked: BTreeMap<CallId, Question>,
     answers: BTreeMap<Identity, (Duration, Answer)>,
     best: Option<(Memory, Sealed, Identity)>,
     agreeing: BTreeSet<Identity>,
@@ -168,20 +175,20 @@ impl Recovery {
         let opened = |(_, answer): &(Duration, Answer)| matches!(answer, Answer::Opened { .. });
         if !self.goes_on()
             || who.id == ctx.me().identity.id
-            || self.asked.values().any(|asked| asked == who)
+            || self.asked.values().any(|asked| asked.to == *who)
             || self.answers.get(who).is_some_and(opened)
         {
             return;
         }
-        // Random and inside the signed answer: no answer can be swapped.
         let request_id = bs58::encode(ctx.rng().array::<12>()).into_string();
         let owner_id = ctx.me().identity.id.as_str().to_owned();
         let request = Request {
             owner_id,
-            request_id,
+            request_id: request_id.clone(),
         };
         if let Ok(call) = ctx.call(who, "stash:request", &request, "stash:response", PATIENCE) {
-            self.asked.insert(call, who.clone());
+            let to = who.clone();
+            self.asked.insert(call, Question { to, request_id });
         }
     }
 
@@ -194,6 +201,20 @@ impl Recovery {
         self.asked.remove(&call).is_some()
     }
 
+    /// A call ended with an answer. Returns whether it echoes what was asked.
+    pub(super) fn handle_answer(&mut self, call: CallId, response: &Response) -> bool {
+        let question = self.asked.remove(&call);
+        question.is_some_and(|question| question.request_id == response.request_id)
+    }
+
+    /// What was asked went down with the connection; everybody is asked again
+    /// when it is back.
+    pub(super) fn forget_questions(&mut self, ctx: &mut Context<'_>) {
+        for call in core::mem::take(&mut self.asked).into_keys() {
+            ctx.cancel(call);
+        }
+    }
+
     /// Opens what somebody answered or pushed. Returns the memory with its
     /// seal if it opened.
     pub(super) fn handle_response(
@@ -202,7 +223,6 @@ impl Recovery {
         from: &Identity,
         response: Response,
     ) -> Option<(Memory, Sealed)> {
-        self.asked.retain(|_, asked| asked != from);
         let at = ctx.now().mono - self.started.mono;
         if !response.found {
             self.note(from, at, Answer::NotFound);
@@ -238,18 +258,20 @@ impl Recovery {
 
     fn weigh(&mut self, now: Instant, from: &Identity, memory: &Memory, sealed: &Sealed) {
         let key = memory.age_key();
-        match &self.best {
+        let is_newer = match &self.best {
             Some((best, ..)) if best.age_key() > key => return,
-            Some((best, ..)) if best.age_key() == key => {}
+            Some((best, ..)) if best.age_key() == key => false,
             _ => {
                 self.best = Some((memory.clone(), sealed.clone(), from.clone()));
                 self.agreeing.clear();
+                true
             }
+        };
+        let is_counted = self.agreeing.len() < ANSWERS_MAX && self.agreeing.insert(from.clone());
+        // The same copy from the same peer again prolongs nothing.
+        if self.goes_on() && (is_newer || is_counted) {
+            self.settle_at = Some(now + SETTLE_AFTER);
         }
-        if self.agreeing.len() < ANSWERS_MAX {
-            self.agreeing.insert(from.clone());
-        }
-        self.settle_at = Some(now + SETTLE_AFTER);
     }
 
     /// Whether the search is over: the wait for something newer has passed, or

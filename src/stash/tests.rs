@@ -662,3 +662,149 @@ fn the_state_survives_a_round_trip_without_plaintext_or_key() {
         Err(StateError::Shape(_))
     ));
 }
+
+// What a review found.
+
+#[test]
+fn a_push_after_the_search_leaves_no_deadline_behind() {
+    let mut rt = reborn();
+    let me = MockRuntime::identity("owner");
+    let response = response_of(&me, "1", 2);
+    push(&mut rt, "a", &response);
+    rt.advance(SETTLE_AFTER);
+    push(&mut rt, "a", &response);
+    // A deadline that stays in the past would never let this end.
+    rt.advance(SETTLE_AFTER * 10);
+    let (at, _) = rt.runtime().poll_timeout().unwrap();
+    assert!(at > rt.now().mono);
+}
+
+#[test]
+fn a_peer_that_repeats_its_copy_cannot_prolong_the_search() {
+    let mut rt = reborn();
+    let me = MockRuntime::identity("owner");
+    for _ in 0..4 {
+        push(&mut rt, "a", &response_of(&me, "1", 2));
+        rt.advance(SETTLE_AFTER / 2);
+    }
+    let recovery = rt.service::<Stash>().recovery();
+    assert_eq!(recovery.state(), SearchState::Recovered);
+}
+
+#[test]
+fn a_confidant_whose_clock_is_behind_counts_if_its_ack_names_the_store() {
+    let mut rt = newborn(&["a"]);
+    set(&mut rt, "1");
+    let store = of_kind(&rt.emitted(), "stash:store").remove(0);
+    let reason = store.id.clone();
+    let late = Ack {
+        owner_id: "owner".into(),
+        stored_at: 5,
+        success: true,
+        reason,
+    };
+    rt.answer(&store, &MockRuntime::identity("a"), "stash:ack", &late);
+    assert_eq!(rt.service::<Stash>().owner().current_holders().count(), 1);
+}
+
+#[test]
+fn an_ack_of_a_go_nara_counts_by_its_time_and_an_impossible_time_harms_nobody() {
+    for (stored_at, counted) in [(i64::MIN, 0), (0, 0), (1_768_756_453, 1), (i64::MAX, 1)] {
+        let mut rt = newborn(&["a"]);
+        set(&mut rt, "1");
+        let store = of_kind(&rt.emitted(), "stash:store").remove(0);
+        let ack = Ack {
+            owner_id: "owner".into(),
+            stored_at,
+            success: true,
+            reason: String::new(),
+        };
+        rt.answer(&store, &MockRuntime::identity("a"), "stash:ack", &ack);
+        let holders = rt.service::<Stash>().owner().current_holders().count();
+        assert_eq!(holders, counted, "stored at {stored_at}");
+    }
+}
+
+#[test]
+fn a_memory_saved_after_the_clock_was_put_back_is_not_older_than_the_last() {
+    let mut rt = reborn();
+    let me = MockRuntime::identity("owner");
+    let ahead = rt.now().wall.unix_seconds() + 3_600;
+    let memory = Memory {
+        data: "1".into(),
+        timestamp: ahead,
+        revision: 1,
+    };
+    let mut response = response_of(&me, "1", 1);
+    let plaintext = codec::encode(&memory).unwrap();
+    let sealed = crate::runtime::Crypto::seal(&MockCrypto::new(me.key), [1; 24], &plaintext);
+    response.ciphertext = Bytes::from(sealed);
+    push(&mut rt, "a", &response);
+    rt.advance(SETTLE_AFTER);
+    set(&mut rt, "2");
+    let memory = rt.service::<Stash>().owner().memory().unwrap();
+    assert_eq!((memory.timestamp, memory.revision), (ahead, 2));
+}
+
+#[test]
+fn a_holder_whose_leaving_was_never_told_does_not_count_for_ever() {
+    let mut rt = newborn(&["a", "b", "c"]);
+    set(&mut rt, "1");
+    ack_all(&mut rt);
+    // Strangers push everybody else out of the neighbourhood.
+    for n in 0..crate::neighbourhood::PEERS_MAX {
+        rt.register(&format!("stranger{n}"));
+        rt.emitted();
+    }
+    rt.advance(CHECK_EVERY);
+    assert_eq!(rt.service::<Stash>().owner().current_holders().count(), 0);
+    assert!(!of_kind(&rt.emitted(), "stash:store").is_empty());
+}
+
+#[test]
+fn stores_that_went_down_with_the_connection_are_sent_again_when_it_is_back() {
+    let mut rt = newborn(&["a", "b", "c"]);
+    set(&mut rt, "1");
+    assert_eq!(of_kind(&rt.emitted(), "stash:store").len(), 3);
+    rt.set_connected(false);
+    rt.set_connected(true);
+    assert_eq!(ack_all(&mut rt), 3);
+    assert_eq!(rt.service::<Stash>().owner().current_holders().count(), 3);
+}
+
+#[test]
+fn what_goes_on_top_of_a_late_find_is_stored_at_once() {
+    let mut rt = reborn();
+    let me = MockRuntime::identity("owner");
+    push(&mut rt, "a", &response_of(&me, "\"one\"", 1));
+    rt.advance(SETTLE_AFTER);
+    set(&mut rt, "\"mine\"");
+    rt.register("b");
+    rt.emitted();
+    push(&mut rt, "c", &response_of(&me, "\"elsewhere\"", 9));
+    let stores = of_kind(&rt.emitted(), "stash:store");
+    assert!(!stores.is_empty());
+    assert_eq!(data_of(&rt).as_deref(), Some("\"mine\""));
+}
+
+#[test]
+fn an_old_not_found_passed_off_as_an_answer_is_not_one() {
+    let mut rt = reborn();
+    rt.register("a");
+    let request = of_kind(&rt.emitted(), "stash:request").remove(0);
+    let old = Response {
+        owner_id: "owner".into(),
+        request_id: "another".into(),
+        found: false,
+        nonce: Bytes::default(),
+        ciphertext: Bytes::default(),
+        stored_at: 0,
+    };
+    rt.answer(
+        &request,
+        &MockRuntime::identity("a"),
+        "stash:response",
+        &old,
+    );
+    assert!(rt.service::<Stash>().recovery().answers().is_empty());
+}

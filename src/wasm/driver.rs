@@ -22,7 +22,7 @@ const SUBPROTOCOL: &str = "mqtt";
 /// A timer is never set further ahead: `setTimeout` takes 31 bits.
 const TIMER_MS_MAX: f64 = 2_000_000_000.0;
 
-/// Words for JavaScript that wait; the oldest give way.
+/// Words for JavaScript that wait; log records give way beyond that.
 const WORDS_MAX: usize = 2_048;
 
 #[wasm_bindgen]
@@ -262,7 +262,13 @@ impl Driver {
             return;
         }
         if words.len() >= WORDS_MAX {
-            words.pop_front();
+            // Only the log gives way: an operation's end must be told.
+            if matches!(word, Word::Log(_)) {
+                return;
+            }
+            if let Some(at) = words.iter().position(|word| matches!(word, Word::Log(_))) {
+                words.remove(at);
+            }
         }
         words.push_back(word);
         if !self.telling.replace(true) {
