@@ -39,7 +39,7 @@ const EVENT_COUNT_MAX: usize = 1024;
 /// Their bytes.
 const EVENT_BYTES_MAX: usize = 4 << 20;
 
-/// How much of the driver's word on a close is kept, in bytes.
+/// How much of the driver's word on a close is kept, in characters.
 const CLOSE_REASON_LENGTH_MAX: usize = 256;
 
 /// Where a session is.
@@ -202,8 +202,9 @@ impl Session {
     pub fn handle_closed(&mut self, now: Instant, why: &str) {
         self.advance(now);
         if self.state == State::Opening || self.has_socket() {
-            let end = why.floor_char_boundary(CLOSE_REASON_LENGTH_MAX);
-            self.lose(Loss::Closed(why[..end].to_owned()));
+            self.lose(Loss::Closed(
+                why.chars().take(CLOSE_REASON_LENGTH_MAX).collect(),
+            ));
         }
     }
 
@@ -285,6 +286,7 @@ impl Session {
             self.outputs.push_back(Output::Close);
         }
         self.state = State::Asleep;
+        self.ping_deadline = None;
         self.inbox.clear();
     }
 

@@ -416,3 +416,15 @@ fn late_and_needless_calls_do_no_harm() {
     pair.session.handle_timeout(Instant::from_micros(0));
     assert_eq!(pair.session.state(), State::Online);
 }
+
+#[test]
+fn a_session_that_was_stopped_amid_a_ping_starts_afresh() {
+    let mut pair = Pair::online();
+    pair.session.prove(pair.now);
+    pair.session.stop(pair.now);
+    pair.outputs();
+    pair.session.start(pair.now);
+    pair.go_online();
+    pair.advance(SECOND * 60);
+    assert_eq!(pair.session.state(), State::Online);
+}
