@@ -1,0 +1,221 @@
+//! The search for a memory, and what a set does meanwhile.
+
+use super::*;
+
+#[test]
+fn waking_asks_everybody_by_broadcast_and_each_peer_by_request() {
+    let mut rt = reborn();
+    rt.set_connected(true);
+    rt.register("a");
+    let emitted = rt.emitted();
+    assert!(!of_kind(&emitted, "stash-refresh").is_empty());
+    let asked = of_kind(&emitted, "stash:request");
+    assert_eq!(asked[0].to_id, "a");
+    let ask: Request = parse_payload(&asked[0].payload).unwrap();
+    assert!(ask.request_id.len() >= 16);
+}
+
+#[test]
+fn the_newest_revision_wins_whoever_answers_first() {
+    let mut rt = reborn();
+    let me = MockRuntime::identity("owner");
+    push(&mut rt, "a", &response_of(&me, "\"old\"", 1));
+    push(&mut rt, "b", &response_of(&me, "\"new\"", 2));
+    push(&mut rt, "c", &response_of(&me, "\"old\"", 1));
+    rt.advance(SETTLE_AFTER);
+    assert_eq!(data_of(&rt).as_deref(), Some("\"new\""));
+    assert_eq!(recovered_counts(&mut rt), ["{\"count\":1}"]);
+    let recovery = rt.service::<Stash>().recovery();
+    assert_eq!(recovery.from(), Some(&MockRuntime::identity("b")));
+    assert_eq!(recovery.state(), SearchState::Recovered);
+}
+
+#[test]
+fn as_many_copies_as_wanted_end_the_search_at_once_and_are_counted() {
+    let mut rt = reborn();
+    let me = MockRuntime::identity("owner");
+    let operation = recover(&mut rt);
+    for from in ["a", "b", "c"] {
+        push(&mut rt, from, &response_of(&me, "[1]", 4));
+    }
+    assert_eq!(recovered_counts(&mut rt), ["{\"count\":3}"]);
+    let memory = Memory {
+        data: "[1]".into(),
+        timestamp: 1_768_756_000,
+        revision: 4,
+    };
+    assert!(events(&mut rt).contains(&Event::Recovered(operation, Some(memory))));
+    // Whoever answered is a confidant again, and nothing needs to be sent.
+    assert_eq!(rt.service::<Stash>().owner().current_holders().count(), 3);
+    assert!(of_kind(&rt.emitted(), "stash:store").is_empty());
+}
+
+#[test]
+fn nothing_found_by_the_deadline_is_told_with_zero_and_the_search_goes_on() {
+    let mut rt = reborn();
+    let operation = recover(&mut rt);
+    rt.advance(RECOVERY_DEADLINE);
+    assert_eq!(recovered_counts(&mut rt), ["{\"count\":0}"]);
+    assert!(events(&mut rt).contains(&Event::Recovered(operation, None)));
+    let me = MockRuntime::identity("owner");
+    push(&mut rt, "late", &response_of(&me, "\"still there\"", 3));
+    rt.advance(SETTLE_AFTER);
+    assert_eq!(data_of(&rt).as_deref(), Some("\"still there\""));
+    assert_eq!(recovered_counts(&mut rt), ["{\"count\":1}"]);
+}
+
+#[test]
+fn what_another_naras_key_sealed_does_not_open_and_is_logged() {
+    let mut rt = reborn();
+    let mut foreign = response_of(&MockRuntime::identity("mallory"), "1", 9);
+    foreign.owner_id = "owner".into();
+    push(&mut rt, "a", &foreign);
+    rt.advance(RECOVERY_DEADLINE);
+    assert_eq!(data_of(&rt), None);
+    assert_eq!(rt.logged(crate::runtime::Level::Error), 1);
+    assert_eq!(recovered_counts(&mut rt), ["{\"count\":0}"]);
+}
+
+#[test]
+fn a_set_waits_for_the_search_and_gets_the_revision_after_the_newest() {
+    let mut rt = reborn();
+    let me = MockRuntime::identity("owner");
+    let operation = set(&mut rt, "\"mine\"");
+    assert!(of_kind(&rt.emitted(), "stash:store").is_empty());
+    for from in ["a", "b", "c"] {
+        rt.register(from);
+        push(&mut rt, from, &response_of(&me, "\"old\"", 7));
+    }
+    assert_eq!(ack_all(&mut rt), 3);
+    let receipt = ended(&mut rt, operation).unwrap().unwrap();
+    assert_eq!(receipt.revision, 8);
+    assert_eq!(data_of(&rt).as_deref(), Some("\"mine\""));
+}
+
+#[test]
+fn a_late_push_of_something_newer_is_taken_and_of_something_older_is_not() {
+    let mut rt = reborn();
+    let me = MockRuntime::identity("owner");
+    push(&mut rt, "a", &response_of(&me, "\"two\"", 2));
+    rt.advance(SETTLE_AFTER);
+    push(&mut rt, "b", &response_of(&me, "\"one\"", 1));
+    assert_eq!(data_of(&rt).as_deref(), Some("\"two\""));
+    push(&mut rt, "c", &response_of(&me, "\"three\"", 3));
+    assert_eq!(data_of(&rt).as_deref(), Some("\"three\""));
+}
+
+#[test]
+fn what_was_set_after_a_search_in_vain_stays_on_top_of_what_turns_up_later() {
+    let mut rt = reborn();
+    rt.advance(RECOVERY_DEADLINE);
+    set(&mut rt, "\"written since\"");
+    let me = MockRuntime::identity("owner");
+    push(&mut rt, "late", &response_of(&me, "\"old\"", 7));
+    rt.advance(SETTLE_AFTER);
+    assert_eq!(data_of(&rt).as_deref(), Some("\"written since\""));
+    let revision = rt
+        .service::<Stash>()
+        .owner()
+        .memory()
+        .map(|memory| memory.revision);
+    assert_eq!(revision, Some(8));
+}
+
+#[test]
+fn of_two_memories_of_one_revision_and_time_the_same_one_wins_in_either_order() {
+    let chosen = |order: [&str; 2]| {
+        let mut rt = reborn();
+        let me = MockRuntime::identity("owner");
+        for (from, data) in ["a", "b"].into_iter().zip(order) {
+            push(&mut rt, from, &response_of(&me, data, 3));
+        }
+        rt.advance(SETTLE_AFTER);
+        data_of(&rt)
+    };
+    assert_eq!(chosen(["1", "2"]), chosen(["2", "1"]));
+}
+
+#[test]
+fn holders_beyond_the_limit_are_not_remembered() {
+    let mut rt = reborn();
+    let me = MockRuntime::identity("owner");
+    for n in 0..80 {
+        push(&mut rt, &format!("claims{n}"), &response_of(&me, "1", 1));
+    }
+    assert_eq!(rt.service::<Stash>().owner().holders().len(), 64);
+}
+
+#[test]
+fn a_response_about_somebody_elses_stash_changes_nothing() {
+    let mut rt = reborn();
+    push(
+        &mut rt,
+        "a",
+        &response_of(&MockRuntime::identity("bob"), "1", 1),
+    );
+    assert_eq!(rt.dropped("not_my_stash"), 1);
+    assert!(rt.service::<Stash>().recovery().answers().is_empty());
+}
+
+#[test]
+fn a_push_after_the_search_leaves_no_deadline_behind() {
+    let mut rt = reborn();
+    let me = MockRuntime::identity("owner");
+    let response = response_of(&me, "1", 2);
+    push(&mut rt, "a", &response);
+    rt.advance(SETTLE_AFTER);
+    push(&mut rt, "a", &response);
+    // A deadline that stays in the past would never let this end.
+    rt.advance(SETTLE_AFTER * 10);
+    let (at, _) = rt.runtime().poll_timeout().unwrap();
+    assert!(at > rt.now().mono);
+}
+
+#[test]
+fn a_peer_that_repeats_its_copy_cannot_prolong_the_search() {
+    let mut rt = reborn();
+    let me = MockRuntime::identity("owner");
+    for _ in 0..4 {
+        push(&mut rt, "a", &response_of(&me, "1", 2));
+        rt.advance(SETTLE_AFTER / 2);
+    }
+    let recovery = rt.service::<Stash>().recovery();
+    assert_eq!(recovery.state(), SearchState::Recovered);
+}
+
+#[test]
+fn what_goes_on_top_of_a_late_find_is_stored_at_once() {
+    let mut rt = reborn();
+    let me = MockRuntime::identity("owner");
+    push(&mut rt, "a", &response_of(&me, "\"one\"", 1));
+    rt.advance(SETTLE_AFTER);
+    set(&mut rt, "\"mine\"");
+    rt.register("b");
+    rt.emitted();
+    push(&mut rt, "c", &response_of(&me, "\"elsewhere\"", 9));
+    let stores = of_kind(&rt.emitted(), "stash:store");
+    assert!(!stores.is_empty());
+    assert_eq!(data_of(&rt).as_deref(), Some("\"mine\""));
+}
+
+#[test]
+fn an_old_not_found_passed_off_as_an_answer_is_not_one() {
+    let mut rt = reborn();
+    rt.register("a");
+    let request = of_kind(&rt.emitted(), "stash:request").remove(0);
+    let old = Response {
+        owner_id: "owner".into(),
+        request_id: "another".into(),
+        found: false,
+        nonce: Bytes::default(),
+        ciphertext: Bytes::default(),
+        stored_at: 0,
+    };
+    rt.answer(
+        &request,
+        &MockRuntime::identity("a"),
+        "stash:response",
+        &old,
+    );
+    assert!(rt.service::<Stash>().recovery().answers().is_empty());
+}
