@@ -14,11 +14,12 @@
 //! | L1 | [`identity`], [`plaza`] | soul, name, keys and seal; the MQTT session |
 //! | L2 | [`message`], [`neighbourhood`] | envelope, Go-identical JSON, payloads; who is there |
 //! | L3 | [`runtime`] | behaviours, pipelines, calls, local bus, services |
-//! | L4 | [`presence`], [`stash`] | the two services every nara runs |
+//! | L4 | [`clock`], [`presence`], [`stash`] | the services every nara runs |
 //! | L5 | [`nara`] | the peer: composes all of it |
 //! | L6 | [`wasm`] | driver and bindings for JavaScript |
 
 pub mod base;
+pub mod clock;
 pub mod identity;
 pub mod message;
 pub mod nara;

@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 7] = [
     &["identity", "plaza"],
     &["message", "neighbourhood"],
     &["runtime"],
-    &["presence", "stash"],
+    &["clock", "presence", "stash"],
     &["nara"],
     &["wasm"],
 ];

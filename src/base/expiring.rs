@@ -54,6 +54,11 @@ impl<K: Ord + Clone, V> ExpiringMap<K, V> {
         (*deadline > now).then_some(value)
     }
 
+    /// Every entry, expired ones included, by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.entries.iter().map(|(key, (_, value))| (key, value))
+    }
+
     /// Takes an entry out.
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let (deadline, value) = self.entries.remove(key)?;

@@ -95,6 +95,16 @@ impl Timestamp {
         }
     }
 
+    /// The wall time, or the nearest one that 64 bits of nanoseconds hold.
+    pub fn nearest_wall(&self) -> WallTime {
+        let limit = if self.unix_seconds < 0 {
+            i64::MIN
+        } else {
+            i64::MAX
+        };
+        self.wall().unwrap_or(WallTime::from_unix_nanos(limit))
+    }
+
     /// The wall time; `None` outside the years 1677 to 2262, which is all that
     /// 64 bits of nanoseconds hold.
     pub fn wall(&self) -> Option<WallTime> {

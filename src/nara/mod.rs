@@ -12,15 +12,16 @@ mod status;
 
 pub use config::{Config, ConfigError, Newborn, TARGET_MAX};
 pub use status::{
-    ConfidantStatus, ConnectionStatus, HeldStash, HeldStatus, HolderStatus, PeerName, PeerStatus,
-    RecoveryAnswer, RecoveryStatus, StashStatus, Status,
+    ClockStatus, ConfidantStatus, ConnectionStatus, HeldStash, HeldStatus, HolderStatus, PeerName,
+    PeerStatus, RecoveryAnswer, RecoveryStatus, StashStatus, Status,
 };
 
 use crate::base::{Identity, Instant, Now, Rng};
+use crate::clock::Clock;
 use crate::identity::Soul;
 use crate::plaza::{self, Credentials, Session, SessionConfig};
 use crate::presence::Presence;
-use crate::runtime::{Context, Local, Me, Outgoing, Record, Runtime, Way};
+use crate::runtime::{Context, Local, Me, Outgoing, Record, Runtime, Traffic, Way};
 use crate::stash::{self, Memory, OperationId, Receipt, SetError, Stash};
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -60,6 +61,8 @@ pub enum Event {
     Saved(Receipt),
     /// A local message, as services hear it.
     Local(Local),
+    /// A message came or went; only while [`Nara::watch_traffic`] says so.
+    Traffic(Traffic),
     /// Everything is said and the socket is closed.
     Asleep,
 }
@@ -94,6 +97,7 @@ impl Nara {
         // each other out for ever.
         let client_id = format!("ln-{}", bs58::encode(rng.array::<12>()).into_string());
         let mut runtime = Runtime::new(me, Box::new(keys), rng.fork(), now);
+        runtime.add(Box::new(Clock::default()));
         runtime.add(Box::new(Presence::new(config.mode(), now)));
         runtime.add(Box::new(Stash::new(config.stash(), now)));
         let mut topics = runtime.topics();
@@ -181,6 +185,11 @@ impl Nara {
         self.turn(now);
         // The service is there: `new` added it.
         result.unwrap_or(Err(SetError::TooMany))
+    }
+
+    /// Begins or ends to tell of every message that comes or goes.
+    pub fn watch_traffic(&mut self, watched: bool) {
+        self.runtime.watch_traffic(watched);
     }
 
     /// The socket is open.
@@ -318,6 +327,10 @@ impl Nara {
     fn tell(&mut self) {
         while let Some(local) = self.runtime.poll_local() {
             self.effects.push_back(Effect::Event(Event::Local(local)));
+        }
+        while let Some(traffic) = self.runtime.poll_traffic() {
+            self.effects
+                .push_back(Effect::Event(Event::Traffic(traffic)));
         }
         let next = |runtime: &mut Runtime| runtime.service_mut::<Stash>()?.poll_event();
         while let Some(event) = next(&mut self.runtime) {

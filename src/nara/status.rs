@@ -5,6 +5,7 @@ use crate::base::{Identity, Now};
 use crate::plaza::State;
 use crate::stash::{Answer, Holder, MEMORY_SIZE_MAX, SEALED_SIZE, Stash};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// What is known now. Times are milliseconds since the Unix epoch.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -23,6 +24,17 @@ pub struct Status {
     pub confidants: Vec<ConfidantStatus>,
     pub held: HeldStatus,
     pub recovery: RecoveryStatus,
+    pub clock: ClockStatus,
+    pub drops: BTreeMap<&'static str, u64>,
+}
+
+/// The clock against those of the peers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "see `Status`")]
+pub struct ClockStatus {
+    pub offset_ms: Option<i64>,
+    pub off: bool,
 }
 
 /// The way to the plaza.
@@ -155,6 +167,11 @@ pub(super) fn of(nara: &Nara, now: Now) -> Status {
         confidants: stash.map_or_else(Vec::new, |stash| looking.confidants(stash)),
         held: stash.map_or_else(HeldStatus::nothing, |stash| looking.held(stash)),
         recovery: stash.map_or_else(RecoveryStatus::nothing, |stash| looking.recovery(stash)),
+        clock: ClockStatus {
+            offset_ms: nara.runtime.clock().offset_ms(),
+            off: nara.runtime.clock().is_off(),
+        },
+        drops: nara.runtime.drops().collect(),
     }
 }
 

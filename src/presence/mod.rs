@@ -118,6 +118,14 @@ impl Presence {
         Outcome::Continue
     }
 
+    /// Who greeted at another time was not believed, and now greets again.
+    fn on_clock_set(&mut self, ctx: &mut Context<'_>, _: &Delivery, _: Nothing) -> Outcome {
+        if ctx.is_connected() && self.greeted {
+            self.greet(ctx);
+        }
+        Outcome::Continue
+    }
+
     fn greet(&mut self, ctx: &mut Context<'_>) {
         let now = ctx.now();
         let (name, identity) = (ctx.me().name.clone(), ctx.me().identity.clone());
@@ -179,6 +187,9 @@ impl Presence {
             .is_some_and(|peer| peer.event_time >= time)
         {
             return Outcome::Drop("old_event");
+        }
+        if let Err(reason) = ctx.judge(&who, time) {
+            return Outcome::Drop(reason);
         }
         match &event.body {
             PresenceEvent::HeyThere(hello) => self.hear_hello(ctx, &who, &hello.from, time),
@@ -365,6 +376,7 @@ impl Service for Presence {
         vec![
             Behaviour::local("plaza:online").version(1, Self::on_connected),
             Behaviour::local("plaza:offline").version(1, Self::on_disconnected),
+            Behaviour::local("clock:set").version(1, Self::on_clock_set),
         ]
     }
 

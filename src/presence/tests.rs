@@ -70,6 +70,27 @@ fn whereabouts(rt: &MockRuntime, name: &str) -> Option<Whereabouts> {
 }
 
 #[test]
+fn a_greeting_or_farewell_of_another_time_is_dropped_and_nobody_appears_or_goes() {
+    let mut rt = awake();
+    let (old, old_chau) = (hello(&rt, "bob"), chau(&rt, "carol"));
+    rt.advance(Duration::from_secs(31));
+    rt.deliver_plaza(HEY_THERE_TOPIC, &old);
+    assert_eq!(whereabouts(&rt, "bob"), None);
+    rt.deliver_plaza(HEY_THERE_TOPIC, &hello(&rt, "carol"));
+    rt.deliver_plaza(CHAU_TOPIC, &old_chau);
+    assert_eq!(whereabouts(&rt, "carol"), Some(Whereabouts::Online));
+    assert_eq!((rt.dropped("too_old"), rt.dropped("old_event")), (1, 1));
+}
+
+#[test]
+fn a_nara_whose_clock_was_put_right_greets_again() {
+    let mut rt = awake();
+    rt.sent();
+    rt.local("clock:set", &Nothing {});
+    assert_eq!(on(&rt.sent(), HEY_THERE_TOPIC).len(), 1);
+}
+
+#[test]
 fn a_nara_that_wakes_greets_at_once_and_again_within_four_minutes() {
     let mut rt = awake();
     let greetings = on(&rt.sent(), HEY_THERE_TOPIC);

@@ -53,6 +53,7 @@ pub struct Behaviour {
     pub kind: String,
     pub(super) transport: Transport,
     pub(super) signed: bool,
+    pub(super) any_time: bool,
     pub(super) rate_limit: Option<RateLimit>,
     pub(super) filter: Option<Filter>,
     pub(super) on_error: ErrorStrategy,
@@ -73,6 +74,7 @@ impl Behaviour {
             kind: kind.to_owned(),
             transport,
             signed,
+            any_time: false,
             rate_limit: None,
             filter: None,
             on_error: ErrorStrategy::Log,
@@ -129,6 +131,14 @@ impl Behaviour {
     #[must_use]
     pub fn rate_limit(mut self, count: u32, per: Duration) -> Self {
         self.rate_limit = Some(RateLimit { count, per });
+        self
+    }
+
+    /// Takes messages of any time. Only for what does no harm when it is
+    /// played again.
+    #[must_use]
+    pub fn any_time(mut self) -> Self {
+        self.any_time = true;
         self
     }
 

@@ -48,11 +48,35 @@ pub struct PendingCall {
     pub to: Identity,
     /// The kind that counts as an answer.
     pub reply_kind: &'static str,
+    /// When it was asked.
+    pub sent: Instant,
+    /// What only an answer made after the request can name: the request's id,
+    /// and the `request_id` in its payload, if it has one.
+    pub proofs: Vec<String>,
     /// When it ends without an answer.
     pub deadline: Instant,
     /// The service that asked.
     pub service: usize,
 }
+
+impl PendingCall {
+    /// Whether what was signed names this very request, so that it was made
+    /// after it.
+    pub fn is_named_in(&self, payload: &str) -> bool {
+        let mut proofs = self.proofs.iter();
+        proofs.any(|one| one.len() >= PROOF_LENGTH_MIN && payload.contains(one.as_str()))
+    }
+}
+
+/// The `request_id` of a payload in canonical form.
+pub(super) fn request_id(payload: &str) -> Option<&str> {
+    // A quote inside a text is escaped, so this is the name of a field.
+    let (_, rest) = payload.split_once("\"request_id\":\"")?;
+    rest.split_once('"').map(|(id, _)| id)
+}
+
+/// Shorter names could be met by chance.
+const PROOF_LENGTH_MIN: usize = 16;
 
 /// Every pending call. Each ends exactly once: answered, expired or cancelled.
 #[derive(Default)]
@@ -85,6 +109,12 @@ impl CallRegistry {
     /// it must come from the identity that was asked, name the request, and be
     /// of the awaited kind; otherwise the call stays pending.
     pub fn take_answered(&mut self, delivery: &Delivery) -> Option<(CallId, PendingCall)> {
+        let (id, _) = self.answered(delivery)?;
+        self.pending.remove(&id).map(|call| (id, call))
+    }
+
+    /// The call that this delivery answers, left where it is.
+    pub fn answered(&self, delivery: &Delivery) -> Option<(CallId, &PendingCall)> {
         let sender = delivery.sender.as_ref()?;
         let message = &delivery.message;
         if message.in_reply_to.is_empty() {
@@ -95,12 +125,9 @@ impl CallRegistry {
                 && call.to == *sender
                 && call.reply_kind == message.kind
         };
-        let id = self
-            .pending
-            .iter()
-            .find(|(_, call)| answered(call))
-            .map(|(id, _)| *id)?;
-        self.pending.remove(&id).map(|call| (id, call))
+        let mut pending = self.pending.iter();
+        let (id, call) = pending.find(|(_, call)| answered(call))?;
+        Some((*id, call))
     }
 
     /// Takes every call whose deadline has passed.

@@ -1,12 +1,14 @@
 //! What a service may ask for, and the core that its runtime keeps.
 
 use super::behaviour::Handler;
+use super::clock::Clock;
 use super::pipeline::Retry;
+use super::traffic::Watch;
 use super::{
     Behaviour, CallError, CallId, CallRegistry, Crypto, Delivery, Keyring, Local, Outcome,
     Outgoing, Record, Scope, Sealed, Transport, Way,
 };
-use crate::base::{ExpiringMap, Identity, Instant, NaraId, Now, PublicKey, Rng};
+use crate::base::{ExpiringMap, Identity, Instant, NaraId, Now, PublicKey, Rng, WallTime};
 use crate::identity::OpenError;
 use crate::message::{Message, Payload, to_go_json};
 use crate::neighbourhood::Neighbourhood;
@@ -31,6 +33,8 @@ pub(super) struct Core {
     pub(super) crypto: Box<dyn Crypto>,
     pub(super) rng: Rng,
     pub(super) now: Now,
+    pub(super) clock: Clock,
+    pub(super) watch: Watch,
     pub(super) connected: bool,
     pub(super) peers: Neighbourhood,
     pub(super) keyring: Keyring,
@@ -54,6 +58,11 @@ pub(super) struct Core {
 }
 
 impl Core {
+    /// Takes the driver's time; the wall clock is corrected.
+    pub(super) fn set_now(&mut self, now: Now) {
+        self.now = self.clock.read(now);
+    }
+
     pub(super) fn scope(&mut self, service: &'static str) -> Scope<'_> {
         let (at, nara) = (self.now.wall, &self.me.identity.id);
         Scope {
@@ -130,6 +139,20 @@ impl<'a> Context<'a> {
         self.core.now
     }
 
+    /// How far the clock is from the peers'.
+    pub fn clock(&self) -> &Clock {
+        &self.core.clock
+    }
+
+    /// Whether a verified word of somebody is recent by its time. Where it is
+    /// not, one of the two clocks may be off, and `clock:doubt` says so.
+    ///
+    /// # Errors
+    /// `too_old` or `from_the_future`.
+    pub fn judge(&mut self, who: &Identity, time: WallTime) -> Result<(), &'static str> {
+        self.core.judge(who, time)
+    }
+
     /// Randomness.
     pub fn rng(&mut self) -> &mut Rng {
         &mut self.core.rng
@@ -153,6 +176,9 @@ impl<'a> Context<'a> {
     /// Notes that a verified word came from this identity: its key is known
     /// from now on, and it is online. Returns whether it was not before.
     pub fn heard(&mut self, who: &Identity, name: &str) -> bool {
+        if self.core.watch.is_on() {
+            self.core.watch.speaker = Some(who.id.clone());
+        }
         self.core.keyring.register(who.clone());
         self.core.peers.heard(self.core.now, who, name)
     }
@@ -255,12 +281,9 @@ impl<'a> Context<'a> {
 
     /// Publishes bytes of a format of one's own on a plaza topic.
     pub fn publish(&mut self, topic: &str, bytes: Vec<u8>) -> Outcome {
-        self.core.send(
-            Way::Plaza {
-                topic: topic.to_owned(),
-            },
-            bytes,
-        )
+        let kind = super::traffic::kind_of(topic);
+        let topic = topic.to_owned();
+        self.core.send(Way::Plaza { topic }, &kind, bytes)
     }
 
     fn service_name(&self) -> &'static str {
@@ -284,16 +307,19 @@ impl Core {
         if self.calls.len() >= super::CALLS_MAX {
             return Err(CallError::TooMany);
         }
+        let request_id = super::calls::request_id(&draft.payload).map(str::to_owned);
         let (message_id, outcome) = self.emit(draft);
         if outcome != Outcome::Continue {
             return Err(CallError::NotSent);
         }
-        let (to, deadline) = (to.clone(), self.now.mono + deadline);
+        let (to, sent) = (to.clone(), self.now.mono);
         self.calls.insert(super::calls::PendingCall {
+            proofs: request_id.into_iter().chain([message_id.clone()]).collect(),
             message_id,
             to,
             reply_kind,
-            deadline,
+            sent,
+            deadline: sent + deadline,
             service,
         })
     }

@@ -1,7 +1,7 @@
 //! A runtime for tests of services: no network, no real keys, and a clock that
 //! moves when it is told to.
 
-use super::{Context, Crypto, Level, Local, Me, Outgoing, Record, Runtime, Service};
+use super::{Context, Crypto, Level, Local, Me, Outgoing, Record, Runtime, Service, Traffic};
 use crate::base::{Identity, Instant, NaraId, Now, PublicKey, Rng, WallTime};
 use crate::identity::{OpenError, Signature};
 use crate::message::{Message, Payload, Timestamp, to_go_json};
@@ -120,7 +120,7 @@ impl MockRuntime {
         let who = Self::identity(name);
         let now = self.now;
         let news = super::PeerNews { who: who.clone() };
-        self.runtime.core.now = now;
+        self.runtime.core.set_now(now);
         self.runtime.core.keyring.register(who.clone());
         self.runtime.core.peers.heard(now, &who, name);
         self.local("presence:online", &news);
@@ -261,6 +261,16 @@ impl MockRuntime {
         self.runtime
             .service()
             .unwrap_or_else(|| unreachable!("the test added this service"))
+    }
+
+    /// Begins or ends to watch what comes and goes.
+    pub fn watch_traffic(&mut self, watched: bool) {
+        self.runtime.watch_traffic(watched);
+    }
+
+    /// Takes what came and went while that was watched.
+    pub fn traffic(&mut self) -> Vec<Traffic> {
+        core::iter::from_fn(|| self.runtime.poll_traffic()).collect()
     }
 
     /// Runs a command on the service of type `S`.

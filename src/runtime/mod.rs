@@ -10,6 +10,7 @@
 
 mod behaviour;
 mod calls;
+mod clock;
 mod context;
 mod crypto;
 mod keyring;
@@ -17,9 +18,11 @@ mod log;
 mod mock;
 mod pipeline;
 mod service;
+mod traffic;
 
 pub use behaviour::{Behaviour, ErrorStrategy, Filter, RateLimit, Transport};
 pub use calls::{CALL_DEADLINE, CALLS_MAX, CallError, CallId, CallRegistry};
+pub use clock::{Clock, SAMPLES_MAX, WINDOW};
 pub use context::{Context, Me};
 pub use crypto::{Crypto, Sealed};
 pub use keyring::{KEYS_PER_ID_MAX, Keyring};
@@ -27,6 +30,7 @@ pub use log::{Level, Record, Scope};
 pub use mock::{MockCrypto, MockRuntime};
 pub use pipeline::{DEAD_LETTERS_MAX, Delivery, IDS_REMEMBERED_MAX, Outcome};
 pub use service::{Local, Nothing, PeerNews, Service};
+pub use traffic::Traffic;
 
 use crate::base::{Instant, Now, Rng};
 use crate::message::Message;
@@ -97,13 +101,13 @@ impl Runtime {
 
     /// Starts every service, in the order in which they were added.
     pub fn start(&mut self, now: Now) {
-        self.core.now = now;
+        self.core.set_now(now);
         self.each(|service, ctx| service.start(ctx));
     }
 
     /// Stops every service, last one first. What they say is still sent.
     pub fn stop(&mut self, now: Now) {
-        self.core.now = now;
+        self.core.set_now(now);
         for index in (0..self.services.len()).rev() {
             self.with(index, |service, ctx| service.stop(ctx));
         }
@@ -126,16 +130,16 @@ impl Runtime {
 
     /// Takes bytes that arrived for this nara alone.
     pub fn handle_direct(&mut self, now: Now, bytes: &[u8]) {
-        self.core.now = now;
-        self.receive(bytes);
+        self.core.set_now(now);
+        self.receive(bytes, "direct");
         self.drain_local();
     }
 
     /// Takes bytes from a plaza topic.
     pub fn handle_plaza(&mut self, now: Now, topic: &str, bytes: &[u8]) {
-        self.core.now = now;
+        self.core.set_now(now);
         if self.core.is_behaviour_topic(topic) {
-            self.receive(bytes);
+            self.receive(bytes, "plaza");
         }
         let listeners: Vec<usize> = self
             .core
@@ -145,11 +149,16 @@ impl Runtime {
             .map(|(_, service)| *service)
             .collect();
         for index in listeners {
+            self.core.watch.speaker = None;
             let outcome = self.with(index, |service, ctx| {
                 service.handle_plaza(ctx, topic, bytes)
             });
+            let outcome = outcome.unwrap_or(Outcome::Continue);
+            let peer = self.core.watch.speaker.take();
+            let peer = peer.map(|id| id.as_str().to_owned());
             self.core
-                .account(topic, outcome.unwrap_or(Outcome::Continue));
+                .note_incoming("plaza", peer, &outcome, || traffic::kind_of(topic));
+            self.core.account(topic, outcome);
         }
         self.drain_local();
     }
@@ -157,7 +166,7 @@ impl Runtime {
     /// The plaza was reached or lost: services hear `plaza:online` or
     /// `plaza:offline`, and nothing is sent while it is lost.
     pub fn set_connected(&mut self, now: Now, connected: bool) {
-        self.core.now = now;
+        self.core.set_now(now);
         self.core.connected = connected;
         let kind = if connected {
             "plaza:online"
@@ -175,7 +184,7 @@ impl Runtime {
 
     /// Handles every deadline that has passed.
     pub fn handle_timeout(&mut self, now: Now) {
-        self.core.now = now;
+        self.core.set_now(now);
         for (id, call) in self.core.calls.take_expired(now.mono) {
             self.complete(id, call.service, Err(CallError::Timeout));
         }
@@ -236,6 +245,21 @@ impl Runtime {
             .map(|(reason, count)| (*reason, *count))
     }
 
+    /// How far the clock is from the peers'.
+    pub fn clock(&self) -> &Clock {
+        &self.core.clock
+    }
+
+    /// Begins or ends to note who says what to whom.
+    pub fn watch_traffic(&mut self, watched: bool) {
+        self.core.watch.set(watched);
+    }
+
+    /// The next message that came or went, while that is watched.
+    pub fn poll_traffic(&mut self) -> Option<Traffic> {
+        self.core.watch.poll()
+    }
+
     /// Messages that failed under [`ErrorStrategy::Queue`], oldest first.
     pub fn dead_letters(&self) -> &VecDeque<(String, String)> {
         &self.core.dead_letters
@@ -259,7 +283,7 @@ impl Runtime {
         now: Now,
         run: impl FnOnce(&mut S, &mut Context<'_>) -> T,
     ) -> Option<T> {
-        self.core.now = now;
+        self.core.set_now(now);
         let index = self.index_of::<S>()?;
         let result = self.with(index, |service, ctx| {
             let service: &mut dyn Any = service;
@@ -307,32 +331,33 @@ impl Runtime {
         Some(result)
     }
 
-    fn receive(&mut self, bytes: &[u8]) {
+    fn receive(&mut self, bytes: &[u8], way: &'static str) {
         let message = match Message::parse(bytes) {
             Ok(message) => message,
             Err(error) => return self.core.refuse("malformed", &error.to_string()),
         };
-        let kind = message.kind.clone();
-        match self.core.receive(message) {
+        let (kind, from) = (message.kind.clone(), message.from_id.clone());
+        let outcome = match self.core.receive(message) {
             Ok(delivery) => self.dispatch(&delivery),
-            Err(outcome) => self.core.account(&kind, outcome),
-        }
+            Err(outcome) => outcome,
+        };
+        self.core
+            .note_incoming(way, Some(from), &outcome, || kind.clone());
+        self.core.finish(&kind, outcome);
     }
 
     /// A reply to a pending call completes it; anything else, a late reply
     /// included, goes to the handler of its version.
-    fn dispatch(&mut self, delivery: &Delivery) {
+    fn dispatch(&mut self, delivery: &Delivery) -> Outcome {
         if let Some((id, call)) = self.core.calls.take_answered(delivery) {
-            return self.complete(id, call.service, Ok(delivery));
+            self.complete(id, call.service, Ok(delivery));
+            return Outcome::Continue;
         }
         let Some((service, handler)) = self.core.handler(delivery) else {
-            return self
-                .core
-                .account(&delivery.message.kind, Outcome::Drop("no_handler"));
+            return Outcome::Drop("no_handler");
         };
         let outcome = self.with(service, |service, ctx| handler(service, ctx, delivery));
-        self.core
-            .finish(&delivery.message, outcome.unwrap_or(Outcome::Continue));
+        outcome.unwrap_or(Outcome::Continue)
     }
 
     fn complete(&mut self, id: CallId, service: usize, result: Result<&Delivery, CallError>) {

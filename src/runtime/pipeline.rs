@@ -1,8 +1,10 @@
-//! The two pipelines. Out: id, sign, transport, notify. In: verify, dedupe,
-//! rate limit, filter, notify, then the handler of the message's version.
+//! The two pipelines. Out: id, sign, transport, notify. In: verify, fresh,
+//! dedupe, rate limit, filter, notify, then the handler of the version.
 
 use super::behaviour::Handler;
+use super::clock::Clock;
 use super::context::Core;
+use super::traffic::{Traffic, Watch};
 use super::{
     Behaviour, Crypto, ErrorStrategy, Local, Me, OUTBOX_MAX, Outgoing, PeerNews, Transport, Way,
 };
@@ -54,6 +56,9 @@ pub struct Delivery {
     pub sender: Option<Identity>,
     /// When it came.
     pub at: Now,
+    /// Whether its own time is recent. Only kinds that take any time have
+    /// deliveries that are not.
+    pub recent: bool,
 }
 
 impl Delivery {
@@ -68,6 +73,7 @@ impl Delivery {
             message,
             sender: None,
             at,
+            recent: true,
         }
     }
 }
@@ -93,8 +99,9 @@ const EMIT: [EmitStage; 4] = [
     Core::transport,
     Core::notify_sent,
 ];
-const RECEIVE: [ReceiveStage; 5] = [
+const RECEIVE: [ReceiveStage; 6] = [
     Core::verify,
+    Core::fresh,
     Core::dedupe,
     Core::limit_rate,
     Core::filter,
@@ -108,6 +115,8 @@ impl Core {
             crypto,
             rng,
             now,
+            clock: Clock::new(now),
+            watch: Watch::default(),
             connected: false,
             peers: Neighbourhood::default(),
             keyring: super::Keyring::default(),
@@ -220,7 +229,8 @@ impl Core {
             },
         };
         let bytes = message.to_json().into_bytes();
-        self.send(way, bytes)
+        let kind = message.kind.clone();
+        self.send(way, &kind, bytes)
     }
 
     fn notify_sent(&mut self, _: &Behaviour, emission: &mut Emission) -> Outcome {
@@ -236,13 +246,26 @@ impl Core {
     }
 
     /// Puts bytes into the outbox.
-    pub(super) fn send(&mut self, way: Way, bytes: Vec<u8>) -> Outcome {
+    pub(super) fn send(&mut self, way: Way, kind: &str, bytes: Vec<u8>) -> Outcome {
         if !self.connected {
             return Outcome::Fail("not connected to the plaza".to_owned());
         }
         if self.outbox.len() >= OUTBOX_MAX {
             return Outcome::Fail(format!("{OUTBOX_MAX} messages wait already"));
         }
+        self.watch.note(|| {
+            let (way, peer) = match &way {
+                Way::Plaza { .. } => ("plaza", None),
+                Way::Direct { to } => ("direct", Some(to.clone())),
+            };
+            Traffic {
+                incoming: false,
+                peer,
+                kind: kind.to_owned(),
+                way,
+                outcome: "sent",
+            }
+        });
         self.outbox.push_back(Outgoing { way, bytes });
         Outcome::Continue
     }
@@ -291,17 +314,13 @@ impl Core {
             message,
             sender: None,
             at: self.now,
+            recent: true,
         };
         self.admit(&behaviour, &mut delivery)?;
         for stage in RECEIVE {
             match stage(self, &behaviour, &mut delivery) {
                 Outcome::Continue => {}
-                Outcome::Fail(error) => {
-                    self.fail(behaviour.on_error, &behaviour.kind, &error);
-                    // Dealt with; there is nothing more to account for.
-                    return Err(Outcome::Continue);
-                }
-                dropped @ Outcome::Drop(_) => return Err(dropped),
+                ended => return Err(ended),
             }
         }
         Ok(delivery)
@@ -339,6 +358,49 @@ impl Core {
         Outcome::Continue
     }
 
+    /// A message must be recent, unless it answers a request of ours and says
+    /// so where it is signed: that proves it recent, and tells the peer's time.
+    fn fresh(&mut self, behaviour: &Behaviour, delivery: &mut Delivery) -> Outcome {
+        let time = delivery.message.timestamp.nearest_wall();
+        if let (Some(sender), Some((_, call))) = (&delivery.sender, self.calls.answered(delivery)) {
+            let took = self.now.mono - call.sent;
+            let proven = call.is_named_in(delivery.payload());
+            if self.clock.sample(sender.key, time, took, proven) {
+                self.correct();
+            }
+            if proven {
+                return Outcome::Continue;
+            }
+        }
+        let judged = match &delivery.sender {
+            Some(sender) => self.judge(&sender.clone(), time),
+            None => self.clock.judge(time),
+        };
+        match judged {
+            Err(reason) if !behaviour.any_time => Outcome::Drop(reason),
+            judged => {
+                delivery.recent = judged.is_ok();
+                Outcome::Continue
+            }
+        }
+    }
+
+    pub(super) fn judge(&mut self, who: &Identity, time: WallTime) -> Result<(), &'static str> {
+        let judged = self.clock.judge(time);
+        if !self.clock.agrees(time) {
+            let news = to_go_json(&PeerNews { who: who.clone() });
+            self.push_local("clock:doubt", news, "runtime");
+        }
+        judged
+    }
+
+    /// The peers agree that the clock is off by something else than thought.
+    fn correct(&mut self) {
+        self.now = self.clock.now();
+        self.last_stamp = 0;
+        self.push_local("clock:set", "{}".to_owned(), "runtime");
+    }
+
     fn dedupe(&mut self, _: &Behaviour, delivery: &mut Delivery) -> Outcome {
         let now = self.now.mono;
         let id = &delivery.message.id;
@@ -357,7 +419,7 @@ impl Core {
         {
             *sent += 1;
             let Outgoing { way, bytes } = reply.clone();
-            self.send(way, bytes);
+            self.send(way, "reply", bytes);
             return Outcome::Drop("repeated_request");
         }
         Outcome::Drop("duplicate_id")
@@ -390,7 +452,7 @@ impl Core {
     }
 
     fn notify_received(&mut self, behaviour: &Behaviour, delivery: &mut Delivery) -> Outcome {
-        if let Some(sender) = delivery.sender.clone()
+        if let Some(sender) = delivery.sender.clone().filter(|_| delivery.recent)
             && self.peers.heard(self.now, &sender, &delivery.message.from)
         {
             let news = to_go_json(&PeerNews { who: sender });
@@ -411,22 +473,37 @@ impl Core {
         Some((*service, version.handler.clone()))
     }
 
-    /// Deals with what a handler said.
-    pub(super) fn finish(&mut self, message: &Message, outcome: Outcome) {
+    /// Deals with what a stage or a handler said of a message of this kind.
+    pub(super) fn finish(&mut self, kind: &str, outcome: Outcome) {
         match outcome {
             Outcome::Fail(error) => {
-                let strategy = self
-                    .behaviours
-                    .get(&message.kind)
-                    .map(|(one, _)| one.on_error);
-                self.fail(
-                    strategy.unwrap_or(ErrorStrategy::Log),
-                    &message.kind,
-                    &error,
-                );
+                let strategy = self.behaviours.get(kind).map(|(one, _)| one.on_error);
+                self.fail(strategy.unwrap_or(ErrorStrategy::Log), kind, &error);
             }
-            outcome => self.account(&message.kind, outcome),
+            outcome => self.account(kind, outcome),
         }
+    }
+
+    /// Tells whoever watches what became of something that came.
+    pub(super) fn note_incoming(
+        &mut self,
+        way: &'static str,
+        peer: Option<String>,
+        outcome: &Outcome,
+        kind: impl FnOnce() -> String,
+    ) {
+        let outcome = match outcome {
+            Outcome::Continue => "handled",
+            Outcome::Drop(reason) => reason,
+            Outcome::Fail(_) => "failed",
+        };
+        self.watch.note(|| Traffic {
+            incoming: true,
+            peer: peer.filter(|id| !id.is_empty()),
+            kind: kind(),
+            way,
+            outcome,
+        });
     }
 
     /// Counts a drop and says so in the log.

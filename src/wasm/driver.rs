@@ -298,6 +298,7 @@ impl Driver {
             Event::Status => self.say("status", &JsValue::UNDEFINED),
             Event::Asleep => self.say("asleep", &JsValue::UNDEFINED),
             Event::Local(local) => self.say("local", &super::peer::local(&local)),
+            Event::Traffic(traffic) => self.say("traffic", &super::peer::traffic(&traffic)),
             Event::Saved(receipt) => {
                 let receipt = self.look(|nara| super::peer::receipt(nara, &receipt));
                 self.say("saved", &receipt);

@@ -2,7 +2,7 @@
 
 use super::driver::{Driver, now};
 use crate::nara::{Config, ConfigError, Nara, Newborn};
-use crate::runtime::{Local, Record};
+use crate::runtime::{Local, Record, Traffic};
 use crate::stash::{CodecError, Memory, OperationId, Receipt, SetError};
 use core::time::Duration;
 use js_sys::Function;
@@ -113,6 +113,12 @@ impl Peer {
     #[wasm_bindgen(js_name = retryNow)]
     pub fn retry_now(&self) {
         self.driver.act(|nara, now| nara.retry_now(now));
+    }
+
+    /// Begins or ends to tell the listener of every message: `traffic`.
+    #[wasm_bindgen(js_name = watchTraffic)]
+    pub fn watch_traffic(&self, watched: bool) {
+        self.driver.act(|nara, _| nara.watch_traffic(watched));
     }
 
     /// Says chau and closes; the listener is told `asleep`.
@@ -254,6 +260,27 @@ pub(super) fn local(local: &Local) -> JsValue {
         kind: &local.kind,
         payload: &local.payload,
         from: local.from,
+    })
+}
+
+#[derive(Serialize)]
+struct ShownTraffic<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<&'a Option<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<&'a Option<String>>,
+    kind: &'a str,
+    way: &'a str,
+    outcome: &'a str,
+}
+
+pub(super) fn traffic(traffic: &Traffic) -> JsValue {
+    to_js(&ShownTraffic {
+        from: traffic.incoming.then_some(&traffic.peer),
+        to: (!traffic.incoming).then_some(&traffic.peer),
+        kind: &traffic.kind,
+        way: traffic.way,
+        outcome: traffic.outcome,
     })
 }
 

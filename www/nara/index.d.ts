@@ -130,6 +130,14 @@ export interface Status extends PeerName {
     count: number;
     stashes: Array<PeerName & { bytes: number; storedAt: number; presence: Presence }>;
   };
+  clock: {
+    /** Peers' time less this nara's, as measured by their answers; `null` until one answered. */
+    offsetMs: number | null;
+    /** Over 30 s off; then this nara goes by its peers' time. */
+    off: boolean;
+  };
+  /** How many messages were dropped, by reason. */
+  drops: Record<string, number>;
   recovery: {
     state: "none" | "searching" | "recovered" | "not_found";
     startedAt: number;
@@ -145,6 +153,17 @@ export interface Status extends PeerName {
       }
     >;
   };
+}
+
+/** One message that came (`from`) or went (`to`); `null` where it is nobody in particular. */
+export interface Traffic {
+  from?: string | null;
+  to?: string | null;
+  /** The kind of a message, or the last part of its topic. */
+  kind: string;
+  way: "plaza" | "direct";
+  /** `sent`, `handled`, or the reason for which it was dropped. */
+  outcome: string;
 }
 
 export type Presence = "online" | "offline" | "missing";
@@ -164,6 +183,8 @@ export interface NaraEvents {
   status: CustomEvent<undefined>;
   log: CustomEvent<LogRecord>;
   asleep: CustomEvent<undefined>;
+  /** Every message that comes or goes; made only while somebody listens. */
+  traffic: CustomEvent<Traffic>;
   "stash:saved": CustomEvent<Receipt>;
   /** How many copies opened to the memory chosen; 0 when none did. */
   "stash:recovered": CustomEvent<{ count: number }>;

@@ -157,6 +157,24 @@ export class Nara extends EventTarget {
     }
   }
 
+  // Nobody is told of traffic who did not ask; the core makes nothing of it then.
+  #watchers = new Set();
+
+  addEventListener(type, listener, options) {
+    super.addEventListener(type, listener, options);
+    if (type === "traffic" && listener) this.#watch(() => this.#watchers.add(listener));
+  }
+
+  removeEventListener(type, listener, options) {
+    super.removeEventListener(type, listener, options);
+    if (type === "traffic") this.#watch(() => this.#watchers.delete(listener));
+  }
+
+  #watch(change) {
+    change();
+    if (!this.#asleep) this.#peer.watchTraffic(this.#watchers.size > 0);
+  }
+
   #dispatch(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }

@@ -1,5 +1,7 @@
 //! The runtime's promises, each named as a fact, on a service made for them.
 
+mod fresh;
+
 use super::*;
 use crate::base::Identity;
 use crate::message::Payload;

@@ -1,0 +1,202 @@
+//! The clock service: asks those whose words seem too old or too new what time
+//! it is, so that a nara whose own clock is off finds out.
+//!
+//! Both kinds are our own; Go naras pass over them. A question is taken at any
+//! time, since who asks may be the one that is off. The answer names the
+//! question where it is signed, so it is taken, too, and the runtime measures
+//! by it as by every other answer.
+
+use crate::base::{ExpiringMap, PublicKey};
+use crate::message::Payload;
+use crate::runtime::{Behaviour, Context, Delivery, Outcome, PeerNews, Service};
+use core::time::Duration;
+use serde::{Deserialize, Serialize};
+
+/// "What time is it?"
+pub const ASK: &str = "clock:ask";
+/// "It is now," says the message's own time.
+pub const TELL: &str = "clock:tell";
+
+/// One peer is asked so often at most.
+const ASK_EVERY: Duration = Duration::from_secs(60);
+
+/// Peers that were asked lately and are remembered; while there are so many
+/// nobody else is asked.
+const ASKED_MAX: usize = 64;
+
+/// How long an answer may take to be of use.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// One peer is answered so often at most.
+const TELLS_MAX: u32 = 6;
+
+/// Of all who hear somebody with another time, so many ask on average.
+const ASKERS: u32 = 5;
+
+/// The payload of question and answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Question {
+    /// Random, and the same in the answer.
+    pub request_id: String,
+}
+
+impl Payload for Question {
+    const FIELDS: &'static [&'static str] = &["request_id"];
+}
+
+/// The service.
+pub struct Clock {
+    asked: ExpiringMap<PublicKey, ()>,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self {
+            asked: ExpiringMap::new(ASKED_MAX, ASK_EVERY),
+        }
+    }
+}
+
+impl Clock {
+    fn on_doubt(&mut self, ctx: &mut Context<'_>, _: &Delivery, news: PeerNews) -> Outcome {
+        let (now, who) = (ctx.now().mono, news.who);
+        self.asked.expire(now);
+        if self.asked.get(now, &who.key).is_some() || self.asked.len() >= ASKED_MAX {
+            return Outcome::Drop("asked_already");
+        }
+        let online = u32::try_from(ctx.peers().online().count()).unwrap_or(u32::MAX);
+        if online > ASKERS && ctx.rng().below(online) >= ASKERS {
+            return Outcome::Drop("others_ask");
+        }
+        let request_id = bs58::encode(ctx.rng().array::<12>()).into_string();
+        // Without an answer nothing is known that was not known before.
+        let question = Question { request_id };
+        if ctx.call(&who, ASK, &question, TELL, ANSWER_WITHIN).is_ok() {
+            self.asked.insert(now, who.key, ());
+        }
+        Outcome::Continue
+    }
+
+    fn on_ask(&mut self, ctx: &mut Context<'_>, from: &Delivery, question: Question) -> Outcome {
+        ctx.reply(from, TELL, &question)
+    }
+
+    fn on_late_tell(&mut self, _: &mut Context<'_>, _: &Delivery, _: Question) -> Outcome {
+        Outcome::Drop("late_reply")
+    }
+}
+
+impl Service for Clock {
+    fn name(&self) -> &'static str {
+        "clock"
+    }
+
+    fn behaviours(&self) -> Vec<Behaviour> {
+        vec![
+            Behaviour::mesh_request(ASK)
+                .version(1, Self::on_ask)
+                .rate_limit(TELLS_MAX, ASK_EVERY)
+                .any_time(),
+            Behaviour::mesh_request(TELL).version(1, Self::on_late_tell),
+            Behaviour::local("clock:doubt").version(1, Self::on_doubt),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::WallTime;
+    use crate::message::{Message, Timestamp};
+    use crate::runtime::MockRuntime;
+
+    fn rt() -> MockRuntime {
+        MockRuntime::new("me").with(Clock::default()).started()
+    }
+
+    /// A message of somebody whose clock is off by so many seconds.
+    fn off(rt: &MockRuntime, name: &str, kind: &str, request_id: &str, seconds: i64) -> Message {
+        let who = MockRuntime::identity(name);
+        let request_id = request_id.to_owned();
+        let mut message = rt.message(&who, kind, &Question { request_id });
+        let nanos = rt.now().wall.unix_nanos() + seconds * 1_000_000_000;
+        message.timestamp = Timestamp::from_wall(WallTime::from_unix_nanos(nanos));
+        MockRuntime::sign(&who, message)
+    }
+
+    /// Lets a peer with another clock be heard and answer what it is asked.
+    fn answer(rt: &mut MockRuntime, name: &str, seconds: i64) {
+        rt.deliver(&off(rt, name, TELL, "stray", seconds));
+        if seconds == 0 {
+            let (who, request_id) = (MockRuntime::identity(name), "r".repeat(16));
+            let question = Question { request_id };
+            rt.command(|_: &mut Clock, ctx| {
+                ctx.call(&who, ASK, &question, TELL, ANSWER_WITHIN).unwrap()
+            });
+        }
+        let asked = rt.emitted().pop().unwrap();
+        assert_eq!((asked.kind.as_str(), asked.to_id.as_str()), (ASK, name));
+        let id = asked.payload.split('"').nth(3).unwrap();
+        let mut told = off(rt, name, TELL, id, seconds);
+        told.in_reply_to = asked.id;
+        rt.deliver(&told);
+    }
+
+    #[test]
+    fn who_seems_off_is_asked_once_a_minute_and_its_answer_is_measured() {
+        let mut rt = rt();
+        answer(&mut rt, "bob", -300);
+        assert_eq!(rt.runtime().clock().offset_ms(), Some(-300_000));
+        rt.deliver(&off(&rt, "bob", TELL, "stray again", -900));
+        assert!(rt.emitted().is_empty());
+    }
+
+    #[test]
+    fn a_nara_whose_own_clock_is_off_corrects_it_and_says_so_to_its_services() {
+        let mut rt = rt();
+        let wrong = rt.now().wall;
+        answer(&mut rt, "bob", -300);
+        answer(&mut rt, "carol", -301);
+        let kinds: Vec<String> = rt.locals().into_iter().map(|local| local.kind).collect();
+        assert!(kinds.contains(&"clock:set".to_owned()), "{kinds:?}");
+        let now = rt.command(|_: &mut Clock, ctx| ctx.now().wall);
+        assert_eq!(now.distance(wrong), Duration::from_secs(300));
+        rt.deliver(&off(&rt, "dave", TELL, "at the peers' time", -300));
+        rt.deliver(&off(&rt, "dave", TELL, "at the old time", 0));
+        let dropped = |reason| rt.dropped(reason);
+        // Carol's first word was recent by what Bob alone had said.
+        assert_eq!((dropped("late_reply"), dropped("from_the_future")), (2, 1));
+        let question = Question::default();
+        let to = MockRuntime::identity("bob");
+        rt.command(|_: &mut Clock, ctx| ctx.send(&to, ASK, &question));
+        let sent = rt.emitted().pop().unwrap().timestamp.wall().unwrap();
+        assert!(sent.distance(now) < Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_question_is_answered_whatever_time_it_names_but_makes_nobody_seem_online() {
+        let mut rt = rt();
+        let ask = off(&rt, "bob", ASK, "a-random-question", 3_600);
+        rt.deliver(&ask);
+        let sent = rt.emitted();
+        let told = sent.iter().find(|one| one.kind == TELL).unwrap();
+        assert!(told.payload.contains("a-random-question"));
+        let bob = MockRuntime::identity("bob");
+        assert!(!rt.runtime().peers().is_online(&bob));
+        assert!(sent.iter().any(|one| one.kind == ASK));
+    }
+
+    #[test]
+    fn an_old_answer_under_a_new_requests_id_is_dropped_and_not_measured() {
+        let mut rt = rt();
+        rt.deliver(&off(&rt, "bob", TELL, "stray", -300));
+        let asked = rt.emitted().pop().unwrap();
+        answer(&mut rt, "carol", 0);
+        let mut old = off(&rt, "bob", TELL, "an-older-question", -300);
+        old.in_reply_to = asked.id;
+        rt.deliver(&old);
+        assert_eq!(rt.dropped("too_old"), 2);
+        assert_eq!(rt.runtime().clock().offset_ms(), Some(0));
+    }
+}

@@ -1,0 +1,280 @@
+//! How far this nara's clock is from its peers', and whether a time is recent.
+
+use crate::base::{ExpiringMap, Instant, Now, PublicKey, WallTime};
+use core::time::Duration;
+
+/// A message's time may differ so much from now.
+pub const WINDOW: Duration = Duration::from_secs(30);
+
+/// Peers whose clocks are remembered.
+pub const SAMPLES_MAX: usize = 16;
+
+/// For how long a measured clock is believed.
+const SAMPLES_FOR: Duration = Duration::from_secs(60 * 60);
+
+/// Smaller offsets are left alone: they do no harm, and a time that is never
+/// touched is easier to understand.
+const TOLERATED: Duration = Duration::from_secs(5);
+
+/// The wall clock, and what replies of peers tell about it.
+///
+/// A sample is the time of a signed reply against the middle of the span in
+/// which it must have been made. Each key counts once, so that one peer that
+/// answers often is still one voice. This nara's own clock is a voice, too:
+/// whoever is alone with a clock that is off yields to the others, and the
+/// others do not yield to it.
+pub struct Clock {
+    /// The driver's clocks, when they were last read.
+    read: Now,
+    samples: ExpiringMap<PublicKey, Sample>,
+    offset: Option<i64>,
+    voices: usize,
+}
+
+struct Sample {
+    nanos: i64,
+    proven: bool,
+}
+
+impl Clock {
+    pub(super) fn new(now: Now) -> Self {
+        Self {
+            read: now,
+            samples: ExpiringMap::new(SAMPLES_MAX, SAMPLES_FOR),
+            offset: None,
+            voices: 0,
+        }
+    }
+
+    /// Takes what the driver reads and gives the time to go by. A wall clock
+    /// that was set meanwhile makes every sample worthless.
+    pub(super) fn read(&mut self, now: Now) -> Now {
+        let passed = nanos(now.mono - self.read.mono);
+        let expected = self.read.wall.unix_nanos().saturating_add(passed);
+        let jump = WallTime::from_unix_nanos(expected).distance(now.wall);
+        if jump > TOLERATED && self.offset.is_some() {
+            self.samples = ExpiringMap::new(SAMPLES_MAX, SAMPLES_FOR);
+            self.settle(now.mono);
+        }
+        self.read = now;
+        self.now()
+    }
+
+    /// The time to go by: the driver's, corrected once at least two peers
+    /// agree that it is off.
+    pub(super) fn now(&self) -> Now {
+        Now {
+            mono: self.read.mono,
+            wall: shifted(self.read.wall, self.correction()),
+        }
+    }
+
+    /// What the driver's wall clock says.
+    pub fn uncorrected(&self) -> WallTime {
+        self.read.wall
+    }
+
+    /// Peers' time less the driver's, if any peer has told its time.
+    pub fn offset_ms(&self) -> Option<i64> {
+        self.offset.map(|nanos| nanos / 1_000_000)
+    }
+
+    /// Whether it is further from the peers' than messages may be.
+    pub fn is_off(&self) -> bool {
+        self.offset
+            .is_some_and(|offset| offset.unsigned_abs() > WINDOW.as_nanos() as u64)
+    }
+
+    /// Whether a time is recent.
+    ///
+    /// # Errors
+    /// `too_old` or `from_the_future`.
+    pub fn judge(&self, time: WallTime) -> Result<(), &'static str> {
+        let now = self.now().wall;
+        // With one peer nobody can say whose clock is off, so both count.
+        let theirs = self.offset.filter(|_| self.voices < 2);
+        let theirs = theirs.map(|offset| shifted(now, offset));
+        if now.distance(time) <= WINDOW || theirs.is_some_and(|at| at.distance(time) <= WINDOW) {
+            return Ok(());
+        }
+        Err(if time < now {
+            "too_old"
+        } else {
+            "from_the_future"
+        })
+    }
+
+    /// Whether a time is recent by the time to go by, whatever one peer says.
+    pub fn agrees(&self, time: WallTime) -> bool {
+        self.now().wall.distance(time) <= WINDOW
+    }
+
+    /// Notes the time of a signed reply to a request of one's own, which took
+    /// so long. It is `proven` when what was signed names the request: then it
+    /// cannot be an old one passed off as an answer. Others count only where
+    /// there are no proven ones. Returns whether the time to go by has moved.
+    pub(super) fn sample(
+        &mut self,
+        key: PublicKey,
+        time: WallTime,
+        took: Duration,
+        proven: bool,
+    ) -> bool {
+        let now = self.read.mono;
+        if !proven && self.samples.get(now, &key).is_some_and(|one| one.proven) {
+            return false;
+        }
+        let middle = self.read.wall.unix_nanos().saturating_sub(nanos(took / 2));
+        let nanos = time.unix_nanos().saturating_sub(middle);
+        let before = self.correction();
+        self.samples.insert(now, key, Sample { nanos, proven });
+        self.settle(now);
+        before.abs_diff(self.correction()) > TOLERATED.as_nanos() as u64
+    }
+
+    fn settle(&mut self, now: Instant) {
+        self.samples.expire(now);
+        let proven = self.samples.iter().any(|(_, sample)| sample.proven);
+        let samples = self.samples.iter().map(|(_, sample)| sample);
+        let samples = samples.filter(|sample| sample.proven == proven);
+        let mut offsets: Vec<i64> = samples.map(|sample| sample.nanos).collect();
+        self.voices = offsets.len();
+        match self.voices {
+            // It may be an old reply, so alone it proves nothing.
+            1 if !proven => offsets.clear(),
+            0 | 1 => {}
+            _ => offsets.push(0),
+        }
+        offsets.sort_unstable();
+        let middle = |place: usize| offsets.get(place).copied();
+        let (low, high) = (offsets.len().saturating_sub(1) / 2, offsets.len() / 2);
+        self.offset = middle(low)
+            .zip(middle(high))
+            .map(|(low, high)| low / 2 + high / 2 + (low % 2 + high % 2) / 2);
+    }
+
+    fn correction(&self) -> i64 {
+        self.offset
+            .filter(|offset| self.voices > 1 && offset.unsigned_abs() > TOLERATED.as_nanos() as u64)
+            .unwrap_or(0)
+    }
+}
+
+fn nanos(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+}
+
+fn shifted(time: WallTime, nanos: i64) -> WallTime {
+    WallTime::from_unix_nanos(time.unix_nanos().saturating_add(nanos))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: i64 = 60;
+
+    fn at(seconds: i64) -> WallTime {
+        WallTime::from_unix_seconds(1_768_756_453 + seconds)
+    }
+
+    fn clock() -> Clock {
+        Clock::new(Now {
+            mono: Instant::from_micros(1),
+            wall: at(0),
+        })
+    }
+
+    fn hear(clock: &mut Clock, peer: u8, seconds: i64) {
+        clock.sample(PublicKey([peer; 32]), at(seconds), Duration::ZERO, true);
+    }
+
+    #[test]
+    fn times_up_to_30_seconds_away_are_recent() {
+        let clock = clock();
+        assert_eq!(clock.judge(at(30)), Ok(()));
+        assert_eq!(clock.judge(at(-30)), Ok(()));
+        assert_eq!(clock.judge(at(31)), Err("from_the_future"));
+        assert_eq!(clock.judge(at(-31)), Err("too_old"));
+    }
+
+    #[test]
+    fn who_is_off_yields_to_the_others_and_they_do_not_yield_to_it() {
+        let mut off = clock();
+        for peer in 1..4 {
+            hear(&mut off, peer, -5 * MINUTE);
+        }
+        assert_eq!(off.offset_ms(), Some(-300_000));
+        assert!(off.is_off());
+        assert_eq!(off.now().wall, at(-5 * MINUTE));
+        assert_eq!(off.judge(at(0)), Err("from_the_future"));
+        let mut right = clock();
+        for (peer, seconds) in [(1, 5 * MINUTE), (2, 0), (3, 1)] {
+            hear(&mut right, peer, seconds);
+        }
+        assert!(!right.is_off());
+        assert_eq!(right.now().wall, at(0));
+    }
+
+    #[test]
+    fn two_naras_that_are_alone_understand_each_other_and_none_yields() {
+        let mut clock = clock();
+        hear(&mut clock, 1, -5 * MINUTE);
+        assert_eq!(clock.now().wall, at(0));
+        assert_eq!(clock.judge(at(-5 * MINUTE)), Ok(()));
+        assert_eq!(clock.judge(at(0)), Ok(()));
+        assert_eq!(clock.judge(at(-2 * MINUTE)), Err("too_old"));
+        assert!(clock.is_off());
+    }
+
+    #[test]
+    fn a_peer_that_answers_often_is_one_voice() {
+        let mut clock = clock();
+        for _ in 0..SAMPLES_MAX {
+            hear(&mut clock, 1, 9 * MINUTE);
+        }
+        hear(&mut clock, 2, 0);
+        assert_eq!(clock.now().wall, at(0));
+        for peer in 0..2 * SAMPLES_MAX {
+            hear(&mut clock, peer as u8, 0);
+        }
+        assert_eq!(clock.samples.len(), SAMPLES_MAX);
+    }
+
+    #[test]
+    fn a_reply_that_does_not_name_its_request_counts_only_without_better() {
+        let mut clock = clock();
+        let weak = |clock: &mut Clock, peer: u8, seconds: i64| {
+            clock.sample(PublicKey([peer; 32]), at(seconds), Duration::ZERO, false)
+        };
+        assert!(!weak(&mut clock, 1, 3 * MINUTE));
+        assert_eq!(clock.offset_ms(), None);
+        assert!(weak(&mut clock, 2, 3 * MINUTE));
+        hear(&mut clock, 3, 0);
+        assert_eq!(clock.offset_ms(), Some(0));
+        assert!(!weak(&mut clock, 3, 3 * MINUTE));
+        assert_eq!(clock.offset_ms(), Some(0));
+    }
+
+    #[test]
+    fn half_of_what_an_exchange_took_is_not_taken_for_an_offset() {
+        let mut clock = clock();
+        let took = Duration::from_secs(4);
+        clock.sample(PublicKey([1; 32]), at(-2), took, true);
+        assert_eq!(clock.offset_ms(), Some(0));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_is_measured_anew() {
+        let mut clock = clock();
+        for peer in 1..4 {
+            hear(&mut clock, peer, 5 * MINUTE);
+        }
+        let later = Now {
+            mono: Instant::from_micros(1_000_001),
+            wall: at(5 * MINUTE + 1),
+        };
+        assert_eq!(clock.read(later), later);
+        assert_eq!(clock.offset_ms(), None);
+    }
+}
