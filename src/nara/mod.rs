@@ -308,7 +308,7 @@ impl Nara {
             }
             plaza::Event::Dropped { why } => {
                 self.runtime
-                    .warn("plaza", format!("dropped a message: {why}"));
+                    .refuse(why.as_str(), "on its way from the plaza");
             }
         }
     }

@@ -26,25 +26,36 @@ pub(super) enum Incoming {
         payload: Vec<u8>,
         receipt: Option<Vec<u8>>,
     },
-    /// PUBLISH with a topic that cannot be used.
+    /// PUBLISH that cannot be used.
     Dropped(DropReason),
     /// PINGRESP.
     Pong,
 }
 
-/// Cuts the stream into packets. It holds at most one incomplete packet.
+/// Cuts the stream into packets. It holds at most one incomplete packet, and
+/// of a message that is too long nothing at all.
 #[derive(Default)]
 pub(super) struct Inbox {
     bytes: Vec<u8>,
     read: usize,
+    /// How much of a message that is too long is still to come.
+    passing: usize,
 }
 
 impl Inbox {
     /// Takes what arrived.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub(super) fn push(&mut self, mut bytes: &[u8]) {
+        let passed = self.passing.min(bytes.len());
+        self.passing -= passed;
+        bytes = &bytes[passed..];
         self.bytes.drain(..self.read);
         self.read = 0;
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Whether a message that is too long is still coming in.
+    pub(super) fn is_passing(&self) -> bool {
+        self.passing > 0
     }
 
     /// The next whole packet.
@@ -53,6 +64,9 @@ impl Inbox {
         let Some((header, start)) = fixed_header(rest)? else {
             return Ok(None);
         };
+        if header.remaining_len as usize > PACKET_LENGTH_MAX {
+            return self.pass_over(header, start).map(Some);
+        }
         let end = start + header.remaining_len as usize;
         let Some(body) = rest.get(start..end) else {
             return Ok(None);
@@ -62,14 +76,31 @@ impl Inbox {
         Ok(Some(incoming))
     }
 
+    /// Anybody may publish what is too long, where the broker lets them: it
+    /// costs us the message and not the connection.
+    fn pass_over(&mut self, header: Header, start: usize) -> Result<Incoming, Loss> {
+        if header.typ != PacketType::Publish {
+            return Err(Loss::PacketTooLong);
+        }
+        if header.qos == QoS::Level2 {
+            return Err(Loss::QosTwo);
+        }
+        self.read += start;
+        let length = header.remaining_len as usize;
+        let here = length.min(self.bytes.len() - self.read);
+        self.read += here;
+        self.passing = length - here;
+        Ok(Incoming::Dropped(DropReason::PacketTooLong))
+    }
+
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
 }
 
-/// The fixed header and its length, or `None` while it is incomplete. A packet
-/// that is too long is refused here, before any of it is kept.
+/// The fixed header and its length, or `None` while it is incomplete. It says
+/// at most 256 MB, which is MQTT's own limit.
 fn fixed_header(bytes: &[u8]) -> Result<Option<(Header, usize)>, Loss> {
     let Some((&control, lengths)) = bytes.split_first() else {
         return Ok(None);
@@ -82,9 +113,6 @@ fn fixed_header(bytes: &[u8]) -> Result<Option<(Header, usize)>, Loss> {
         length |= usize::from(byte & 0x7f) << (7 * place);
         if byte & 0x80 != 0 {
             continue;
-        }
-        if length > PACKET_LENGTH_MAX {
-            return Err(Loss::PacketTooLong);
         }
         let start = place + 2;
         let header = Header::new_with(control, length as u32, (start + length) as u32);

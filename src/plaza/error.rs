@@ -49,7 +49,8 @@ pub enum Loss {
     Refused(Refusal),
     /// A packet breaks MQTT 3.1.1.
     Malformed,
-    /// A packet over [`PACKET_LENGTH_MAX`].
+    /// A packet over [`PACKET_LENGTH_MAX`] that is no message; a message is
+    /// passed over ([`DropReason::PacketTooLong`]).
     PacketTooLong,
     /// A packet that a broker does not send, or not now.
     Unexpected,
@@ -133,16 +134,26 @@ pub enum DropReason {
     TopicInvalid,
     /// The topic is longer than [`TOPIC_LENGTH_MAX`].
     TopicTooLong,
+    /// The packet is longer than [`PACKET_LENGTH_MAX`].
+    PacketTooLong,
     /// Events are not polled as fast as messages come.
     QueueFull,
 }
 
-impl fmt::Display for DropReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl DropReason {
+    /// The reason in one word, as it is counted.
+    pub fn as_str(self) -> &'static str {
+        match self {
             Self::TopicInvalid => "topic_invalid",
             Self::TopicTooLong => "topic_too_long",
+            Self::PacketTooLong => "packet_too_long",
             Self::QueueFull => "queue_full",
-        })
+        }
+    }
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }

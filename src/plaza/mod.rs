@@ -19,7 +19,8 @@ use zeroize::ZeroizeOnDrop;
 /// The longest topic that is sent or believed, in bytes.
 pub const TOPIC_LENGTH_MAX: usize = 256;
 
-/// The longest packet, either way, as MQTT counts: without the fixed header.
+/// The longest packet, either way, as MQTT counts: without the fixed header. A
+/// longer message is passed over as it comes, without being kept.
 pub const PACKET_LENGTH_MAX: usize = 65_536;
 
 /// The most topics one session subscribes to.

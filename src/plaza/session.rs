@@ -189,6 +189,10 @@ impl Session {
         }
         self.last_heard = self.now;
         self.inbox.push(bytes);
+        // A PINGRESP waits behind whatever is coming in.
+        if self.inbox.is_passing() && self.ping_deadline.is_some() {
+            self.ping_deadline = Some(self.now + PING_TIMEOUT);
+        }
         while self.has_socket() {
             match self.inbox.next() {
                 Ok(Some(incoming)) => self.handle_incoming(incoming),

@@ -312,12 +312,12 @@ fn hostile_bytes_end_the_connection_or_cost_one_message_and_never_more() {
         pair.receive(bytes);
         pair.loss()
     };
-    // A length that never ends; 64 KiB and one byte; QoS 3; QoS 2.
+    // A length that never ends; an answer of 64 KiB and one byte; QoS 3; QoS 2.
     assert_eq!(
         fatal(&[0x30, 0xff, 0xff, 0xff, 0xff, 0xff]),
         Some(Loss::Malformed)
     );
-    assert_eq!(fatal(&[0x30, 0x81, 0x80, 0x04]), Some(Loss::PacketTooLong));
+    assert_eq!(fatal(&[0x90, 0x81, 0x80, 0x04]), Some(Loss::PacketTooLong));
     assert_eq!(fatal(&publish(0b110, b"a/b", b"")), Some(Loss::Malformed));
     assert_eq!(fatal(&publish(0b100, b"a/b", &[0, 1])), Some(Loss::QosTwo));
     // A second CONNACK is out of turn.
@@ -331,6 +331,75 @@ fn hostile_bytes_end_the_connection_or_cost_one_message_and_never_more() {
             .iter()
             .all(|event| matches!(event, Event::Dropped { .. }))
     );
+}
+
+#[test]
+fn a_message_of_any_length_is_passed_over_without_being_kept_and_the_next_one_is_heard() {
+    let lengths: [(usize, &[u8]); 3] = [
+        (65_537, &[0x81, 0x80, 0x04]),
+        (1 << 20, &[0x80, 0x80, 0x40]),
+        (268_435_455, &[0xff, 0xff, 0xff, 0x7f]),
+    ];
+    for (length, spelled) in lengths {
+        let mut pair = Pair::online();
+        pair.receive(&[0x30]);
+        pair.receive(spelled);
+        let piece = vec![0x30; 1 << 16];
+        let mut rest = length;
+        while rest > 0 {
+            let part = rest.min(piece.len());
+            pair.receive(&piece[..part]);
+            rest -= part;
+        }
+        let why = DropReason::PacketTooLong;
+        assert_eq!(pair.events(), [Event::Dropped { why }], "{length}");
+        pair.receive(&publish(0, b"a/b", b"hello"));
+        assert_eq!(pair.events().len(), 1, "{length}");
+        assert_eq!(pair.session.state(), State::Online);
+    }
+}
+
+#[test]
+fn a_long_message_and_the_next_one_may_come_in_one_piece_or_cut_anywhere() {
+    let mut stream = vec![0x30, 0x81, 0x80, 0x04];
+    stream.resize(4 + 65_537, 7);
+    stream.extend(publish(0, b"a/b", b"hello"));
+    for cut in [0, 1, 3, 4, 5, 40_000, 65_540, 65_541, 65_542, 65_545] {
+        let mut pair = Pair::online();
+        pair.receive(&stream[..cut]);
+        pair.receive(&stream[cut..]);
+        let events = pair.events();
+        assert_eq!(events.len(), 2, "cut at {cut}: {events:?}");
+        assert!(matches!(&events[1], Event::Published { payload, .. } if payload == b"hello"));
+    }
+}
+
+#[test]
+fn a_long_message_that_ends_with_its_connection_is_forgotten_with_it() {
+    let mut pair = Pair::online();
+    pair.receive(&[0x30, 0xff, 0xff, 0xff, 0x7f]);
+    pair.session.handle_closed(pair.now, "cut");
+    pair.events();
+    pair.retry();
+    pair.open();
+    pair.outputs();
+    pair.receive(&CONNACK);
+    assert_eq!(pair.session.state(), State::Subscribing);
+}
+
+#[test]
+fn a_pong_that_waits_behind_a_long_message_is_waited_for_while_that_comes_in() {
+    let mut pair = Pair::online();
+    pair.advance(SECOND * 90);
+    assert_eq!(pair.sent(), PINGREQ);
+    pair.receive(&[0x30, 0xff, 0xff, 0xff, 0x7f]);
+    for _ in 0..5 {
+        pair.advance(SECOND * 9);
+        pair.receive(&[0; 100]);
+    }
+    assert_eq!(pair.session.state(), State::Online);
+    pair.advance(SECOND * 10);
+    assert_eq!(pair.loss(), Some(Loss::PingTimeout));
 }
 
 #[test]

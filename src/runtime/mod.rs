@@ -182,6 +182,11 @@ impl Runtime {
         self.core.scope(part).warn(text);
     }
 
+    /// Counts a message that was dropped before it came here.
+    pub fn refuse(&mut self, reason: &'static str, text: &str) {
+        self.core.refuse(reason, text);
+    }
+
     /// Handles every deadline that has passed.
     pub fn handle_timeout(&mut self, now: Now) {
         self.core.set_now(now);

@@ -22,6 +22,9 @@ const SUBPROTOCOL: &str = "mqtt";
 /// A timer is never set further ahead: `setTimeout` takes 31 bits.
 const TIMER_MS_MAX: f64 = 2_000_000_000.0;
 
+/// So many bytes of one WebSocket message are taken in at once.
+const PIECE_MAX: u32 = 1 << 17;
+
 /// Words for JavaScript that wait; log records give way beyond that.
 const WORDS_MAX: usize = 2_048;
 
@@ -195,8 +198,14 @@ impl Driver {
         });
         let message = Closure::new(self.hear(attempt, |driver, event: MessageEvent| {
             if let Ok(buffer) = event.data().dyn_into::<ArrayBuffer>() {
-                let bytes = Uint8Array::new(&buffer).to_vec();
-                driver.act(|nara, now| nara.handle_data(now, &bytes));
+                // In pieces: memory of this module that once grew stays.
+                let all = Uint8Array::new(&buffer);
+                for start in (0..all.length()).step_by(PIECE_MAX as usize) {
+                    let piece = all
+                        .subarray(start, start.saturating_add(PIECE_MAX))
+                        .to_vec();
+                    driver.act(|nara, now| nara.handle_data(now, &piece));
+                }
             }
         }));
         let closed = Closure::new(self.hear(attempt, |driver, event: CloseEvent| {
