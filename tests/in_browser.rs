@@ -4,6 +4,8 @@
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 
+#[path = "captures.rs"]
+mod captures;
 #[path = "sample_service.rs"]
 mod sample_service;
 #[path = "vectors_identity.rs"]
@@ -12,3 +14,5 @@ mod vectors_identity;
 mod vectors_message;
 #[path = "vectors_presence.rs"]
 mod vectors_presence;
+#[path = "vectors_receive.rs"]
+mod vectors_receive;

@@ -1,8 +1,8 @@
 //! Presence events, howdys and newspapers against what the reference
 //! implementation made of the same input.
 //!
-//! Left out, because a light nara has no notion of them: zines, and the sync
-//! events that are neither hey_there nor chau, which are refused.
+//! A light nara has no notion of sync events that are neither hey_there nor
+//! chau: they are refused.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,9 +13,12 @@ mod vectors;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use light_nara::base::{Identity, NaraId, WallTime};
-use light_nara::identity::{Signature, verify};
+use light_nara::base::{Identity, Instant, NaraId, Now, Rng, WallTime};
+use light_nara::identity::{Keys, Signature, Soul, verify};
 use light_nara::message::{Howdy, Newspaper, PresenceEvent, StatusBuilder, SyncEvent};
+use light_nara::neighbourhood::MemoryMode;
+use light_nara::presence::{CHAU_TOPIC, HEY_THERE_TOPIC, Presence};
+use light_nara::runtime::{Me, Runtime};
 use serde_json::Value;
 use vectors::{cases, key, keys, text, truth};
 #[cfg(target_family = "wasm")]
@@ -252,4 +255,68 @@ fn our_own_newspaper_and_howdy_verify() {
     let howdy = Howdy::parse(json.as_bytes()).unwrap();
     assert!(howdy.verify());
     assert_eq!(howdy.me, read.status);
+}
+
+/// A witness that knows nobody, at the time of an event.
+fn witness(now: Now) -> Runtime {
+    let keys = Keys::new(&Soul::from_seed([9; 32], "witness"), "witness").unwrap();
+    let me = Me {
+        identity: keys.identity().clone(),
+        name: keys.name().to_owned(),
+    };
+    let mut runtime = Runtime::new(me, Box::new(keys), Rng::from_seed([3; 32]), now);
+    runtime.add(Box::new(Presence::new(MemoryMode::Medium, now)));
+    runtime.start(now);
+    runtime.watch_traffic(true);
+    runtime
+}
+
+#[test]
+fn each_event_is_heard_or_dropped_with_its_reason() {
+    for case in cases(SYNCEVENT, "events", 22) {
+        let note = text(&case, "note");
+        let expected = match note {
+            "seen" => "malformed",
+            _ if note.starts_with("ping") || note.starts_with("social") => "malformed",
+            _ if note.starts_with("observation") => "malformed",
+            // Without an id nobody can say who it is.
+            _ if note.contains("without ID") => "malformed",
+            _ if note.starts_with("TAMPERED") => "bad_signature",
+            // A farewell of somebody who was never here.
+            "chau" => "unknown_peer",
+            _ => "handled",
+        };
+        let nanos: i64 = text(&case, "ts").parse().unwrap();
+        let now = Now {
+            mono: Instant::from_micros(1),
+            wall: WallTime::from_unix_nanos(nanos),
+        };
+        let mut runtime = witness(now);
+        let topic = match text(&case, "service") {
+            "chau" => CHAU_TOPIC,
+            _ => HEY_THERE_TOPIC,
+        };
+        runtime.handle_plaza(now, topic, text(&case, "json").as_bytes());
+        let told = core::iter::from_fn(|| runtime.poll_traffic());
+        let told: Vec<_> = told.filter(|one| one.incoming).collect();
+        assert_eq!(told.len(), 1, "{note}");
+        assert_eq!(told[0].outcome, expected, "{note}");
+        assert_eq!(runtime.peers().len(), usize::from(expected == "handled"));
+    }
+}
+
+#[test]
+fn zines_are_signed_over_the_hash_of_sender_time_and_event_ids() {
+    for case in cases(SYNCEVENT, "zines", 2) {
+        let zine: Value = serde_json::from_str(text(&case, "json")).unwrap();
+        let events = zine["events"].as_array().into_iter().flatten();
+        let ids: Vec<&str> = events.map(|event| text(event, "id")).collect();
+        let from = text(&zine, "from");
+        let signed = format!("{from}:{}:{}", zine["created_at"], ids.concat());
+        assert_eq!(signed, text(&case, "signed_sha256_of"));
+        let hash = <sha2::Sha256 as sha2::Digest>::digest(signed.as_bytes());
+        let signature = signature(text(&case, "signature"));
+        let key = keys(SYNCEVENT, from).public_key();
+        assert_eq!(verify(&key, &hash, &signature), truth(&case, "verify"));
+    }
 }

@@ -192,6 +192,11 @@ impl Nara {
         self.runtime.watch_traffic(watched);
     }
 
+    /// What it subscribes to on the plaza.
+    pub fn topics(&self) -> &[String] {
+        self.session.topics()
+    }
+
     /// The socket is open.
     pub fn handle_opened(&mut self, now: Now, credentials: Credentials) {
         self.session.handle_opened(now.mono, credentials);

@@ -169,6 +169,11 @@ impl Session {
         }
     }
 
+    /// What it subscribes to.
+    pub fn topics(&self) -> &[String] {
+        &self.config.topics
+    }
+
     /// The socket is open.
     pub fn handle_opened(&mut self, now: Instant, credentials: Credentials) {
         self.advance(now);

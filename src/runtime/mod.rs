@@ -339,7 +339,11 @@ impl Runtime {
     fn receive(&mut self, bytes: &[u8], way: &'static str) {
         let message = match Message::parse(bytes) {
             Ok(message) => message,
-            Err(error) => return self.core.refuse("malformed", &error.to_string()),
+            Err(error) => {
+                let outcome = Outcome::Drop("malformed");
+                self.core.note_incoming(way, None, &outcome, String::new);
+                return self.core.refuse("malformed", &error.to_string());
+            }
         };
         let (kind, from) = (message.kind.clone(), message.from_id.clone());
         let outcome = match self.core.receive(message) {

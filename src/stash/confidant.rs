@@ -118,6 +118,9 @@ impl Confidant {
         if store.ciphertext.len() > SEALED_SIZE {
             return Err("stash_too_large");
         }
+        if store.ciphertext.is_empty() {
+            return Err("no_ciphertext");
+        }
         let nonce: [u8; 24] = store.nonce.as_slice().try_into().map_err(|_| "bad_nonce")?;
         match self.held.get(sender) {
             Some(held) if store.ts < held.ts => return Err("stale"),
