@@ -9,7 +9,7 @@ use light_nara::identity::{Keys, Soul};
 use light_nara::message::{Bytes, Payload, Store};
 use light_nara::neighbourhood::MemoryMode;
 use light_nara::runtime::{Behaviour, Context, Delivery, MockRuntime, Outcome, Service};
-use light_nara::stash::{Config, RecoveredNews, Stash};
+use light_nara::stash::{Config, Padding, RecoveredNews, Stash};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -64,6 +64,8 @@ fn stash() -> Stash {
         Config {
             mode: MemoryMode::Medium,
             target: 3,
+            spares: 0,
+            padding: Padding::Full,
             newborn: false,
         },
         Now::default(),

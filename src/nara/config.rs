@@ -2,11 +2,14 @@
 
 use crate::identity::{BondError, Keys, Soul, SoulError};
 use crate::neighbourhood::MemoryMode;
-use crate::stash::{self, TARGET};
+use crate::stash::{self, Padding, SPARES, TARGET};
 use core::fmt;
 
 /// The most confidants that may be wanted.
 pub const TARGET_MAX: usize = 7;
+
+/// The most spare copies that may be wanted.
+pub const SPARES_MAX: usize = 2;
 
 /// Why a nara cannot be woken like this.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +26,10 @@ pub enum ConfigError {
     MemoryMode(String),
     /// The number of confidants is not from 1 to [`TARGET_MAX`].
     Target(usize),
+    /// The number of spare copies is more than [`SPARES_MAX`].
+    Spares(usize),
+    /// The padding is none of full, buckets and none.
+    Padding(String),
 }
 
 impl fmt::Display for ConfigError {
@@ -49,6 +56,18 @@ impl fmt::Display for ConfigError {
                     "target: {target} confidants; it must be from 1 to {TARGET_MAX}"
                 )
             }
+            Self::Spares(spares) => {
+                write!(
+                    f,
+                    "spares: {spares} spare copies; it must be from 0 to {SPARES_MAX}"
+                )
+            }
+            Self::Padding(word) => {
+                write!(
+                    f,
+                    "padding: {word:?} is none of \"full\", \"buckets\" and \"none\""
+                )
+            }
         }
     }
 }
@@ -61,6 +80,8 @@ pub struct Config {
     name: String,
     mode: MemoryMode,
     target: usize,
+    spares: usize,
+    padding: Padding,
     newborn: bool,
 }
 
@@ -111,6 +132,8 @@ impl Config {
             name,
             mode: MemoryMode::Medium,
             target: TARGET,
+            spares: SPARES,
+            padding: Padding::default(),
             newborn,
         })
     }
@@ -137,6 +160,30 @@ impl Config {
         Ok(self)
     }
 
+    /// Chooses how many spare copies are wanted while the holders are young.
+    ///
+    /// # Errors
+    /// When it is more than [`SPARES_MAX`].
+    pub fn with_spares(mut self, spares: usize) -> Result<Self, ConfigError> {
+        if spares > SPARES_MAX {
+            return Err(ConfigError::Spares(spares));
+        }
+        self.spares = spares;
+        Ok(self)
+    }
+
+    /// Chooses how much of the memory's size its holders learn: nothing
+    /// (`full`), one of four sizes (`buckets`), or what it compresses to
+    /// (`none`).
+    ///
+    /// # Errors
+    /// For any other word.
+    pub fn with_padding(mut self, word: &str) -> Result<Self, ConfigError> {
+        let unknown = || ConfigError::Padding(word.chars().take(32).collect());
+        self.padding = Padding::parse(word).ok_or_else(unknown)?;
+        Ok(self)
+    }
+
     /// The soul.
     pub fn soul(&self) -> &Soul {
         &self.soul
@@ -157,6 +204,8 @@ impl Config {
         stash::Config {
             mode: self.mode,
             target: self.target,
+            spares: self.spares,
+            padding: self.padding,
             newborn: self.newborn,
         }
     }
@@ -200,5 +249,7 @@ mod tests {
         assert!(refused(born().with_memory_mode("huge")).starts_with("memory: \"huge\""));
         assert_eq!(born().with_target(8).err(), Some(ConfigError::Target(8)));
         assert!(refused(born().with_target(0)).contains("from 1 to 7"));
+        assert!(refused(born().with_spares(3)).contains("from 0 to 2"));
+        assert!(refused(born().with_padding("some")).starts_with("padding: \"some\""));
     }
 }

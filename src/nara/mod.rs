@@ -10,19 +10,19 @@
 mod config;
 mod status;
 
-pub use config::{Config, ConfigError, Newborn, TARGET_MAX};
+pub use config::{Config, ConfigError, Newborn, SPARES_MAX, TARGET_MAX};
 pub use status::{
     ClockStatus, ConfidantStatus, ConnectionStatus, HeldStash, HeldStatus, HolderStatus, PeerName,
     PeerStatus, RecoveryAnswer, RecoveryStatus, StashStatus, Status,
 };
 
-use crate::base::{Identity, Instant, Now, Rng};
+use crate::base::{ID_LENGTH_MAX, Identity, Instant, NaraId, Now, Rng};
 use crate::clock::Clock;
 use crate::identity::Soul;
 use crate::plaza::{self, Credentials, Session, SessionConfig};
 use crate::presence::Presence;
 use crate::runtime::{Context, Local, Me, Outgoing, Record, Runtime, Traffic, Way};
-use crate::stash::{self, Memory, OperationId, Receipt, SetError, Stash};
+use crate::stash::{self, Ending, Memory, OperationId, Receipt, Stash, StashError};
 use core::time::Duration;
 use std::collections::VecDeque;
 
@@ -54,9 +54,11 @@ pub enum Event {
     /// What [`Nara::status`] says has changed.
     Status,
     /// A set ended.
-    Set(OperationId, Result<Receipt, SetError>),
+    Set(OperationId, Result<Receipt, StashError>),
     /// A recovery ended; `None` when nothing was found by its deadline.
     Recovered(OperationId, Option<Memory>),
+    /// Another operation of the stash ended.
+    Ended(OperationId, Result<Ending, StashError>),
     /// The newest revision has this many holders now.
     Saved(Receipt),
     /// A local message, as services hear it.
@@ -156,16 +158,16 @@ impl Nara {
         now: Now,
         data: String,
         deadline: Duration,
-    ) -> Result<OperationId, SetError> {
-        self.stash_command(now, |stash, ctx| stash.set(ctx, data, deadline))
+    ) -> Result<OperationId, StashError> {
+        self.command(now, |stash, ctx| stash.set(ctx, data, deadline))
     }
 
     /// Looks for the memory with the confidants.
     ///
     /// # Errors
     /// When too much waits already.
-    pub fn recover(&mut self, now: Now, deadline: Duration) -> Result<OperationId, SetError> {
-        self.stash_command(now, |stash, ctx| stash.recover(ctx, deadline))
+    pub fn recover(&mut self, now: Now, deadline: Duration) -> Result<OperationId, StashError> {
+        self.command(now, |stash, ctx| stash.recover(ctx, deadline))
     }
 
     /// Stops waiting for an operation. What it began goes on.
@@ -176,15 +178,42 @@ impl Nara {
             });
     }
 
-    fn stash_command(
+    /// The stash, to look at.
+    pub fn stash(&self) -> Option<&Stash> {
+        self.runtime.service()
+    }
+
+    /// Whom an id means: of several that claim it, whoever holds my memory,
+    /// then whoever is online, then whoever was heard of first.
+    ///
+    /// # Errors
+    /// [`StashError::NobodyKnown`].
+    pub fn identity_of(&self, id: &str) -> Result<Identity, StashError> {
+        let nobody = || StashError::NobodyKnown(id.chars().take(ID_LENGTH_MAX).collect());
+        let claimed = NaraId::parse(id).map_err(|_| nobody())?;
+        let peers = self.runtime.peers();
+        let holds = |who: &Identity| self.stash().is_some_and(|one| one.owner().is_holder(who));
+        let rank = |who: &&Identity| {
+            let first_seen = peers.peer(who).map(|peer| peer.first_seen.mono);
+            (!holds(who), !peers.is_online(who), first_seen)
+        };
+        let one = peers.claimants(&claimed).min_by_key(rank);
+        one.cloned().ok_or_else(nobody)
+    }
+
+    /// Gives the stash one of its commands.
+    ///
+    /// # Errors
+    /// The command's own.
+    pub fn command<T>(
         &mut self,
         now: Now,
-        run: impl FnOnce(&mut Stash, &mut Context<'_>) -> Result<OperationId, SetError>,
-    ) -> Result<OperationId, SetError> {
+        run: impl FnOnce(&mut Stash, &mut Context<'_>) -> Result<T, StashError>,
+    ) -> Result<T, StashError> {
         let result = self.runtime.command(now, run);
         self.turn(now);
         // The service is there: `new` added it.
-        result.unwrap_or(Err(SetError::TooMany))
+        result.unwrap_or(Err(StashError::TooMany))
     }
 
     /// Begins or ends to tell of every message that comes or goes.
@@ -342,6 +371,7 @@ impl Nara {
             self.effects.push_back(Effect::Event(match event {
                 stash::Event::Set(operation, result) => Event::Set(operation, result),
                 stash::Event::Recovered(operation, memory) => Event::Recovered(operation, memory),
+                stash::Event::Ended(operation, result) => Event::Ended(operation, result),
                 stash::Event::Saved(receipt) => Event::Saved(receipt),
             }));
         }

@@ -1,9 +1,9 @@
 //! Everything that a page wants to show, as one plain value.
 
 use super::Nara;
-use crate::base::{Identity, Now};
+use crate::base::{Identity, NaraId, Now, WallTime};
 use crate::plaza::State;
-use crate::stash::{Answer, Holder, MEMORY_SIZE_MAX, SEALED_SIZE, Stash};
+use crate::stash::{Answer, Gate, Holder, MEMORY_SIZE_MAX, SEALED_SIZE, Stash};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -19,6 +19,8 @@ pub struct Status {
     pub name: String,
     pub memory_mode: &'static str,
     pub connection: ConnectionStatus,
+    pub elsewhere: bool,
+    pub conflicts: Vec<PeerName>,
     pub peers: Vec<PeerStatus>,
     pub stash: StashStatus,
     pub confidants: Vec<ConfidantStatus>,
@@ -81,6 +83,10 @@ pub struct StashStatus {
     pub bytes_max: usize,
     pub sealed_bytes: usize,
     pub target: usize,
+    pub spares: usize,
+    pub safe: bool,
+    pub gate: &'static str,
+    pub beside: Option<u64>,
     pub holders: Vec<HolderStatus>,
     pub pending: Vec<PeerName>,
 }
@@ -97,6 +103,7 @@ pub struct HolderStatus {
 
 /// One confidant, asked or won.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "see `Status`")]
 pub struct ConfidantStatus {
     pub id: String,
@@ -105,6 +112,10 @@ pub struct ConfidantStatus {
     pub state: &'static str,
     pub version: Option<u64>,
     pub at: Option<i64>,
+    pub mode: Option<&'static str>,
+    pub first_seen: Option<i64>,
+    pub verified_at: Option<i64>,
+    pub spare: bool,
 }
 
 /// What is held for others.
@@ -162,6 +173,8 @@ pub(super) fn of(nara: &Nara, now: Now) -> Status {
         name: me.name.clone(),
         memory_mode: nara.config.mode().as_str(),
         connection: looking.connection(),
+        elsewhere: stash.is_some_and(Stash::is_elsewhere),
+        conflicts: looking.conflicts(),
         peers: looking.peers(),
         stash: stash.map_or_else(StashStatus::nothing, |stash| looking.stash(stash)),
         confidants: stash.map_or_else(Vec::new, |stash| looking.confidants(stash)),
@@ -184,6 +197,10 @@ impl StashStatus {
             bytes_max: MEMORY_SIZE_MAX,
             sealed_bytes: SEALED_SIZE,
             target: 0,
+            spares: 0,
+            safe: false,
+            gate: Gate::Open.as_str(),
+            beside: None,
             holders: Vec::new(),
             pending: Vec::new(),
         }
@@ -275,7 +292,12 @@ impl Looking<'_> {
             version: memory.map(|memory| memory.revision),
             saved_at: memory.map(|memory| memory.timestamp.saturating_mul(1_000)),
             bytes: memory.map_or(0, |memory| memory.data.len()),
+            sealed_bytes: owner.sealed_size().unwrap_or(SEALED_SIZE),
             target: owner.target(),
+            spares: owner.spares(),
+            safe: owner.is_safe(),
+            gate: stash.gate().as_str(),
+            beside: owner.beside().map(|memory| memory.revision),
             holders: owner
                 .current_holders()
                 .map(|(who, one)| self.holder(who, one))
@@ -297,39 +319,58 @@ impl Looking<'_> {
 
     fn confidants(&self, stash: &Stash) -> Vec<ConfidantStatus> {
         let owner = stash.owner();
-        let current = owner.memory().map(|memory| memory.revision);
+        let spare = owner.spare_holders(self.nara.runtime.peers(), self.now);
         let holders = owner.holders().iter().map(|(who, holder)| {
-            let state = if Some(holder.revision) == current {
-                "acked"
-            } else {
-                "pending"
-            };
-            (
-                who,
-                state,
-                Some(holder.revision),
-                Some(holder.at.unix_millis()),
-            )
+            let is_newest = owner.is_holder(who);
+            ConfidantStatus {
+                version: Some(holder.revision),
+                at: Some(holder.at.unix_millis()),
+                verified_at: holder.verified_at.map(WallTime::unix_millis),
+                spare: spare.contains(who),
+                ..self.confidant(who, if is_newest { "acked" } else { "pending" })
+            }
         });
         let asked = owner
             .pending()
             .filter(|who| !owner.holders().contains_key(*who));
         let asked = asked.map(|who| {
             let state = owner.turned_away(self.now.mono, who).unwrap_or("pending");
-            (who, state, None, None)
+            self.confidant(who, state)
         });
-        let status = holders.chain(asked).map(|(who, state, version, at)| {
-            let PeerName { id, name } = self.name(who);
-            ConfidantStatus {
-                id,
-                name,
-                presence: self.presence(who),
-                state,
-                version,
-                at,
+        holders.chain(asked).collect()
+    }
+
+    fn confidant(&self, who: &Identity, state: &'static str) -> ConfidantStatus {
+        let PeerName { id, name } = self.name(who);
+        let peer = self.nara.runtime.peers().peer(who);
+        ConfidantStatus {
+            id,
+            name,
+            presence: self.presence(who),
+            state,
+            version: None,
+            at: None,
+            mode: peer.and_then(|peer| peer.mode).map(|mode| mode.as_str()),
+            first_seen: peer.map(|peer| peer.first_seen.wall.unix_millis()),
+            verified_at: None,
+            spare: false,
+        }
+    }
+
+    /// Ids that more than one key claims, mine among them.
+    fn conflicts(&self) -> Vec<PeerName> {
+        let me = &self.nara.me().identity;
+        let mut before: Option<&NaraId> = None;
+        let mut conflicts = Vec::new();
+        for (who, _) in self.nara.runtime.peers().iter() {
+            let is_second = before == Some(&who.id) || who.id == me.id;
+            if is_second {
+                conflicts.push(self.name(who));
             }
-        });
-        status.collect()
+            before = Some(&who.id);
+        }
+        conflicts.dedup_by(|a, b| a.id == b.id);
+        conflicts
     }
 
     fn held(&self, stash: &Stash) -> HeldStatus {
@@ -361,6 +402,7 @@ impl Looking<'_> {
             let (result, version) = match answer {
                 Answer::NotFound => ("not_found", None),
                 Answer::Broken => ("broken", None),
+                Answer::Probe => ("probe", None),
                 Answer::Opened { revision } if Some(who) == chosen => ("chosen", Some(*revision)),
                 Answer::Opened { revision } if newest.is_some_and(|newest| *revision < newest) => {
                     ("older", Some(*revision))

@@ -176,6 +176,18 @@ impl Confidant {
         }
     }
 
+    /// Gives an owner its own stash now. Returns whether one is held.
+    pub(super) fn push(&mut self, ctx: &mut Context<'_>, owner: &Identity) -> bool {
+        let Some(held) = self.held.get(owner) else {
+            return false;
+        };
+        let text = format!("giving {} its stash back", held.owner);
+        ctx.log().info(text);
+        let response = response(owner, Some(held), String::new());
+        ctx.send(owner, "stash:response", &response);
+        true
+    }
+
     fn plan_push(&mut self, ctx: &mut Context<'_>, owner: &Identity) {
         if !self.held.contains_key(owner) || self.pushes.contains_key(owner) {
             return;
@@ -192,12 +204,7 @@ impl Confidant {
             .map(|(owner, _)| owner)
             .collect();
         for owner in due {
-            if let Some(held) = self.held.get(&owner) {
-                let text = format!("giving {} its stash back", held.owner);
-                ctx.log().info(text);
-                let response = response(&owner, Some(held), String::new());
-                ctx.send(&owner, "stash:response", &response);
-            }
+            self.push(ctx, &owner);
         }
     }
 

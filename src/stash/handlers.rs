@@ -1,10 +1,13 @@
 //! The handlers of the stash's behaviours, and what the replies to its calls do.
 
-use super::Stash;
-use super::recovery::SearchState;
+use super::codec::Memory;
+use super::errors::StashError;
+use super::filling::{PATIENCE, Reply};
+use super::recovery::{Answer, Question, SearchState, Why};
+use super::{Adopted, Stash};
 use crate::base::Identity;
 use crate::message::{Ack, Refresh, Request, Response, Store, parse_payload};
-use crate::runtime::{CallId, Context, Delivery, Nothing, Outcome, PeerNews};
+use crate::runtime::{CallError, CallId, Context, Delivery, Nothing, Outcome, PeerNews};
 
 impl Stash {
     pub(super) fn on_store(
@@ -40,7 +43,11 @@ impl Stash {
         let Some(sender) = &delivery.sender else {
             return Outcome::Drop("unsigned");
         };
-        self.take_response(ctx, &sender.clone(), response)
+        if response.owner_id != ctx.me().identity.id.as_str() {
+            return Outcome::Drop("not_my_stash");
+        }
+        self.take_response(ctx, sender, response);
+        Outcome::Continue
     }
 
     pub(super) fn on_refresh(
@@ -65,7 +72,12 @@ impl Stash {
         _: &Delivery,
         _: Nothing,
     ) -> Outcome {
-        self.recovery.ask_everybody(ctx);
+        if self.recovery.was_unheard() {
+            // The time of that search passed before anybody could be asked.
+            self.search(ctx);
+        } else {
+            self.recovery.ask_everybody(ctx);
+        }
         self.fill(ctx);
         Outcome::Continue
     }
@@ -108,66 +120,132 @@ impl Stash {
         _: &Delivery,
         news: PeerNews,
     ) -> Outcome {
-        if self.owner.handle_gone(&news.who) {
+        if self.owner.handle_gone(ctx, &news.who) {
             ctx.log().warn(format!("confidant {} is gone", news.who.id));
-            self.report_saved();
             self.fill(ctx);
         }
         Outcome::Continue
     }
 
-    pub(super) fn take_response(
+    /// Presence heard this nara's own key from somewhere else.
+    pub(super) fn on_elsewhere(
+        &mut self,
+        ctx: &mut Context<'_>,
+        _: &Delivery,
+        _: Nothing,
+    ) -> Outcome {
+        self.note_elsewhere(ctx);
+        Outcome::Continue
+    }
+
+    /// The end of a store or a request of mine.
+    pub(super) fn end_call(
+        &mut self,
+        ctx: &mut Context<'_>,
+        call: CallId,
+        result: Result<&Delivery, CallError>,
+    ) {
+        if let Some(question) = self.recovery.take_question(call) {
+            return self.end_question(ctx, &question, result);
+        }
+        let result = match result {
+            Err(error) => Err(error),
+            Ok(delivery) => match parse_payload::<Ack>(delivery.payload()) {
+                Ok(ack) => Ok((delivery, ack)),
+                // The pipeline has read it as what it is; it cannot be else.
+                Err(_) => Err(CallError::Timeout),
+            },
+        };
+        let Some((who, reply)) = self.owner.handle_reply(ctx, call, result) else {
+            return;
+        };
+        self.end_store(ctx, &who, &reply);
+        if reply == Reply::Stale {
+            // It may have something that I have not seen; then that is known.
+            let _ = self.recovery.request(ctx, &who, Why::Stale, PATIENCE);
+        }
+        self.fill(ctx);
+    }
+
+    fn end_question(
+        &mut self,
+        ctx: &mut Context<'_>,
+        question: &Question,
+        result: Result<&Delivery, CallError>,
+    ) {
+        let response = result.ok().and_then(|delivery| {
+            let response = parse_payload::<Response>(delivery.payload()).ok()?;
+            let is_mine = response.owner_id == ctx.me().identity.id.as_str();
+            is_mine.then_some(response)
+        });
+        let answer = response.and_then(|response| {
+            let echoes = response.request_id == question.request_id;
+            if !echoes && !response.found {
+                ctx.log()
+                    .warn("an answer to another request was passed off as this one's");
+                return None;
+            }
+            // What opens is mine and welcome, whatever it answers.
+            Some(self.take_response(ctx, &question.to, response))
+        });
+        match question.why {
+            Why::Search => self.settle(ctx),
+            Why::Audit => self.judge_audit(ctx, &question.to, answer.map(|(answer, _)| answer)),
+            Why::Stale => {
+                if self.check_gate().is_ok() && self.owner.rise(ctx) {
+                    self.fill(ctx);
+                }
+            }
+            Why::Operation(operation) => {
+                let id = question.to.id.clone();
+                let result = match answer {
+                    Some((_, Some(memory))) => Ok(memory),
+                    Some((Answer::NotFound, None)) => Err(StashError::NotHeld(id)),
+                    Some((_, None)) => Err(StashError::Broken(id)),
+                    None => Err(StashError::NoAnswer(id)),
+                };
+                self.end_answer(operation, result);
+            }
+        }
+    }
+
+    /// Opens what a peer sent and takes it over if it is newer.
+    fn take_response(
         &mut self,
         ctx: &mut Context<'_>,
         from: &Identity,
         response: Response,
-    ) -> Outcome {
-        if response.owner_id != ctx.me().identity.id.as_str() {
-            return Outcome::Drop("not_my_stash");
-        }
-        let Some((memory, sealed)) = self.recovery.handle_response(ctx, from, response) else {
-            return Outcome::Continue;
+    ) -> (Answer, Option<Memory>) {
+        let (answer, found) = self.recovery.handle_response(ctx, from, response);
+        let Some(found) = found else {
+            if self.owner.drop_holder(from) {
+                ctx.log()
+                    .warn(format!("{} does not hold the memory any more", from.id));
+                self.owner.note_silence(ctx, from);
+                self.fill(ctx);
+            }
+            return (answer, None);
         };
         let at = ctx.now().wall;
-        self.owner.note_holder(from, memory.revision, at);
-        if self.recovery.state() == SearchState::Searching
-            || self.recovery.state() == SearchState::NotFound
-        {
-            self.settle(ctx);
-        } else if self.owner.adopt(ctx, &memory, &sealed) {
-            // Somebody held a newer one than all who answered in time.
-            self.announce(ctx, self.recovery.count());
-            self.fill(ctx);
-        } else {
-            self.fill(ctx);
-        }
-        Outcome::Continue
-    }
-
-    pub(super) fn handle_answer(
-        &mut self,
-        ctx: &mut Context<'_>,
-        call: CallId,
-        delivery: &Delivery,
-    ) {
-        if let Ok(ack) = parse_payload::<Ack>(delivery.payload())
-            && delivery.message.kind == "stash:ack"
-        {
-            self.owner.handle_reply(ctx, call, Ok((delivery, ack)));
-            return self.fill(ctx);
-        }
-        if let (Ok(response), Some(sender)) = (
-            parse_payload::<Response>(delivery.payload()),
-            &delivery.sender,
+        self.owner.note_verified(from, found.memory.revision, at);
+        if matches!(
+            self.recovery.state(),
+            SearchState::Searching | SearchState::NotFound
         ) {
-            let echoes = self.recovery.handle_answer(call, &response);
-            if !echoes && !response.found {
-                ctx.log()
-                    .warn("an answer to another request was passed off as this one's");
-                return;
+            self.settle(ctx);
+        } else {
+            // Somebody may hold a newer one than all who answered in time.
+            let may_seal = self.check_gate().is_ok();
+            match self
+                .owner
+                .adopt(ctx, &found.memory, &found.sealed, may_seal)
+            {
+                Adopted::Nothing => {}
+                Adopted::Taken => self.announce(ctx, self.recovery.count()),
+                Adopted::Beside => self.tell_beside(ctx),
             }
-            // What opens is mine and welcome, whatever it answers.
-            self.take_response(ctx, &sender.clone(), response);
+            self.fill(ctx);
         }
+        (answer, Some(found.memory))
     }
 }

@@ -4,19 +4,30 @@
 //! Payloads and kinds: wire page, "Runtime message". It lives on the runtime
 //! alone and is the reference for services written by others.
 
+mod asking;
 pub mod codec;
 mod confidant;
+mod errors;
+mod events;
+mod filling;
+mod gate;
 mod handlers;
+mod keeping;
 mod operations;
 mod owner;
 mod recovery;
 mod selection;
 mod state;
 
-pub use codec::{CodecError, MEMORY_SIZE_MAX, Memory, SEALED_SIZE};
+pub use codec::{CodecError, MEMORY_SIZE_MAX, Memory, Padding, SEALED_SIZE};
 pub use confidant::{Confidant, Held, PUSH_AFTER, PUSH_EVERY};
-pub use operations::{Event, OPERATIONS_MAX, OperationId, Receipt, RecoveredNews, SetError};
-pub use owner::{Holder, Owner, PATIENCE, REFUSED_FOR, SILENT_FOR, TARGET};
+pub use errors::StashError;
+pub use events::{BesideNews, Ending, Event, GateNews, Receipt, RecoveredNews};
+pub use filling::{LOOK_FURTHER_AFTER, PATIENCE};
+pub use gate::Gate;
+pub use keeping::{AUDIT_EVERY, CHECK_EVERY};
+pub use operations::{OPERATIONS_MAX, OperationId};
+pub use owner::{GROWN_AFTER, Holder, Owner, PINNED_MAX, REFUSED_FOR, SILENT_FOR, SPARES, TARGET};
 pub use recovery::{Answer, RECOVERY_DEADLINE, Recovery, SETTLE_AFTER, SearchState};
 pub use selection::{Candidate, choose, score};
 pub use state::{StashState, StateError};
@@ -25,11 +36,10 @@ use crate::base::{Instant, Now};
 use crate::neighbourhood::MemoryMode;
 use crate::runtime::{Behaviour, CallError, CallId, Context, Delivery, Service};
 use core::time::Duration;
+use keeping::Keeping;
 use operations::Operation;
+use owner::Adopted;
 use std::collections::VecDeque;
-
-/// How often the copies are counted even if nothing happens.
-const CHECK_EVERY: Duration = Duration::from_secs(30);
 
 /// What one sender may ask of this nara in [`RATE_SPAN`], kind by kind.
 const RATE: u32 = 30;
@@ -44,6 +54,10 @@ pub struct Config {
     pub mode: MemoryMode,
     /// How many confidants it wants, 1 to 7.
     pub target: usize,
+    /// How many spare copies it wants while its holders are young, 0 to 2.
+    pub spares: usize,
+    /// How much of the size of its memory a holder learns.
+    pub padding: Padding,
     /// Whether its soul was just born, so that there is nothing to recover.
     pub newborn: bool,
 }
@@ -58,22 +72,30 @@ pub struct Stash {
     next_operation: u64,
     events: VecDeque<Event>,
     saved: Option<(u64, usize)>,
-    check_at: Option<Instant>,
+    gate: Gate,
+    elsewhere: bool,
+    keeping: Keeping,
 }
 
 impl Stash {
     /// A stash that knows nothing yet.
     pub fn new(config: Config, now: Now) -> Self {
         Self {
-            owner: Owner::new(config.target),
+            owner: Owner::new(config.target, config.spares, config.padding),
             confidant: Confidant::new(config.mode),
             recovery: Recovery::new(now),
-            config,
             operations: Vec::new(),
             next_operation: 0,
             events: VecDeque::new(),
             saved: None,
-            check_at: None,
+            gate: if config.newborn {
+                Gate::Open
+            } else {
+                Gate::Searching
+            },
+            elsewhere: false,
+            keeping: Keeping::default(),
+            config,
         }
     }
 
@@ -135,13 +157,14 @@ impl Service for Stash {
             Behaviour::local("presence:online").version(1, Self::on_peer_online),
             Behaviour::local("presence:hello").version(1, Self::on_peer_hello),
             Behaviour::local("presence:gone").version(1, Self::on_peer_gone),
+            Behaviour::local("presence:elsewhere").version(1, Self::on_elsewhere),
         ]
     }
 
     fn start(&mut self, ctx: &mut Context<'_>) {
-        self.check_at = Some(ctx.now().mono + CHECK_EVERY);
+        self.keeping.start(ctx.now().mono);
         if !self.config.newborn {
-            self.recovery.begin(ctx);
+            self.search(ctx);
         }
     }
 
@@ -151,37 +174,25 @@ impl Service for Stash {
         call: CallId,
         result: Result<&Delivery, CallError>,
     ) {
-        match result {
-            Err(error) => {
-                if !self.recovery.handle_silence(call)
-                    && self.owner.handle_reply(ctx, call, Err(error))
-                {
-                    self.fill(ctx);
-                }
-            }
-            Ok(delivery) => self.handle_answer(ctx, call, delivery),
-        }
+        self.end_call(ctx, call, result);
     }
 
     fn handle_timeout(&mut self, ctx: &mut Context<'_>) {
-        let now = ctx.now().mono;
         self.confidant.handle_timeout(ctx);
         self.recovery.handle_timeout(ctx);
         self.settle(ctx);
-        self.owner.handle_timeout(ctx);
-        self.expire_operations(ctx);
-        if self.check_at.is_some_and(|at| at <= now) {
-            self.check_at = Some(now + CHECK_EVERY);
-            self.owner.forget_absent(ctx);
+        if self.owner.handle_timeout(ctx) {
             self.fill(ctx);
         }
+        self.expire_operations(ctx);
+        self.keep(ctx);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
         let operations = self.operations.iter().map(|one| one.deadline).min();
         let parts = [
             operations,
-            self.check_at,
+            self.keeping.poll_timeout(),
             self.confidant.poll_timeout(),
             self.owner.poll_timeout(),
             self.recovery.poll_timeout(),

@@ -1,15 +1,14 @@
-//! What a caller began and waits for: sets and recoveries, each of which ends
-//! once, with an event.
+//! What a caller began and waits for. Each operation ends once, with an event.
 
-use super::Stash;
-use super::codec::{self, CodecError, Memory};
-use super::recovery::{RECOVERY_DEADLINE, SearchState};
+use super::codec::Memory;
+use super::errors::StashError;
+use super::events::{Ending, Event, Receipt, RecoveredNews};
+use super::filling::Reply;
+use super::recovery::SearchState;
+use super::{Adopted, Stash};
 use crate::base::{Identity, Instant};
-use crate::message::Payload;
 use crate::runtime::Context;
-use core::fmt;
 use core::time::Duration;
-use serde::{Deserialize, Serialize};
 
 /// Operations that may wait at once.
 pub const OPERATIONS_MAX: usize = 64;
@@ -18,74 +17,6 @@ pub const OPERATIONS_MAX: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OperationId(pub u64);
 
-/// Why a memory was not stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SetError {
-    /// It is no JSON or does not fit.
-    Codec(CodecError),
-    /// Nobody had acknowledged it by the deadline. It is kept in this nara and
-    /// stored as soon as there are peers.
-    NotEnoughPeers {
-        /// How many confidants are wanted.
-        wanted: usize,
-        /// How many peers were online.
-        found: usize,
-    },
-    /// A newer memory was set meanwhile.
-    Replaced,
-    /// Too many operations wait already.
-    TooMany,
-}
-
-impl fmt::Display for SetError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Codec(error) => error.fmt(f),
-            Self::NotEnoughPeers { wanted, found } => write!(
-                f,
-                "no confidant has acknowledged the memory: {wanted} wanted, {found} peers online; it is kept here and stored as soon as somebody is there"
-            ),
-            Self::Replaced => f.write_str("a newer memory was set meanwhile"),
-            Self::TooMany => write!(f, "{OPERATIONS_MAX} operations wait already"),
-        }
-    }
-}
-
-impl core::error::Error for SetError {}
-
-/// A memory that is stored: which revision, with whom, of how many wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Receipt {
-    /// The revision.
-    pub revision: u64,
-    /// Who acknowledged it.
-    pub holders: Vec<Identity>,
-    /// How many are wanted.
-    pub target: usize,
-}
-
-/// What happened, for whoever began it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A set ended.
-    Set(OperationId, Result<Receipt, SetError>),
-    /// A recovery ended; `None` when nothing was found by its deadline.
-    Recovered(OperationId, Option<Memory>),
-    /// The newest revision has this many holders now.
-    Saved(Receipt),
-}
-
-/// The payload of the local message `stash:recovered`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecoveredNews {
-    /// How many confidants' copies opened to the memory chosen; 0 when none did.
-    pub count: usize,
-}
-
-impl Payload for RecoveredNews {
-    const FIELDS: &'static [&'static str] = &["count"];
-}
-
 pub(super) struct Operation {
     pub(super) id: OperationId,
     pub(super) deadline: Instant,
@@ -93,67 +24,109 @@ pub(super) struct Operation {
 }
 
 pub(super) enum Wait {
-    /// For the search to end; then the text is set.
-    Search { data: String },
-    /// For acknowledgements of a revision.
+    /// For as many acknowledgements of a revision as are wanted.
     Acks { revision: u64 },
+    /// The same, by whoever wants to know the holders.
+    Chosen { revision: u64 },
+    /// For one peer's acknowledgement.
+    Ack { revision: u64, who: Identity },
     /// For the search to find something.
     Found,
+    /// For one peer's answer.
+    Answer { who: Identity },
 }
 
 impl Stash {
     /// Keeps a memory: seals it and stores it with the confidants. Ends with
     /// [`Event::Set`] when all wanted have acknowledged, or at the deadline.
     ///
-    /// While the search for an older memory runs, the new one waits for it, so
-    /// that it gets the revision after the newest there is.
-    ///
     /// # Errors
-    /// When it is no JSON or does not fit, or too much waits already.
+    /// When it is no JSON or does not fit, when the recovery gate is closed, or
+    /// when too much waits already. Nothing has changed then.
     pub fn set(
         &mut self,
         ctx: &mut Context<'_>,
         data: String,
         deadline: Duration,
-    ) -> Result<OperationId, SetError> {
-        codec::check(&data).map_err(SetError::Codec)?;
-        if self.operations.len() >= OPERATIONS_MAX {
-            return Err(SetError::TooMany);
-        }
-        let deadline = ctx.now().mono + deadline;
-        if self.recovery.state() == SearchState::Searching && self.owner.memory().is_none() {
-            return Ok(self.wait(deadline, Wait::Search { data }));
-        }
-        let revision = self.owner.set(ctx, data).map_err(SetError::Codec)?;
-        self.replace_older(revision);
-        let operation = self.wait(deadline, Wait::Acks { revision });
+    ) -> Result<OperationId, StashError> {
+        self.check_room()?;
+        let revision = self.seal(ctx, data)?;
+        let operation = self.wait(ctx, deadline, Wait::Acks { revision });
         self.fill(ctx);
         Ok(operation)
     }
 
-    /// Asks everybody for my memory. Ends with [`Event::Recovered`].
+    /// Keeps a memory without waiting for its copies: they are made behind
+    /// this. Returns its revision.
     ///
     /// # Errors
-    /// [`SetError::TooMany`].
+    /// As [`Stash::set`].
+    pub fn set_stash_data(
+        &mut self,
+        ctx: &mut Context<'_>,
+        data: String,
+    ) -> Result<u64, StashError> {
+        let revision = self.seal(ctx, data)?;
+        self.fill(ctx);
+        Ok(revision)
+    }
+
+    fn seal(&mut self, ctx: &mut Context<'_>, data: String) -> Result<u64, StashError> {
+        super::codec::check(&data).map_err(StashError::Codec)?;
+        self.check_gate()?;
+        let revision = self.owner.set(ctx, data).map_err(StashError::Codec)?;
+        self.replace_older(revision);
+        Ok(revision)
+    }
+
+    /// Looks for my memory, if it is not back yet. Ends with
+    /// [`Event::Recovered`].
+    ///
+    /// # Errors
+    /// [`StashError::TooMany`].
     pub fn recover(
         &mut self,
         ctx: &mut Context<'_>,
         deadline: Duration,
-    ) -> Result<OperationId, SetError> {
-        if self.operations.len() >= OPERATIONS_MAX {
-            return Err(SetError::TooMany);
-        }
-        let operation = self.wait(ctx.now().mono + deadline, Wait::Found);
+    ) -> Result<OperationId, StashError> {
+        self.check_room()?;
+        let operation = self.wait(ctx, deadline, Wait::Found);
         match self.recovery.state() {
             SearchState::Searching => {}
             SearchState::Recovered if self.owner.memory().is_some() => self.end_search(),
-            _ => self.recovery.begin(ctx),
+            _ => self.search(ctx),
         }
         Ok(operation)
     }
 
-    /// Stops waiting for an operation. What it began goes on; a set that still
-    /// waits for the search has begun nothing and is withdrawn.
+    /// Asks everybody for my memory, also if one is known. Ends with
+    /// [`Event::Recovered`]: the newest, which may be the one known.
+    ///
+    /// # Errors
+    /// [`StashError::TooMany`].
+    pub fn recover_from_any(
+        &mut self,
+        ctx: &mut Context<'_>,
+        deadline: Duration,
+    ) -> Result<OperationId, StashError> {
+        self.check_room()?;
+        let operation = self.wait(ctx, deadline, Wait::Found);
+        if self.recovery.state() != SearchState::Searching {
+            self.search(ctx);
+        }
+        Ok(operation)
+    }
+
+    /// Begins a search.
+    pub(super) fn search(&mut self, ctx: &mut Context<'_>) {
+        self.owner.want_back();
+        let remembered = self.owner.holders().keys().cloned();
+        let remembered = remembered.take(super::codec::NAMED_MAX).collect();
+        self.recovery.begin(ctx, remembered);
+        self.follow_search(ctx);
+    }
+
+    /// Stops waiting for an operation. What it began goes on.
     pub fn cancel(&mut self, operation: OperationId) {
         self.operations.retain(|one| one.id != operation);
     }
@@ -163,26 +136,45 @@ impl Stash {
         self.events.pop_front()
     }
 
-    pub(super) fn wait(&mut self, deadline: Instant, what: Wait) -> OperationId {
+    pub(super) fn check_room(&self) -> Result<(), StashError> {
+        if self.operations.len() >= OPERATIONS_MAX {
+            return Err(StashError::TooMany);
+        }
+        Ok(())
+    }
+
+    pub(super) fn new_operation(&mut self) -> OperationId {
         self.next_operation += 1;
-        let id = OperationId(self.next_operation);
+        OperationId(self.next_operation)
+    }
+
+    pub(super) fn wait(
+        &mut self,
+        ctx: &Context<'_>,
+        deadline: Duration,
+        what: Wait,
+    ) -> OperationId {
+        let id = self.new_operation();
+        let deadline = ctx.now().mono + deadline;
         self.operations.push(Operation { id, deadline, what });
         id
     }
 
     /// Those who wait for an older revision learn that it was replaced.
     pub(super) fn replace_older(&mut self, newest: u64) {
-        let older =
-            |one: &Operation| matches!(one.what, Wait::Acks { revision } if revision < newest);
-        for one in self.operations.extract_if(.., |one| older(one)) {
-            self.events
-                .push_back(Event::Set(one.id, Err(SetError::Replaced)));
+        let is_older = |one: &mut Operation| matches!(one.what, Wait::Acks { revision } | Wait::Chosen { revision } | Wait::Ack { revision, .. } if revision < newest);
+        let older: Vec<Operation> = self.operations.extract_if(.., is_older).collect();
+        for one in older {
+            self.end_storing(one, Err(StashError::Replaced));
         }
     }
 
+    /// Asks as many peers as copies are missing, where that is allowed.
     pub(super) fn fill(&mut self, ctx: &mut Context<'_>) {
-        self.owner.fill(ctx);
-        self.report_saved();
+        if self.check_gate().is_ok() {
+            self.owner.fill(ctx);
+        }
+        self.report_saved(ctx);
     }
 
     pub(super) fn receipt(&self) -> Option<Receipt> {
@@ -200,42 +192,75 @@ impl Stash {
     }
 
     /// Tells everybody who waits, if the number of copies changed.
-    pub(super) fn report_saved(&mut self) {
+    pub(super) fn report_saved(&mut self, _: &mut Context<'_>) {
         let Some(receipt) = self.receipt() else {
             return;
         };
         let news = (receipt.revision, receipt.holders.len());
-        if self.saved == Some(news) {
-            return;
-        }
-        self.saved = Some(news);
         if receipt.holders.len() >= receipt.target {
-            let done = |one: &Operation| matches!(one.what, Wait::Acks { revision } if revision <= receipt.revision);
-            for one in self.operations.extract_if(.., |one| done(one)) {
-                self.events
-                    .push_back(Event::Set(one.id, Ok(receipt.clone())));
+            let is_done = |one: &mut Operation| matches!(one.what, Wait::Acks { revision } | Wait::Chosen { revision } if revision <= receipt.revision);
+            let done: Vec<Operation> = self.operations.extract_if(.., is_done).collect();
+            for one in done {
+                self.end_storing(one, Ok(receipt.clone()));
             }
         }
-        self.events.push_back(Event::Saved(receipt));
+        if self.saved != Some(news) {
+            self.saved = Some(news);
+            self.events.push_back(Event::Saved(receipt));
+        }
+    }
+
+    fn end_storing(&mut self, one: Operation, result: Result<Receipt, StashError>) {
+        self.events.push_back(match one.what {
+            Wait::Chosen { .. } => Event::Ended(
+                one.id,
+                result.map(|receipt| Ending::Chosen(receipt.holders)),
+            ),
+            _ => Event::Set(one.id, result),
+        });
+    }
+
+    /// A peer has answered a store; whoever waits for that one learns it.
+    pub(super) fn end_store(&mut self, ctx: &Context<'_>, who: &Identity, reply: &Reply) {
+        let is_this =
+            |one: &mut Operation| matches!(&one.what, Wait::Ack { who: to, .. } if to == who);
+        let waiting: Vec<Operation> = self.operations.extract_if(.., is_this).collect();
+        for one in waiting {
+            let id = || who.id.clone();
+            let result = match reply {
+                Reply::Holds(_) => self.receipt().ok_or_else(|| self.not_enough(ctx)),
+                Reply::Refused(reason) => Err(StashError::Refused {
+                    who: id(),
+                    reason: reason.clone(),
+                }),
+                Reply::Stale => Err(StashError::Stale(id())),
+                Reply::Silent => Err(StashError::NoAnswer(id())),
+            };
+            self.events.push_back(Event::Set(one.id, result));
+        }
     }
 
     /// Ends the search, if it is time, and takes over what it found.
     pub(super) fn settle(&mut self, ctx: &mut Context<'_>) {
         let now = ctx.now().mono;
-        if self.recovery.is_settled(now, self.config.target) {
+        let me = ctx.me().identity.clone();
+        if self.recovery.is_settled(now, &me, self.config.target) {
             self.recovery.settle(now);
-            if let Some((memory, sealed)) = self.recovery.best() {
-                self.owner.adopt(ctx, memory, sealed);
+            self.follow_search(ctx);
+            let may_seal = self.check_gate().is_ok();
+            if let Some((memory, sealed)) = self.recovery.best()
+                && self.owner.adopt(ctx, memory, sealed, may_seal) == Adopted::Beside
+            {
+                self.tell_beside(ctx);
             }
             self.announce(ctx, self.recovery.count());
             self.end_search();
-            self.set_waiting(ctx);
             self.fill(ctx);
         } else if self.recovery.give_up(now) {
             ctx.log()
                 .warn("nobody has given the memory back yet; the search goes on");
             self.announce(ctx, 0);
-            self.set_waiting(ctx);
+            self.follow_search(ctx);
         }
     }
 
@@ -249,39 +274,20 @@ impl Stash {
 
     pub(super) fn end_search(&mut self) {
         let memory = self.owner.memory().cloned();
-        for one in self
-            .operations
-            .extract_if(.., |one| matches!(one.what, Wait::Found))
-        {
+        let is_search = |one: &mut Operation| matches!(one.what, Wait::Found);
+        for one in self.operations.extract_if(.., is_search) {
             self.events
                 .push_back(Event::Recovered(one.id, memory.clone()));
         }
     }
 
-    /// Sets what waited for the search; only the last of several counts.
-    pub(super) fn set_waiting(&mut self, ctx: &mut Context<'_>) {
-        let searching = |one: &Operation| matches!(one.what, Wait::Search { .. });
-        let waiting: Vec<Operation> = self
-            .operations
-            .extract_if(.., |one| searching(one))
-            .collect();
-        for one in waiting {
-            let Wait::Search { data } = one.what else {
-                continue;
-            };
-            match self.owner.set(ctx, data) {
-                Ok(revision) => {
-                    self.replace_older(revision);
-                    let what = Wait::Acks { revision };
-                    self.operations.push(Operation { what, ..one });
-                }
-                Err(error) => {
-                    self.events
-                        .push_back(Event::Set(one.id, Err(SetError::Codec(error))));
-                }
-            }
+    /// Ends an operation that waits for one peer's answer.
+    pub(super) fn end_answer(&mut self, id: OperationId, result: Result<Memory, StashError>) {
+        let is_this = |one: &mut Operation| one.id == id;
+        if self.operations.extract_if(.., is_this).next().is_some() {
+            self.events
+                .push_back(Event::Ended(id, result.map(Ending::Memory)));
         }
-        self.fill(ctx);
     }
 
     pub(super) fn expire_operations(&mut self, ctx: &mut Context<'_>) {
@@ -291,31 +297,31 @@ impl Stash {
             .extract_if(.., |one| one.deadline <= now)
             .collect();
         for one in due {
-            let event = match one.what {
-                Wait::Found => Event::Recovered(one.id, None),
-                Wait::Search { data } => {
-                    // Nothing is lost: it is set as soon as the search has ended.
-                    let waits_on = self.wait(now + RECOVERY_DEADLINE, Wait::Search { data });
-                    ctx.log()
-                        .debug(format!("operation {} goes on unwatched", waits_on.0));
-                    Event::Set(one.id, Err(self.not_enough(ctx)))
+            match one.what {
+                Wait::Found => self.events.push_back(Event::Recovered(one.id, None)),
+                Wait::Acks { .. } => {
+                    let result = self.receipt().filter(|receipt| !receipt.holders.is_empty());
+                    let result = result.ok_or_else(|| self.not_enough(ctx));
+                    self.end_storing(one, result);
                 }
-                Wait::Acks { .. } => Event::Set(one.id, self.receipt_at_deadline(ctx)),
-            };
-            self.events.push_back(event);
+                // Who wants to know the confidants wants all of them.
+                Wait::Chosen { .. } => self.end_storing(one, Err(self.not_enough(ctx))),
+                Wait::Ack { ref who, .. } => {
+                    let error = StashError::NoAnswer(who.id.clone());
+                    self.end_storing(one, Err(error));
+                }
+                Wait::Answer { who } => {
+                    let error = StashError::NoAnswer(who.id);
+                    self.events.push_back(Event::Ended(one.id, Err(error)));
+                }
+            }
         }
     }
 
-    pub(super) fn receipt_at_deadline(&self, ctx: &Context<'_>) -> Result<Receipt, SetError> {
-        let receipt = self.receipt().filter(|receipt| !receipt.holders.is_empty());
-        receipt.ok_or_else(|| self.not_enough(ctx))
-    }
-
-    pub(super) fn not_enough(&self, ctx: &Context<'_>) -> SetError {
-        let found = ctx.peers().online().count();
-        SetError::NotEnoughPeers {
+    pub(super) fn not_enough(&self, ctx: &Context<'_>) -> StashError {
+        StashError::NotEnoughPeers {
             wanted: self.config.target,
-            found,
+            found: self.owner.candidates(ctx),
         }
     }
 }

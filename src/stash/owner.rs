@@ -1,31 +1,37 @@
-//! The owner's side: my memory, who holds it, and whom to ask next.
+//! The owner's side: my memory, its seal, and who holds it.
 
-use super::codec::{self, CodecError, Memory};
-use super::selection::{Candidate, choose};
-use crate::base::{ExpiringMap, Identity, Instant, WallTime};
-use crate::message::{Ack, Bytes, Store};
-use crate::runtime::{CALL_DEADLINE, CallError, CallId, Context, Delivery, Sealed};
+use super::codec::{self, CodecError, Memory, Padding};
+use super::filling::Attempt;
+use crate::base::{ExpiringMap, Identity, Instant, Now, WallTime};
+use crate::neighbourhood::Neighbourhood;
+use crate::runtime::{CallId, Context, Sealed};
 use core::time::Duration;
 use std::collections::BTreeMap;
 
 /// How many confidants a nara wants.
 pub const TARGET: usize = 3;
 
-/// A peer that has not acknowledged within this span is not waited for; the
-/// next one is asked.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+/// How many copies more it wants while its holders are young.
+pub const SPARES: usize = 2;
+
+/// A holder that this nara has seen for so long is no newcomer.
+pub const GROWN_AFTER: Duration = Duration::from_secs(24 * 3600);
+
+/// So many grown holders make spare copies unnecessary.
+const GROWN_ENOUGH: usize = 2;
+
+/// Confidants that a user may name.
+pub const PINNED_MAX: usize = 7;
 
 /// A peer that refused is not asked again for so long.
 pub const REFUSED_FOR: Duration = Duration::from_secs(5 * 60);
 
-/// A peer that stayed silent is not asked again for so long.
+/// A peer that stayed silent, or lost what it held, is not asked again for so
+/// long.
 pub const SILENT_FOR: Duration = Duration::from_secs(60);
 
-/// How much older than its store an ack that names none may seem.
-const ACK_AGE_SECONDS_MAX: i64 = 30;
-
 /// Holders that are remembered; whoever claims a copy beyond that is not.
-const HOLDERS_MAX: usize = 64;
+pub(super) const HOLDERS_MAX: usize = 64;
 
 /// Peers whose refusal or silence is remembered.
 const TURNED_AWAY_MAX: usize = 256;
@@ -37,42 +43,67 @@ pub struct Holder {
     pub revision: u64,
     /// When that became known.
     pub at: WallTime,
+    /// When it last gave this revision back, and it opened.
+    pub verified_at: Option<WallTime>,
 }
 
-/// A store on its way.
-#[derive(Clone, Debug)]
-struct Attempt {
-    to: Identity,
-    revision: u64,
-    message_time: WallTime,
-    /// Until then it counts as a copy to come; `None` once patience is lost.
-    patient_until: Option<Instant>,
+/// What a memory that came back changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Adopted {
+    /// Nothing: mine is as new.
+    Nothing,
+    /// It is mine now.
+    Taken,
+    /// Mine was set here and stays; it was sealed anew, on top of the other.
+    Beside,
 }
 
 /// My memory and its copies.
 pub struct Owner {
-    target: usize,
-    memory: Option<Memory>,
-    sealed: Option<Sealed>,
+    pub(super) target: usize,
+    pub(super) spares: usize,
+    padding: Padding,
+    pub(super) memory: Option<Memory>,
+    pub(super) sealed: Option<Sealed>,
     /// Whether the memory was set here since this nara woke.
     set_here: bool,
-    holders: BTreeMap<Identity, Holder>,
-    attempts: BTreeMap<CallId, Attempt>,
-    refused: ExpiringMap<Identity, String>,
-    silent: ExpiringMap<Identity, ()>,
+    /// The highest revision and the latest time seen anywhere.
+    highest: (u64, i64),
+    /// Another memory that turned up beside the one set here.
+    beside: Option<Memory>,
+    /// Whether the memory was given up here; no push brings it back by itself.
+    cleared: bool,
+    pub(super) holders: BTreeMap<Identity, Holder>,
+    /// Whom the newest seal names.
+    pub(super) planned: Vec<Identity>,
+    /// Whom the user named.
+    pub(super) pinned: Vec<Identity>,
+    pub(super) attempts: BTreeMap<CallId, Attempt>,
+    pub(super) refused: ExpiringMap<Identity, String>,
+    pub(super) silent: ExpiringMap<Identity, ()>,
+    /// Who holds something newer than this revision of mine.
+    pub(super) stale: BTreeMap<Identity, u64>,
 }
 
 impl Owner {
-    pub(super) fn new(target: usize) -> Self {
+    pub(super) fn new(target: usize, spares: usize, padding: Padding) -> Self {
         Self {
             target,
+            spares,
+            padding,
             memory: None,
             sealed: None,
             set_here: false,
+            highest: (0, 0),
+            beside: None,
+            cleared: false,
             holders: BTreeMap::new(),
+            planned: Vec::new(),
+            pinned: Vec::new(),
             attempts: BTreeMap::new(),
             refused: ExpiringMap::new(TURNED_AWAY_MAX, REFUSED_FOR),
             silent: ExpiringMap::new(TURNED_AWAY_MAX, SILENT_FOR),
+            stale: BTreeMap::new(),
         }
     }
 
@@ -81,9 +112,24 @@ impl Owner {
         self.target
     }
 
+    /// How many spare copies are wanted at most.
+    pub fn spares(&self) -> usize {
+        self.spares
+    }
+
     /// The memory, as this nara knows it.
     pub fn memory(&self) -> Option<&Memory> {
         self.memory.as_ref()
+    }
+
+    /// How many bytes each copy has, tag included.
+    pub fn sealed_size(&self) -> Option<usize> {
+        self.sealed.as_ref().map(|sealed| sealed.ciphertext.len())
+    }
+
+    /// Another memory that turned up beside the one that was set here.
+    pub fn beside(&self) -> Option<&Memory> {
+        self.beside.as_ref()
     }
 
     /// Everybody known to hold any revision.
@@ -99,17 +145,36 @@ impl Owner {
             .filter(move |(_, holder)| Some(holder.revision) == revision)
     }
 
-    /// Who was asked and has not answered yet.
-    pub fn pending(&self) -> impl Iterator<Item = &Identity> {
-        self.attempts.values().map(|attempt| &attempt.to)
+    /// Whether as many hold the newest revision as are wanted.
+    pub fn is_safe(&self) -> bool {
+        self.memory.is_some() && self.current_holders().count() >= self.target
     }
 
-    /// Who refused, or kept silent, not long ago.
-    pub fn turned_away(&self, now: Instant, who: &Identity) -> Option<&'static str> {
-        if self.refused.get(now, who).is_some() {
-            return Some("refused");
-        }
-        self.silent.get(now, who).map(|()| "silent")
+    /// Whether somebody holds the newest revision.
+    pub fn is_holder(&self, who: &Identity) -> bool {
+        self.current_holders().any(|(one, _)| one == who)
+    }
+
+    /// Those of the holders that are beyond the number wanted: the youngest.
+    pub fn spare_holders(&self, peers: &Neighbourhood, now: Now) -> Vec<Identity> {
+        let mut holders: Vec<&Identity> = self.current_holders().map(|(who, _)| who).collect();
+        let age = |who: &Identity| peers.peer(who).map(|peer| peer.age(now));
+        holders.sort_by_key(|who| core::cmp::Reverse((self.pinned.contains(who), age(who))));
+        holders.into_iter().skip(self.target).cloned().collect()
+    }
+
+    /// How many copies there should be: spare ones too, while fewer than two
+    /// of the holders are grown.
+    pub(super) fn wanted(&self, ctx: &Context<'_>) -> usize {
+        let unheard = |who: &&Identity| !self.holders.contains_key(*who);
+        let planned = self.planned.iter().filter(unheard);
+        let all = self.holders.keys().chain(planned);
+        let spares = if enough_are_grown(ctx, all) {
+            0
+        } else {
+            self.spares
+        };
+        (self.target + spares).max(self.pinned.len())
     }
 
     /// Makes this text the newest revision and seals it, once for everybody.
@@ -117,63 +182,140 @@ impl Owner {
     /// # Errors
     /// When it is no JSON or does not fit; the memory is unchanged then.
     pub(super) fn set(&mut self, ctx: &mut Context<'_>, data: String) -> Result<u64, CodecError> {
-        let revision = self.memory.as_ref().map_or(0, |memory| memory.revision) + 1;
+        codec::check(&data)?;
+        let revision = self.highest.0.saturating_add(1);
         // Never before the last one, also when the clock was put back: holders
         // would refuse it as stale.
-        let before = self.memory.as_ref().map_or(0, |memory| memory.timestamp);
-        let timestamp = ctx.now().wall.unix_seconds().max(before);
+        let timestamp = ctx.now().wall.unix_seconds().max(self.highest.1);
         let memory = Memory {
             data,
             timestamp,
             revision,
         };
-        let plaintext = codec::encode(&memory)?;
+        let planned = self.plan(ctx);
+        let plaintext = codec::encode(&memory, &planned, self.padding)?;
+        self.planned = planned;
         self.sealed = Some(ctx.seal(&plaintext));
+        self.highest = (revision, timestamp);
         self.memory = Some(memory);
         self.set_here = true;
+        self.cleared = false;
+        self.stale.clear();
         Ok(revision)
     }
 
     /// Takes over what a confidant gave back, if it is newer than what is
-    /// known. Returns whether it was.
+    /// known.
     ///
-    /// What was set here after a search had found nothing is newer than what
-    /// turns up later, whatever its revision: it is sealed anew behind that.
+    /// What was set here is never replaced by what turns up later: it is sealed
+    /// anew on top of that, and the other is kept beside it.
     pub(super) fn adopt(
         &mut self,
         ctx: &mut Context<'_>,
         memory: &Memory,
         sealed: &Sealed,
-    ) -> bool {
-        if let Some(known) = &mut self.memory {
-            if known.age_key() >= memory.age_key() {
-                return false;
+        may_seal: bool,
+    ) -> Adopted {
+        self.highest.0 = self.highest.0.max(memory.revision);
+        self.highest.1 = self.highest.1.max(memory.timestamp);
+        if self.cleared {
+            return Adopted::Nothing;
+        }
+        match &self.memory {
+            Some(known) if known.age_key() >= memory.age_key() => Adopted::Nothing,
+            Some(known) if self.set_here => {
+                if known.data != memory.data {
+                    self.beside = Some(memory.clone());
+                }
+                if may_seal {
+                    self.seal_anew(ctx);
+                }
+                Adopted::Beside
             }
-            if self.set_here {
-                known.revision = memory.revision;
-                known.timestamp = known.timestamp.max(memory.timestamp);
-                let data = known.data.clone();
-                ctx.log()
-                    .warn("an older memory turned up; what was set here goes on top of it");
-                // It was encoded before, so it can be again.
-                return self.set(ctx, data).is_err();
+            _ => {
+                self.memory = Some(memory.clone());
+                self.sealed = Some(sealed.clone());
+                Adopted::Taken
             }
         }
-        self.memory = Some(memory.clone());
-        self.sealed = Some(sealed.clone());
-        true
+    }
+
+    /// Seals the memory anew if something higher or later was seen, so that no
+    /// holder takes it for stale. Returns whether it did.
+    pub(super) fn rise(&mut self, ctx: &mut Context<'_>) -> bool {
+        let lower =
+            |memory: &Memory| memory.revision < self.highest.0 || memory.timestamp < self.highest.1;
+        self.memory.as_ref().is_some_and(lower) && self.seal_anew(ctx)
+    }
+
+    fn seal_anew(&mut self, ctx: &mut Context<'_>) -> bool {
+        let data = self.memory.as_ref().map(|memory| memory.data.clone());
+        // It was encoded before, so it can be again.
+        data.is_some_and(|data| self.set(ctx, data).is_ok())
+    }
+
+    /// Gives the memory up here. Who held it stays known.
+    pub(super) fn clear(&mut self) {
+        self.memory = None;
+        self.sealed = None;
+        self.beside = None;
+        self.set_here = false;
+        self.cleared = true;
+    }
+
+    /// Names a confidant beside those named before, while there is room.
+    pub(super) fn pin(&mut self, who: &Identity) {
+        if self.pinned.len() < PINNED_MAX && !self.pinned.contains(who) {
+            self.pinned.push(who.clone());
+        }
+    }
+
+    /// What was given up here is wanted back.
+    pub(super) fn want_back(&mut self) {
+        self.cleared = false;
     }
 
     /// Notes that somebody proved to hold a revision.
     pub(super) fn note_holder(&mut self, who: &Identity, revision: u64, at: WallTime) {
+        let before = self.holders.get(who).filter(|one| one.revision == revision);
+        let verified_at = before.and_then(|holder| holder.verified_at);
         if self.holders.len() < HOLDERS_MAX || self.holders.contains_key(who) {
-            self.holders.insert(who.clone(), Holder { revision, at });
+            let holder = Holder {
+                revision,
+                at,
+                verified_at,
+            };
+            self.holders.insert(who.clone(), holder);
         }
     }
 
-    /// Somebody left: its copy does not count any more.
-    pub(super) fn handle_gone(&mut self, who: &Identity) -> bool {
+    /// Notes that somebody gave its copy back, and it opened.
+    pub(super) fn note_verified(&mut self, who: &Identity, revision: u64, at: WallTime) {
+        self.note_holder(who, revision, at);
+        if let Some(holder) = self.holders.get_mut(who) {
+            holder.verified_at = Some(at);
+        }
+    }
+
+    /// Somebody holds nothing that counts any more. Returns whether it did.
+    pub(super) fn drop_holder(&mut self, who: &Identity) -> bool {
+        self.planned.retain(|one| one != who);
         self.holders.remove(who).is_some()
+    }
+
+    /// Somebody left: its copy does not count any more, and it is not waited
+    /// for.
+    pub(super) fn handle_gone(&mut self, ctx: &mut Context<'_>, who: &Identity) -> bool {
+        let asked: Vec<CallId> = self
+            .attempts
+            .extract_if(.., |_, attempt| attempt.to == *who)
+            .map(|(call, _)| call)
+            .collect();
+        let was_asked = !asked.is_empty();
+        for call in asked {
+            ctx.cancel(call);
+        }
+        self.drop_holder(who) || was_asked
     }
 
     /// Whoever is not online any more holds nothing that counts, even if the
@@ -184,174 +326,34 @@ impl Owner {
         }
     }
 
-    /// What was sent went down with the connection; it is sent again when that
-    /// is back, to whomever.
-    pub(super) fn forget_attempts(&mut self, ctx: &mut Context<'_>) {
-        for call in core::mem::take(&mut self.attempts).into_keys() {
-            ctx.cancel(call);
-        }
+    /// Holders beyond all that are wanted, as a partition or a hand-off leaves
+    /// them: the youngest first, never one that the user named.
+    pub(super) fn surplus(&self, ctx: &Context<'_>) -> Vec<Identity> {
+        let most = (self.target + self.spares).max(self.pinned.len());
+        let mut extra: Vec<Identity> = self.spare_holders(ctx.peers(), ctx.now());
+        extra.retain(|who| !self.pinned.contains(who));
+        let count = self.current_holders().count().saturating_sub(most);
+        extra.into_iter().rev().take(count).collect()
     }
 
-    /// Asks as many peers as copies are missing.
-    pub(super) fn fill(&mut self, ctx: &mut Context<'_>) {
-        let (Some(memory), Some(sealed)) = (&self.memory, &self.sealed) else {
-            return;
-        };
-        if !ctx.is_connected() {
-            return;
+    /// Who refused, or kept silent, not long ago.
+    pub fn turned_away(&self, now: Instant, who: &Identity) -> Option<&'static str> {
+        if self.refused.get(now, who).is_some() {
+            return Some("refused");
         }
-        let now = ctx.now().mono;
-        let coming = self.attempts.values().filter(|attempt| {
-            attempt.revision == memory.revision && attempt.patient_until.is_some()
-        });
-        let missing = self
-            .target
-            .saturating_sub(self.current_holders().count() + coming.count());
-        let store = Store {
-            owner_id: ctx.me().identity.id.as_str().to_owned(),
-            owner: ctx.me().name.clone(),
-            nonce: Bytes::from(sealed.nonce.to_vec()),
-            ciphertext: Bytes::from(sealed.ciphertext.clone()),
-            ts: memory.timestamp,
-        };
-        let revision = memory.revision;
-        for who in self.choose(ctx, missing) {
-            match ctx.call(&who, "stash:store", &store, "stash:ack", CALL_DEADLINE) {
-                Ok(call) => {
-                    let (patient_until, message_time) = (Some(now + PATIENCE), ctx.now().wall);
-                    let attempt = Attempt {
-                        to: who,
-                        revision,
-                        message_time,
-                        patient_until,
-                    };
-                    self.attempts.insert(call, attempt);
-                }
-                Err(error) => ctx
-                    .log()
-                    .warn(format!("cannot store with {}: {error}", who.id)),
-            }
-        }
+        self.silent.get(now, who).map(|()| "silent")
     }
+}
 
-    /// Those who hold an older revision first, then by selection.
-    fn choose(&self, ctx: &mut Context<'_>, wanted: usize) -> Vec<Identity> {
-        let now = ctx.now();
-        let me = ctx.me().identity.id.clone();
-        let revision = self.memory.as_ref().map_or(0, |memory| memory.revision);
-        let busy = |who: &Identity| {
-            self.attempts
-                .values()
-                .any(|one| one.to == *who && one.revision == revision)
-                || self
-                    .holders
-                    .get(who)
-                    .is_some_and(|holder| holder.revision == revision)
-        };
-        let free = |who: &Identity| {
-            who.id != me && !busy(who) && self.turned_away(now.mono, who).is_none()
-        };
-        let online: Vec<Candidate> = ctx
-            .peers()
-            .online()
-            .filter(|(who, _)| free(who))
-            .map(|(who, peer)| Candidate {
-                who: who.clone(),
-                mode: peer.mode,
-                age: peer.age(now),
-            })
-            .collect();
-        let (known, others): (Vec<_>, Vec<_>) = online
-            .into_iter()
-            .partition(|one| self.holders.contains_key(&one.who));
-        let mut chosen: Vec<Identity> = known.into_iter().map(|one| one.who).take(wanted).collect();
-        chosen.extend(choose(others, wanted - chosen.len(), ctx.rng()));
-        chosen
-    }
-
-    /// Whether this call is one of mine, and how it ended.
-    pub(super) fn handle_reply(
-        &mut self,
-        ctx: &mut Context<'_>,
-        call: CallId,
-        result: Result<(&Delivery, Ack), CallError>,
-    ) -> bool {
-        let Some(attempt) = self.attempts.remove(&call) else {
-            return false;
-        };
-        match result {
-            Err(_) => self.note_silence(ctx, &attempt.to),
-            Ok((delivery, ack)) => self.handle_ack(ctx, &attempt, delivery, &ack),
-        }
-        true
-    }
-
-    fn handle_ack(
-        &mut self,
-        ctx: &mut Context<'_>,
-        attempt: &Attempt,
-        delivery: &Delivery,
-        ack: &Ack,
-    ) {
-        let now = ctx.now();
-        if ack.owner_id != ctx.me().identity.id.as_str() {
-            return self.note_refusal(ctx, &attempt.to, "answered for somebody else");
-        }
-        if !ack.success {
-            return self.note_refusal(ctx, &attempt.to, &ack.reason);
-        }
-        // A light nara names the store that it acknowledges; a Go nara leaves
-        // the reason empty, and its ack must at least be no older than that.
-        let names_this = ack.reason == delivery.message.in_reply_to;
-        let fits = ack.reason.is_empty()
-            && ack.stored_at.saturating_add(ACK_AGE_SECONDS_MAX)
-                >= attempt.message_time.unix_seconds();
-        if !(names_this || fits) {
-            return self.note_refusal(ctx, &attempt.to, "acknowledged another store");
-        }
-        self.note_holder(&attempt.to, attempt.revision, now.wall);
-        let text = format!(
-            "{} holds version {}",
-            delivery.message.from, attempt.revision
-        );
-        ctx.log().info(text);
-    }
-
-    fn note_refusal(&mut self, ctx: &mut Context<'_>, who: &Identity, reason: &str) {
-        ctx.log().warn(format!("{} refused: {reason}", who.id));
-        self.refused
-            .insert(ctx.now().mono, who.clone(), reason.to_owned());
-        self.holders.remove(who);
-    }
-
-    fn note_silence(&mut self, ctx: &mut Context<'_>, who: &Identity) {
-        if self.silent.get(ctx.now().mono, who).is_none() {
-            ctx.log().warn(format!("{} has not answered", who.id));
-            self.silent.insert(ctx.now().mono, who.clone(), ());
-        }
-    }
-
-    /// Loses patience with those who are slow.
-    pub(super) fn handle_timeout(&mut self, ctx: &mut Context<'_>) {
-        let now = ctx.now().mono;
-        let mut slow = Vec::new();
-        for attempt in self.attempts.values_mut() {
-            if attempt.patient_until.take_if(|at| *at <= now).is_some() {
-                slow.push(attempt.to.clone());
-            }
-        }
-        if !slow.is_empty() {
-            for who in &slow {
-                self.note_silence(ctx, who);
-            }
-            self.fill(ctx);
-        }
-    }
-
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.attempts
-            .values()
-            .filter_map(|attempt| attempt.patient_until)
-            .min()
-    }
+/// Whether so many of these are grown that no spare copies are needed.
+pub(super) fn enough_are_grown<'a>(
+    ctx: &Context<'_>,
+    holders: impl Iterator<Item = &'a Identity>,
+) -> bool {
+    let (peers, now) = (ctx.peers(), ctx.now());
+    let is_grown = |who: &&Identity| {
+        let peer = peers.peer(who);
+        peer.is_some_and(|peer| peer.age(now) >= GROWN_AFTER)
+    };
+    holders.filter(is_grown).count() >= GROWN_ENOUGH
 }

@@ -1,11 +1,12 @@
 //! Recovery: asking everybody for my memory, opening what comes back, and
 //! choosing the newest.
 
-use super::codec::{self, Memory};
-use super::owner::PATIENCE;
+use super::codec::{self, Memory, NAMED_MAX};
+use super::filling::PATIENCE;
+use super::operations::OperationId;
 use crate::base::{Identity, Instant, Now};
 use crate::message::{Refresh, Request, Response};
-use crate::runtime::{CallId, Context, Sealed};
+use crate::runtime::{CallError, CallId, Context, Sealed};
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +16,7 @@ pub const RECOVERY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Quiet after an answer that opened. Others may still have something newer:
 /// they push after up to 600 ms, and what is behind a slow link takes longer.
-/// As many copies as are wanted, all alike, end the search at once.
+/// Where everybody whom the newest seal names has answered, nobody waits.
 pub const SETTLE_AFTER: Duration = Duration::from_secs(2);
 
 /// The plaza is asked again, since a broadcast may be lost.
@@ -26,6 +27,9 @@ pub(super) const REFRESH_QUIETLY_AFTER: Duration = Duration::from_secs(60);
 
 /// Answers remembered of one search.
 const ANSWERS_MAX: usize = 64;
+
+/// Requests of a search that may be on their way at once.
+const ASKED_MAX: usize = 64;
 
 /// Where a search stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +63,8 @@ pub enum Answer {
     NotFound,
     /// It sent something that does not open.
     Broken,
+    /// It sent what a Go nara stores to try a confidant.
+    Probe,
     /// It sent this revision, which opened.
     Opened {
         /// The revision.
@@ -66,11 +72,32 @@ pub enum Answer {
     },
 }
 
+/// Why a peer was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// To get the memory back.
+    Search,
+    /// To see whether it still holds what it acknowledged.
+    Audit,
+    /// Because it said that it holds something newer.
+    Stale,
+    /// Because the user wanted it.
+    Operation(OperationId),
+}
+
 /// A request on its way.
-struct Question {
-    to: Identity,
+pub(super) struct Question {
+    pub(super) to: Identity,
     /// Random and echoed inside the signed answer: no answer can be swapped.
-    request_id: String,
+    pub(super) request_id: String,
+    pub(super) why: Why,
+}
+
+/// What opened: the memory, its seal, and whom the seal names.
+pub(super) struct Found {
+    pub(super) memory: Memory,
+    pub(super) sealed: Sealed,
+    holders: Vec<Identity>,
 }
 
 /// A search, running or past.
@@ -85,6 +112,11 @@ pub struct Recovery {
     answers: BTreeMap<Identity, (Duration, Answer)>,
     best: Option<(Memory, Sealed, Identity)>,
     agreeing: BTreeSet<Identity>,
+    /// Who is remembered to hold the memory: named by the newest seal, or
+    /// known from before.
+    remembered: Vec<Identity>,
+    /// Whether the plaza was reached since the search began.
+    reached: bool,
 }
 
 impl Recovery {
@@ -100,6 +132,8 @@ impl Recovery {
             answers: BTreeMap::new(),
             best: None,
             agreeing: BTreeSet::new(),
+            remembered: Vec::new(),
+            reached: false,
         }
     }
 
@@ -139,20 +173,31 @@ impl Recovery {
             .map(|(memory, sealed, _)| (memory, sealed))
     }
 
-    /// Begins a search and forgets the last one.
-    pub(super) fn begin(&mut self, ctx: &mut Context<'_>) {
+    /// Whether nobody could be asked yet, since the plaza was out of reach.
+    pub(super) fn was_unheard(&self) -> bool {
+        self.state == SearchState::NotFound && !self.reached
+    }
+
+    /// Begins a search and forgets the last one. What is on its way for
+    /// another reason stays so.
+    pub(super) fn begin(&mut self, ctx: &mut Context<'_>, remembered: Vec<Identity>) {
         let now = ctx.now();
+        let asked = core::mem::take(&mut self.asked);
         *self = Self::new(now);
+        self.asked = asked;
+        self.remembered = remembered;
         self.state = SearchState::Searching;
         self.deadline = now.mono + RECOVERY_DEADLINE;
         self.ask_everybody(ctx);
     }
 
-    /// Asks all ways at once: everybody by broadcast, and each peer online.
+    /// Asks all ways at once: everybody by broadcast, whoever is remembered,
+    /// and each peer online.
     pub(super) fn ask_everybody(&mut self, ctx: &mut Context<'_>) {
         if !self.goes_on() || !ctx.is_connected() {
             return;
         }
+        self.reached = true;
         let again = match self.state {
             SearchState::NotFound => REFRESH_QUIETLY_AFTER,
             _ => REFRESH_AGAIN_AFTER,
@@ -164,8 +209,9 @@ impl Recovery {
             owner: me.name,
         };
         ctx.emit("stash-refresh", &refresh);
-        let online: Vec<Identity> = ctx.peers().online().map(|(who, _)| who.clone()).collect();
-        for who in online {
+        let online = ctx.peers().online().map(|(who, _)| who.clone());
+        let everybody: Vec<Identity> = self.remembered.iter().cloned().chain(online).collect();
+        for who in everybody {
             self.ask(ctx, &who);
         }
     }
@@ -173,38 +219,52 @@ impl Recovery {
     /// Asks one peer, unless it was asked and may still answer, or did.
     pub(super) fn ask(&mut self, ctx: &mut Context<'_>, who: &Identity) {
         let opened = |(_, answer): &(Duration, Answer)| matches!(answer, Answer::Opened { .. });
-        if !self.goes_on()
-            || who.id == ctx.me().identity.id
-            || self.asked.values().any(|asked| asked.to == *who)
-            || self.answers.get(who).is_some_and(opened)
+        if self.goes_on()
+            && who.id != ctx.me().identity.id
+            && self.asked.len() < ASKED_MAX
+            && !self.asked.values().any(|asked| asked.to == *who)
+            && !self.answers.get(who).is_some_and(opened)
         {
-            return;
+            // Whoever cannot be asked now is asked with everybody, later.
+            let _ = self.request(ctx, who, Why::Search, PATIENCE);
         }
+    }
+
+    /// Asks one peer for my stash, for whatever reason.
+    ///
+    /// # Errors
+    /// When the request could not leave.
+    pub(super) fn request(
+        &mut self,
+        ctx: &mut Context<'_>,
+        who: &Identity,
+        why: Why,
+        deadline: Duration,
+    ) -> Result<(), CallError> {
         let request_id = bs58::encode(ctx.rng().array::<12>()).into_string();
         let owner_id = ctx.me().identity.id.as_str().to_owned();
         let request = Request {
             owner_id,
             request_id: request_id.clone(),
         };
-        if let Ok(call) = ctx.call(who, "stash:request", &request, "stash:response", PATIENCE) {
-            let to = who.clone();
-            self.asked.insert(call, Question { to, request_id });
-        }
+        let call = ctx.call(who, "stash:request", &request, "stash:response", deadline)?;
+        let to = who.clone();
+        let question = Question {
+            to,
+            request_id,
+            why,
+        };
+        self.asked.insert(call, question);
+        Ok(())
     }
 
     fn goes_on(&self) -> bool {
         matches!(self.state, SearchState::Searching | SearchState::NotFound)
     }
 
-    /// A call ended without an answer. Returns whether it was one of mine.
-    pub(super) fn handle_silence(&mut self, call: CallId) -> bool {
-        self.asked.remove(&call).is_some()
-    }
-
-    /// A call ended with an answer. Returns whether it echoes what was asked.
-    pub(super) fn handle_answer(&mut self, call: CallId, response: &Response) -> bool {
-        let question = self.asked.remove(&call);
-        question.is_some_and(|question| question.request_id == response.request_id)
+    /// A call ended. Returns the question, if it was one of mine.
+    pub(super) fn take_question(&mut self, call: CallId) -> Option<Question> {
+        self.asked.remove(&call)
     }
 
     /// What was asked went down with the connection; everybody is asked again
@@ -215,39 +275,40 @@ impl Recovery {
         }
     }
 
-    /// Opens what somebody answered or pushed. Returns the memory with its
-    /// seal if it opened.
+    /// Opens what somebody answered or pushed. What is no memory of mine is
+    /// named and dropped.
     pub(super) fn handle_response(
         &mut self,
         ctx: &mut Context<'_>,
         from: &Identity,
         response: Response,
-    ) -> Option<(Memory, Sealed)> {
+    ) -> (Answer, Option<Found>) {
         let at = ctx.now().mono - self.started.mono;
-        if !response.found {
-            self.note(from, at, Answer::NotFound);
-            return None;
-        }
-        let opened = open(ctx, response);
-        match opened {
-            Ok((memory, sealed)) => {
-                self.note(
-                    from,
-                    at,
-                    Answer::Opened {
-                        revision: memory.revision,
-                    },
-                );
-                self.weigh(ctx.now().mono, from, &memory, &sealed);
-                Some((memory, sealed))
+        let (answer, found) = if !response.found {
+            (Answer::NotFound, None)
+        } else {
+            match open(ctx, response) {
+                Ok(found) if found.memory.is_probe() => {
+                    ctx.log()
+                        .warn(format!("{} holds a probe instead of the memory", from.id));
+                    (Answer::Probe, None)
+                }
+                Ok(found) => {
+                    let revision = found.memory.revision;
+                    (Answer::Opened { revision }, Some(found))
+                }
+                Err(why) => {
+                    ctx.log()
+                        .error(format!("what {} sent back does not open: {why}", from.id));
+                    (Answer::Broken, None)
+                }
             }
-            Err(why) => {
-                ctx.log()
-                    .error(format!("what {} sent back does not open: {why}", from.id));
-                self.note(from, at, Answer::Broken);
-                None
-            }
+        };
+        self.note(from, at, answer);
+        if let Some(found) = &found {
+            self.weigh(ctx, from, found);
         }
+        (answer, found)
     }
 
     fn note(&mut self, from: &Identity, at: Duration, answer: Answer) {
@@ -256,17 +317,28 @@ impl Recovery {
         }
     }
 
-    fn weigh(&mut self, now: Instant, from: &Identity, memory: &Memory, sealed: &Sealed) {
-        let key = memory.age_key();
+    fn weigh(&mut self, ctx: &mut Context<'_>, from: &Identity, found: &Found) {
+        let now = ctx.now().mono;
+        let Found {
+            memory,
+            sealed,
+            holders,
+        } = found;
         let is_newer = match &self.best {
-            Some((best, ..)) if best.age_key() > key => return,
-            Some((best, ..)) if best.age_key() == key => false,
-            _ => {
-                self.best = Some((memory.clone(), sealed.clone(), from.clone()));
-                self.agreeing.clear();
-                true
-            }
+            Some((best, ..)) if best.age_key() > memory.age_key() => return,
+            Some((best, ..)) => best.age_key() < memory.age_key(),
+            None => true,
         };
+        if is_newer {
+            self.best = Some((memory.clone(), sealed.clone(), from.clone()));
+            self.agreeing.clear();
+            for who in holders {
+                if self.remembered.len() < NAMED_MAX && !self.remembered.contains(who) {
+                    self.remembered.push(who.clone());
+                }
+                self.ask(ctx, who);
+            }
+        }
         let is_counted = self.agreeing.len() < ANSWERS_MAX && self.agreeing.insert(from.clone());
         // The same copy from the same peer again prolongs nothing.
         if self.goes_on() && (is_newer || is_counted) {
@@ -275,11 +347,18 @@ impl Recovery {
     }
 
     /// Whether the search is over: the wait for something newer has passed, or
-    /// as many copies agree as there should be.
-    pub(super) fn is_settled(&self, now: Instant, target: usize) -> bool {
-        self.goes_on()
-            && self.best.is_some()
-            && (self.count() >= target || self.settle_at.is_some_and(|at| at <= now))
+    /// everybody has answered who is remembered to hold the memory, and who was
+    /// asked beside them.
+    pub(super) fn is_settled(&self, now: Instant, me: &Identity, target: usize) -> bool {
+        if !self.goes_on() || self.best.is_none() {
+            return false;
+        }
+        let has_answered = |who: &Identity| self.answers.contains_key(who) || who == me;
+        let is_search = |question: &Question| question.why == Why::Search;
+        let all_answered = self.remembered.len() >= target
+            && self.remembered.iter().all(has_answered)
+            && !self.asked.values().any(is_search);
+        all_answered || self.settle_at.is_some_and(|at| at <= now)
     }
 
     pub(super) fn settle(&mut self, now: Instant) {
@@ -318,7 +397,7 @@ impl Recovery {
     }
 }
 
-fn open(ctx: &Context<'_>, response: Response) -> Result<(Memory, Sealed), String> {
+fn open(ctx: &Context<'_>, response: Response) -> Result<Found, String> {
     let nonce = response.nonce.as_slice().try_into();
     let nonce = nonce.map_err(|_| "the nonce is not 24 bytes".to_owned())?;
     let sealed = Sealed {
@@ -326,6 +405,10 @@ fn open(ctx: &Context<'_>, response: Response) -> Result<(Memory, Sealed), Strin
         ciphertext: response.ciphertext.into_vec(),
     };
     let plaintext = ctx.open(&sealed).map_err(|error| error.to_string())?;
-    let memory = codec::decode(&plaintext).map_err(|error| error.to_string())?;
-    Ok((memory, sealed))
+    let opened = codec::decode(&plaintext).map_err(|error| error.to_string())?;
+    Ok(Found {
+        memory: opened.memory,
+        sealed,
+        holders: opened.holders,
+    })
 }

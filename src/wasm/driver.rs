@@ -309,21 +309,27 @@ impl Driver {
             Event::Local(local) => self.say("local", &super::peer::local(&local)),
             Event::Traffic(traffic) => self.say("traffic", &super::peer::traffic(&traffic)),
             Event::Saved(receipt) => {
-                let receipt = self.look(|nara| super::peer::receipt(nara, &receipt));
+                let receipt = self.look(|nara| super::stash::receipt(nara, &receipt));
                 self.say("saved", &receipt);
             }
             Event::Set(operation, result) => {
                 let result = result
-                    .map(|receipt| self.look(|nara| super::peer::receipt(nara, &receipt)))
-                    .map_err(|error| super::peer::set_error(&error));
+                    .map(|receipt| self.look(|nara| super::stash::receipt(nara, &receipt)))
+                    .map_err(|error| super::stash::stash_error(&error));
+                self.complete(operation.0, result);
+            }
+            Event::Ended(operation, result) => {
+                let result = result
+                    .map(|ending| self.look(|nara| super::stash::ending(nara, &ending)))
+                    .map_err(|error| super::stash::stash_error(&error));
                 self.complete(operation.0, result);
             }
             Event::Recovered(operation, memory) => {
                 let result = match memory {
                     Some(memory) => {
-                        Ok(self.look(|nara| super::peer::recovered(nara, &memory, now())))
+                        Ok(self.look(|nara| super::stash::recovered(nara, &memory, now())))
                     }
-                    None => Err(super::peer::not_found()),
+                    None => Err(super::stash::not_found()),
                 };
                 self.complete(operation.0, result);
             }

@@ -9,5 +9,6 @@
 
 mod driver;
 mod peer;
+mod stash;
 
 pub use peer::Peer;

@@ -3,7 +3,7 @@
 use super::driver::{Driver, now};
 use crate::nara::{Config, ConfigError, Nara, Newborn};
 use crate::runtime::{Local, Record, Traffic};
-use crate::stash::{CodecError, Memory, OperationId, Receipt, SetError};
+use crate::stash::OperationId;
 use core::time::Duration;
 use js_sys::Function;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use wasm_bindgen::prelude::*;
 /// One nara, awake from the first moment.
 #[wasm_bindgen]
 pub struct Peer {
-    driver: Rc<Driver>,
+    pub(super) driver: Rc<Driver>,
 }
 
 #[derive(Deserialize)]
@@ -25,6 +25,8 @@ struct Options {
     name: Option<String>,
     memory: Option<String>,
     target: Option<usize>,
+    spares: Option<usize>,
+    padding: Option<String>,
 }
 
 #[wasm_bindgen]
@@ -72,35 +74,6 @@ impl Peer {
         self.driver.look(|nara| to_js(&nara.status(now())))
     }
 
-    /// The memory as this nara knows it, or `null`.
-    pub fn memory(&self) -> JsValue {
-        self.driver.look(|nara| {
-            nara.memory()
-                .map_or(JsValue::NULL, |one| to_js(&shown(one)))
-        })
-    }
-
-    /// Keeps a memory. `done(error, receipt)` is called once. Returns the
-    /// operation, for [`Peer::cancel`].
-    ///
-    /// # Errors
-    /// `{code, message}`.
-    pub fn set(&self, json: String, deadline_ms: f64, done: Function) -> Result<f64, JsValue> {
-        let deadline = duration(deadline_ms);
-        let begun = self.driver.act(|nara, now| nara.set(now, json, deadline));
-        self.begin(begun, done)
-    }
-
-    /// Looks for the memory. `done(error, memory)` is called once.
-    ///
-    /// # Errors
-    /// `{code, message}`.
-    pub fn recover(&self, deadline_ms: f64, done: Function) -> Result<f64, JsValue> {
-        let deadline = duration(deadline_ms);
-        let begun = self.driver.act(|nara, now| nara.recover(now, deadline));
-        self.begin(begun, done)
-    }
-
     /// Stops waiting for an operation.
     pub fn cancel(&self, operation: f64) {
         let operation = operation as u64;
@@ -125,13 +98,6 @@ impl Peer {
     pub fn sleep(&self) {
         self.driver.act(|nara, now| nara.sleep(now));
     }
-
-    fn begin(&self, begun: Result<OperationId, SetError>, done: Function) -> Result<f64, JsValue> {
-        let operation = begun.map_err(|error| set_error(&error))?;
-        // What happened already is told in a microtask, so nothing is missed.
-        self.driver.wait(operation.0, done);
-        Ok(operation.0 as f64)
-    }
 }
 
 fn config(options: &Options) -> Result<Config, JsValue> {
@@ -146,13 +112,22 @@ fn config(options: &Options) -> Result<Config, JsValue> {
     if let Some(target) = options.target {
         config = config.and_then(|config| config.with_target(target));
     }
+    if let Some(spares) = options.spares {
+        config = config.and_then(|config| config.with_spares(spares));
+    }
+    if let Some(padding) = &options.padding {
+        config = config.and_then(|config| config.with_padding(padding));
+    }
     config.map_err(|error| {
         let code = match error {
             ConfigError::Soul(_) => "soul_invalid",
             ConfigError::NameCharacter(_) => "name_invalid",
             ConfigError::Bond(_) if options.soul.is_none() => "name_invalid",
             ConfigError::Bond(_) | ConfigError::NameNeeded => "soul_mismatch",
-            ConfigError::MemoryMode(_) | ConfigError::Target(_) => "option_invalid",
+            ConfigError::MemoryMode(_)
+            | ConfigError::Target(_)
+            | ConfigError::Spares(_)
+            | ConfigError::Padding(_) => "option_invalid",
         };
         failure(code, &error.to_string())
     })
@@ -169,11 +144,11 @@ fn seed() -> Result<[u8; 32], JsValue> {
     }
 }
 
-fn duration(ms: f64) -> Duration {
+pub(super) fn duration(ms: f64) -> Duration {
     Duration::from_millis(ms.clamp(0.0, 1e9) as u64)
 }
 
-fn to_js<T: Serialize>(value: &T) -> JsValue {
+pub(super) fn to_js<T: Serialize>(value: &T) -> JsValue {
     // Values are plain structs of this crate, which always convert.
     value
         .serialize(&Serializer::json_compatible())
@@ -186,66 +161,8 @@ struct Failure<'a> {
     message: &'a str,
 }
 
-fn failure(code: &str, message: &str) -> JsValue {
+pub(super) fn failure(code: &str, message: &str) -> JsValue {
     to_js(&Failure { code, message })
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Shown<'a> {
-    json: &'a str,
-    saved_at: i64,
-    version: u64,
-}
-
-fn shown(memory: &Memory) -> Shown<'_> {
-    let saved_at = memory.timestamp.saturating_mul(1_000);
-    Shown {
-        json: &memory.data,
-        saved_at,
-        version: memory.revision,
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Recovered<'a> {
-    #[serde(flatten)]
-    memory: Shown<'a>,
-    from: Option<crate::nara::PeerName>,
-    took_ms: Option<f64>,
-    count: usize,
-}
-
-pub(super) fn recovered(nara: &Nara, memory: &Memory, at: crate::base::Now) -> JsValue {
-    let recovery = nara.status(at).recovery;
-    let (from, took_ms, count) = (recovery.from, recovery.took_ms, recovery.count);
-    to_js(&Recovered {
-        memory: shown(memory),
-        from,
-        took_ms,
-        count,
-    })
-}
-
-#[derive(Serialize)]
-struct ShownReceipt {
-    version: u64,
-    holders: Vec<crate::nara::PeerName>,
-    target: usize,
-}
-
-pub(super) fn receipt(nara: &Nara, receipt: &Receipt) -> JsValue {
-    let holders = receipt
-        .holders
-        .iter()
-        .map(|who| nara.name_of(who))
-        .collect();
-    to_js(&ShownReceipt {
-        version: receipt.revision,
-        holders,
-        target: receipt.target,
-    })
 }
 
 #[derive(Serialize)]
@@ -301,22 +218,4 @@ pub(super) fn record(record: &Record) -> JsValue {
         nara: record.nara.as_str(),
         text: &record.text,
     })
-}
-
-pub(super) fn set_error(error: &SetError) -> JsValue {
-    let code = match error {
-        SetError::Codec(CodecError::NotJson { .. }) => "not_json",
-        SetError::Codec(_) => "too_large",
-        SetError::NotEnoughPeers { .. } => "not_enough_peers",
-        SetError::Replaced => "replaced",
-        SetError::TooMany => "too_many",
-    };
-    failure(code, &error.to_string())
-}
-
-pub(super) fn not_found() -> JsValue {
-    failure(
-        "not_found",
-        "no confidant has given the memory back yet; the search goes on behind this",
-    )
 }

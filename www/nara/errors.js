@@ -9,9 +9,9 @@ export class NaraError extends Error {
   }
 }
 
-/** Turns what the core says, `{code, message}`, into a NaraError; leaves other errors alone. */
+/** Turns what the core says, `{code, message}` and what belongs to the code, into a NaraError; leaves other errors alone. */
 export function fromCore(error) {
-  return typeof error?.code === "string" && !(error instanceof Error)
-    ? new NaraError(error.code, error.message)
-    : error;
+  if (typeof error?.code !== "string" || error instanceof Error) return error;
+  const { code, message, ...details } = error;
+  return Object.assign(new NaraError(code, message), details);
 }

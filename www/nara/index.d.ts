@@ -7,23 +7,35 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 export type NaraErrorCode =
   | "aborted" // the signal was aborted
   | "asleep" // the nara sleeps
+  | "broken" // what the peer sent is not what this nara sealed
   | "core_not_loaded" // the WebAssembly module could not be loaded
+  | "elsewhere" // another device lives as this nara; see `stash.goOnHere`
   | "name_invalid" // the name cannot be one: empty, over 128 bytes, or with a character MQTT reserves
   | "no_randomness" // the platform gives no randomness
-  | "not_enough_peers" // nobody acknowledged by the deadline; the memory is kept here and stored later
-  | "not_found" // nobody gave the memory back by the deadline; the search goes on
+  | "no_answer" // the peer has not answered by the deadline
+  | "not_connected" // the plaza is not reached
+  | "not_enough_peers" // fewer than `wanted` confidants; the memory is kept here and stored as peers appear
+  | "not_found" // nobody gave the memory back by the deadline, or nobody has this id; the search goes on
   | "not_json" // the memory cannot be written as JSON
   | "option_invalid" // an option of the wrong type or out of range; the message names it
   | "plaza_url" // the plaza's address is no ws:// or wss:// address
+  | "recovering" // an older memory may still be out there; see `stash.startEmpty`
+  | "refused" // the peer refused; `reason` has its word
   | "replaced" // a newer memory was set meanwhile
   | "soul_invalid" // the soul is no soul: 40 bytes in Base58
   | "soul_mismatch" // the soul belongs to another name
+  | "stale" // the peer holds something newer
   | "too_large" // over 10,240 bytes, plain or sealed
   | "too_many"; // 64 operations wait already
 
 /** An error of light-nara. */
 export class NaraError extends Error {
   readonly code: NaraErrorCode;
+  /** With `not_enough_peers`: how many confidants are wanted, and how many peers can be asked. */
+  readonly wanted?: number;
+  readonly found?: number;
+  /** With `refused`: the peer's own word, such as `at_capacity`. */
+  readonly reason?: string;
   constructor(code: NaraErrorCode, message: string);
 }
 
@@ -41,6 +53,10 @@ export interface WakeOptions {
   stash?: {
     /** How many confidants are wanted, 1 to 7. Default 3. */
     target?: number;
+    /** How many copies more while fewer than two holders have been seen for 24 hours, 0 to 2. Default 2. */
+    spares?: number;
+    /** How much of the memory's size its holders learn: nothing, one of four sizes, or what it compresses to. Default `full`. */
+    padding?: "full" | "buckets" | "none";
   };
 }
 
@@ -83,7 +99,24 @@ export interface RecoveredMemory extends Memory {
   count: number;
 }
 
+/** What is held for somebody; nobody but its owner can read it. */
+export interface StoredStash {
+  ownerId: string;
+  /** 24 bytes. */
+  nonce: Uint8Array;
+  /** At most 10,240 bytes, tag included. */
+  ciphertext: Uint8Array;
+  storedAt: number;
+}
+
+/** Whether a memory may be set: its older one may still be out there. */
+export type Gate = "open" | "searching" | "undecided";
+
 export interface Status extends PeerName {
+  /** Whether another device was noticed that lives as this nara; nothing is stored until one goes on. */
+  elsewhere: boolean;
+  /** Ids that more than one key claims. */
+  conflicts: PeerName[];
   memoryMode: "short" | "medium" | "hog";
   connection: {
     state: "opening" | "online" | "waiting" | "asleep";
@@ -110,9 +143,16 @@ export interface Status extends PeerName {
     /** Bytes of the memory as JSON. */
     bytes: number;
     bytesMax: number;
-    /** Bytes of every sealed copy. */
+    /** Bytes of every sealed copy; 10,240 under full padding. */
     sealedBytes: number;
     target: number;
+    /** How many copies more are wanted while the holders are young. */
+    spares: number;
+    /** Whether `target` confidants hold the newest version. */
+    safe: boolean;
+    gate: Gate;
+    /** The version of another memory that turned up beside the one set here; see `stash.beside`. */
+    beside: number | null;
     /** Who acknowledged the newest version, and when. */
     holders: Array<PeerName & { version: number; at: number }>;
     pending: PeerName[];
@@ -123,6 +163,13 @@ export interface Status extends PeerName {
       state: "acked" | "pending" | "refused" | "silent";
       version: number | null;
       at: number | null;
+      mode: "short" | "medium" | "hog" | null;
+      /** When this nara first heard of it. */
+      firstSeen: number | null;
+      /** When it last gave its copy back, and the copy opened. */
+      verifiedAt: number | null;
+      /** Whether it is one more than `target`. */
+      spare: boolean;
     }
   >;
   held: {
@@ -148,7 +195,7 @@ export interface Status extends PeerName {
       PeerName & {
         /** Milliseconds after the search began. */
         atMs: number;
-        result: "chosen" | "opened" | "older" | "not_found" | "broken";
+        result: "chosen" | "opened" | "older" | "not_found" | "broken" | "probe";
         version: number | null;
       }
     >;
@@ -188,6 +235,61 @@ export interface NaraEvents {
   "stash:saved": CustomEvent<Receipt>;
   /** How many copies opened to the memory chosen; 0 when none did. */
   "stash:recovered": CustomEvent<{ count: number }>;
+  "stash:gate": CustomEvent<{ gate: Gate }>;
+  /** Another memory turned up beside the one set here, which stays; see `stash.beside`. */
+  "stash:beside": CustomEvent<{ version: number }>;
+  /** Another device lives as this nara; see `stash.goOnHere`. */
+  elsewhere: CustomEvent<Record<string, never>>;
+}
+
+/** This nara's own small memory, and what it holds for others. Promises reject with a `NaraError`; the rest throws it. */
+export interface Stash {
+  /** Keeps any JSON of at most 10,240 bytes, until `target` confidants acknowledged or the deadline. */
+  set(data: Json, options?: OperationOptions): Promise<Receipt>;
+  /** The same, without waiting: copies are made behind it. Returns the version. */
+  setStashData(data: Json): number;
+  /** The memory as this nara knows it. */
+  get(): Memory | null;
+  /** The same. */
+  stashData(): Memory | null;
+  hasStashData(): boolean;
+  /** Another memory that turned up beside the one set here, which stays; set it again to go on with it. */
+  beside(): Memory | null;
+  /** Forgets the memory here. The confidants keep their copies, and `recover` brings it back. */
+  clearMyStash(): void;
+
+  /** Gives the memory as soon as it is back. Rejects with `not_found` at its deadline; the search goes on behind it. */
+  recover(options?: OperationOptions): Promise<RecoveredMemory>;
+  /** The same, but asks everybody again although a memory is known. */
+  recoverFromAny(options?: OperationOptions): Promise<RecoveredMemory>;
+  /** After a search in vain: there is nothing to wait for, and `set` works. Throws `recovering` before that. */
+  startEmpty(): void;
+  /** When another device lives as this nara: this one goes on, and stores again. */
+  goOnHere(): void;
+
+  /** Who holds the newest version. */
+  confidants(): PeerName[];
+  targetConfidants(): number;
+  /** Names at most 7 confidants, who are asked first, and stores the memory with them. */
+  setConfidants(ids: string[], options?: OperationOptions): Promise<Receipt>;
+  /** Chooses confidants by score and stores the memory with them. Rejects with `not_enough_peers`. */
+  selectConfidantsAutomatically(options?: OperationOptions): Promise<PeerName[]>;
+  /** Resolves once `target` confidants hold the memory. */
+  distributeToConfidants(options?: OperationOptions): Promise<Receipt>;
+  /** Stores the memory with this peer. Rejects with `refused`, `stale` or `no_answer`. */
+  storeWith(id: string, options?: OperationOptions): Promise<Receipt>;
+  /** Asks this peer for the memory. Rejects with `not_found`, `broken` or `no_answer`. */
+  requestFrom(id: string, options?: OperationOptions): Promise<Memory>;
+
+  /** Gives an owner the stash that is held for it; false when none is. */
+  pushTo(id: string): boolean;
+  storedStash(id: string): StoredStash | null;
+  hasStashFor(id: string): boolean;
+  storedCount(): number;
+  /** 5, 20 or 50, by memory mode. */
+  storageLimit(): number;
+  /** What is held and for whom, and who holds what is mine, as JSON for debugging; no plaintext, no key of mine. */
+  marshalState(): string;
 }
 
 /** A nara that is awake. */
@@ -199,14 +301,7 @@ export class Nara extends EventTarget {
   readonly name: string;
   /** Whoever has the soul is this nara. */
   readonly soul: string;
-  readonly stash: {
-    /** Keeps any JSON of at most 10,240 bytes, until `target` confidants acknowledged or the deadline. */
-    set(data: Json, options?: OperationOptions): Promise<Receipt>;
-    /** Asks the confidants. Rejects with `not_found` at its deadline; the search goes on behind it. */
-    recover(options?: OperationOptions): Promise<RecoveredMemory>;
-    /** The memory as this nara knows it. */
-    get(): Memory | null;
-  };
+  readonly stash: Stash;
   status(): Status;
   /** Tries to reach the plaza now instead of waiting. */
   retryNow(): void;

@@ -2,9 +2,8 @@
 
 import initCore, { Peer } from "./pkg/light_nara.js";
 import { fromCore, NaraError } from "./errors.js";
+import { stashOf } from "./stash.js";
 
-const SET_DEADLINE_MS = 10_000;
-const RECOVER_DEADLINE_MS = 10_000;
 const SLEEP_FLUSH_MS = 50;
 const OPTIONS = new Set(["plaza", "soul", "name", "memory", "credentials", "stash"]);
 
@@ -40,12 +39,8 @@ export class Nara extends EventTarget {
   #asleep = false;
   #fallenAsleep;
 
-  /** The stash: this nara's own small memory. */
-  stash = Object.freeze({
-    set: (data, options) => this.#set(data, options),
-    recover: (options) => this.#recover(options),
-    get: () => this.#get(),
-  });
+  /** The stash: this nara's own small memory, and what it holds for others. */
+  stash;
 
   /** Wakes a nara; use this and not the constructor. */
   static async wake(options = {}) {
@@ -54,15 +49,20 @@ export class Nara extends EventTarget {
     return new Nara(checked);
   }
 
-  constructor({ plaza, soul, name, memory, credentials, target }) {
+  constructor({ plaza, soul, name, memory, credentials, ...stash }) {
     super();
     this.#plaza = plaza;
     const tell = (word, value) => this.#tell(word, value);
     try {
-      this.#peer = new Peer({ plaza, soul, name, memory, target }, tell, credentials);
+      this.#peer = new Peer({ plaza, soul, name, memory, ...stash }, tell, credentials);
     } catch (error) {
       throw fromCore(error);
     }
+    this.stash = stashOf({
+      peer: this.#peer,
+      call: (run) => this.#call(run),
+      operation: (...operation) => this.#operation(...operation),
+    });
   }
 
   get id() {
@@ -102,19 +102,13 @@ export class Nara extends EventTarget {
     await this.sleep();
   }
 
-  async #set(data, options) {
-    const json = toJson(data);
-    return this.#operation(options, SET_DEADLINE_MS, (ms, done) => this.#peer.set(json, ms, done));
-  }
-
-  async #recover(options) {
-    const begin = (ms, done) => this.#peer.recover(ms, done);
-    return shown(await this.#operation(options, RECOVER_DEADLINE_MS, begin));
-  }
-
-  #get() {
-    const memory = this.#peer.memory();
-    return memory && shown(memory);
+  #call(run) {
+    if (this.#asleep) throw sleeps();
+    try {
+      return run();
+    } catch (error) {
+      throw fromCore(error);
+    }
   }
 
   #operation({ signal, deadline } = {}, deadlineDefault, begin) {
@@ -122,11 +116,12 @@ export class Nara extends EventTarget {
     if (!(Number.isFinite(ms) && ms >= 0)) {
       throw new NaraError("option_invalid", "deadline: it must be a number of milliseconds, 0 or more");
     }
-    if (this.#asleep) throw new NaraError("asleep", "this nara sleeps; wake it again");
+    if (this.#asleep) throw sleeps();
     if (signal?.aborted) throw aborted();
     return new Promise((resolve, reject) => {
       const abort = () => {
         this.#peer.cancel(operation);
+        this.removeEventListener("asleep", sleep);
         reject(aborted());
       };
       const sleep = () => reject(new NaraError("asleep", "this nara went to sleep meanwhile"));
@@ -194,11 +189,21 @@ function check(options) {
   if (credentials !== undefined && typeof credentials !== "function") {
     throw new NaraError("option_invalid", "credentials: it must be a function");
   }
-  const { target } = stash;
-  if (target !== undefined && !(Number.isInteger(target) && target >= 1 && target <= 7)) {
-    throw new NaraError("option_invalid", "stash.target: it must be a whole number from 1 to 7");
+  return { plaza: checkPlaza(plaza), soul, name, memory, credentials, ...checkStash(stash) };
+}
+
+function checkStash(stash) {
+  for (const key of Object.keys(stash)) {
+    if (!["target", "spares", "padding"].includes(key)) throw new NaraError("option_invalid", `stash.${key}: no such option`);
   }
-  return { plaza: checkPlaza(plaza), soul, name, memory, credentials, target };
+  const { target, spares, padding } = stash;
+  const isWhole = (value, least, most) => value === undefined || (Number.isInteger(value) && value >= least && value <= most);
+  if (!isWhole(target, 1, 7)) throw new NaraError("option_invalid", "stash.target: it must be a whole number from 1 to 7");
+  if (!isWhole(spares, 0, 2)) throw new NaraError("option_invalid", "stash.spares: it must be a whole number from 0 to 2");
+  if (![undefined, "full", "buckets", "none"].includes(padding)) {
+    throw new NaraError("option_invalid", 'stash.padding: it must be "full", "buckets" or "none"');
+  }
+  return { target, spares, padding };
 }
 
 function checkPlaza(plaza) {
@@ -217,21 +222,10 @@ function checkPlaza(plaza) {
   return url.href;
 }
 
-function toJson(data) {
-  let json;
-  try {
-    json = JSON.stringify(data);
-  } catch (error) {
-    throw new NaraError("not_json", `the memory cannot be written as JSON: ${error.message}`);
-  }
-  if (json === undefined) throw new NaraError("not_json", "the memory cannot be written as JSON");
-  return json;
-}
-
-function shown({ json, ...rest }) {
-  return { data: JSON.parse(json), ...rest };
-}
-
 function aborted() {
   return new NaraError("aborted", "the caller stopped waiting");
+}
+
+function sleeps() {
+  return new NaraError("asleep", "this nara sleeps; wake it again");
 }

@@ -1,6 +1,7 @@
 //! The stash on the mock runtime: each test is a promise, named as a fact.
 
 mod confidant;
+mod gate;
 mod owner;
 mod recovery;
 mod state;
@@ -21,6 +22,8 @@ fn with_mode(newborn: bool, mode: MemoryMode) -> Stash {
         Config {
             mode,
             target: 3,
+            spares: 0,
+            padding: Padding::Full,
             newborn,
         },
         Now::default(),
@@ -51,11 +54,16 @@ fn recover(rt: &mut MockRuntime) -> OperationId {
         .unwrap()
 }
 
+fn start_empty(rt: &mut MockRuntime) {
+    rt.command(|stash: &mut Stash, ctx| stash.start_empty(ctx))
+        .unwrap();
+}
+
 fn events(rt: &mut MockRuntime) -> Vec<Event> {
     rt.command(|stash: &mut Stash, _| core::iter::from_fn(|| stash.poll_event()).collect())
 }
 
-fn ended(rt: &mut MockRuntime, operation: OperationId) -> Option<Result<Receipt, SetError>> {
+fn ended(rt: &mut MockRuntime, operation: OperationId) -> Option<Result<Receipt, StashError>> {
     events(rt).into_iter().find_map(|event| match event {
         Event::Set(one, result) if one == operation => Some(result),
         _ => None,
@@ -101,12 +109,21 @@ fn store_of(owner: &str, ciphertext: usize, ts: i64) -> Store {
 
 /// What a confidant would send back of a memory that the owner sealed.
 fn response_of(owner: &Identity, data: &str, revision: u64) -> Response {
+    response_naming(owner, data, revision, &[])
+}
+
+/// The same, of a seal that names confidants.
+fn response_naming(owner: &Identity, data: &str, revision: u64, names: &[&str]) -> Response {
+    let holders: Vec<Identity> = names
+        .iter()
+        .map(|name| MockRuntime::identity(name))
+        .collect();
     let memory = Memory {
         data: data.into(),
         timestamp: 1_768_756_000,
         revision,
     };
-    let plaintext = codec::encode(&memory).unwrap();
+    let plaintext = codec::encode(&memory, &holders, Padding::Full).unwrap();
     let crypto = MockCrypto::new(owner.key);
     Response {
         owner_id: owner.id.as_str().into(),
@@ -121,6 +138,34 @@ fn response_of(owner: &Identity, data: &str, revision: u64) -> Response {
 fn push(rt: &mut MockRuntime, from: &str, response: &Response) {
     let message = rt.message(&MockRuntime::identity(from), "stash:response", response);
     rt.deliver(&message);
+}
+
+/// What a raw text of a Go nara looks like when a confidant sends it back.
+fn raw_response(owner: &Identity, text: &str) -> Response {
+    let crypto = MockCrypto::new(owner.key);
+    let mut response = response_of(owner, "1", 1);
+    let sealed = crate::runtime::Crypto::seal(&crypto, [1; 24], text.as_bytes());
+    response.ciphertext = Bytes::from(sealed);
+    response
+}
+
+fn not_found(request: &Message) -> Response {
+    let ask: Request = parse_payload(&request.payload).unwrap();
+    Response {
+        owner_id: ask.owner_id,
+        request_id: ask.request_id,
+        ..Response::default()
+    }
+}
+
+fn gates(rt: &mut MockRuntime) -> Vec<String> {
+    let gate = |one: Local| (one.kind == "stash:gate").then_some(one.payload);
+    rt.locals().into_iter().filter_map(gate).collect()
+}
+
+fn holders(rt: &MockRuntime) -> Vec<String> {
+    let stash = rt.service::<Stash>();
+    stash.confidants().map(|who| who.id.to_string()).collect()
 }
 
 fn recovered_counts(rt: &mut MockRuntime) -> Vec<String> {

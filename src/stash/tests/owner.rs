@@ -85,7 +85,7 @@ fn nobody_there_is_an_error_with_the_figures_and_nothing_is_lost() {
     let error = ended(&mut rt, operation).unwrap().unwrap_err();
     assert_eq!(
         error,
-        SetError::NotEnoughPeers {
+        StashError::NotEnoughPeers {
             wanted: 3,
             found: 0
         }
@@ -130,7 +130,7 @@ fn a_newer_memory_replaces_the_one_that_is_still_on_its_way() {
     let first = set(&mut rt, "1");
     let second = set(&mut rt, "2");
     let all = events(&mut rt);
-    assert!(all.contains(&Event::Set(first, Err(SetError::Replaced))));
+    assert!(all.contains(&Event::Set(first, Err(StashError::Replaced))));
     ack_all(&mut rt);
     let receipt = ended(&mut rt, second).unwrap().unwrap();
     assert_eq!((receipt.revision, receipt.holders.len()), (2, 3));
@@ -144,7 +144,7 @@ fn bad_input_is_refused_before_anything_is_sent() {
     let long = format!("\"{}\"", "x".repeat(MEMORY_SIZE_MAX));
     for bad in ["{", "", "{\"a\":1}x", &long] {
         let result = rt.command(|stash: &mut Stash, ctx| stash.set(ctx, bad.into(), DEADLINE));
-        assert!(matches!(result, Err(SetError::Codec(_))), "{:.20}", bad);
+        assert!(matches!(result, Err(StashError::Codec(_))), "{:.20}", bad);
     }
     assert!(rt.emitted().is_empty());
     assert_eq!(data_of(&rt).as_deref(), Some("\"good\""));
@@ -195,7 +195,7 @@ fn a_memory_saved_after_the_clock_was_put_back_is_not_older_than_the_last() {
         revision: 1,
     };
     let mut response = response_of(&me, "1", 1);
-    let plaintext = codec::encode(&memory).unwrap();
+    let plaintext = codec::encode(&memory, &[], Padding::Full).unwrap();
     let sealed = crate::runtime::Crypto::seal(&MockCrypto::new(me.key), [1; 24], &plaintext);
     response.ciphertext = Bytes::from(sealed);
     push(&mut rt, "a", &response);

@@ -31,23 +31,38 @@ fn the_newest_revision_wins_whoever_answers_first() {
 }
 
 #[test]
-fn as_many_copies_as_wanted_end_the_search_at_once_and_are_counted() {
+fn the_search_ends_as_soon_as_everybody_whom_the_seal_names_has_answered() {
     let mut rt = reborn();
     let me = MockRuntime::identity("owner");
     let operation = recover(&mut rt);
-    for from in ["a", "b", "c"] {
-        push(&mut rt, from, &response_of(&me, "[1]", 4));
-    }
-    assert_eq!(recovered_counts(&mut rt), ["{\"count\":3}"]);
+    let copy = response_naming(&me, "[1]", 4, &["a", "b", "c"]);
+    push(&mut rt, "a", &copy);
+    // The others are asked though nobody has met them yet.
+    let asked = of_kind(&rt.emitted(), "stash:request");
+    let ask_of = |who: &str| asked.iter().find(|one| one.to_id == who).unwrap();
+    rt.answer(
+        ask_of("b"),
+        &MockRuntime::identity("b"),
+        "stash:response",
+        &copy,
+    );
+    assert!(recovered_counts(&mut rt).is_empty());
+    let nothing = not_found(ask_of("c"));
+    rt.answer(
+        ask_of("c"),
+        &MockRuntime::identity("c"),
+        "stash:response",
+        &nothing,
+    );
+    assert_eq!(recovered_counts(&mut rt), ["{\"count\":2}"]);
     let memory = Memory {
         data: "[1]".into(),
         timestamp: 1_768_756_000,
         revision: 4,
     };
     assert!(events(&mut rt).contains(&Event::Recovered(operation, Some(memory))));
-    // Whoever answered is a confidant again, and nothing needs to be sent.
-    assert_eq!(rt.service::<Stash>().owner().current_holders().count(), 3);
-    assert!(of_kind(&rt.emitted(), "stash:store").is_empty());
+    // Whoever answered with it is a confidant again.
+    assert_eq!(holders(&rt), ["a", "b"]);
 }
 
 #[test]
@@ -77,22 +92,6 @@ fn what_another_naras_key_sealed_does_not_open_and_is_logged() {
 }
 
 #[test]
-fn a_set_waits_for_the_search_and_gets_the_revision_after_the_newest() {
-    let mut rt = reborn();
-    let me = MockRuntime::identity("owner");
-    let operation = set(&mut rt, "\"mine\"");
-    assert!(of_kind(&rt.emitted(), "stash:store").is_empty());
-    for from in ["a", "b", "c"] {
-        rt.register(from);
-        push(&mut rt, from, &response_of(&me, "\"old\"", 7));
-    }
-    assert_eq!(ack_all(&mut rt), 3);
-    let receipt = ended(&mut rt, operation).unwrap().unwrap();
-    assert_eq!(receipt.revision, 8);
-    assert_eq!(data_of(&rt).as_deref(), Some("\"mine\""));
-}
-
-#[test]
 fn a_late_push_of_something_newer_is_taken_and_of_something_older_is_not() {
     let mut rt = reborn();
     let me = MockRuntime::identity("owner");
@@ -108,6 +107,7 @@ fn a_late_push_of_something_newer_is_taken_and_of_something_older_is_not() {
 fn what_was_set_after_a_search_in_vain_stays_on_top_of_what_turns_up_later() {
     let mut rt = reborn();
     rt.advance(RECOVERY_DEADLINE);
+    start_empty(&mut rt);
     set(&mut rt, "\"written since\"");
     let me = MockRuntime::identity("owner");
     push(&mut rt, "late", &response_of(&me, "\"old\"", 7));
@@ -218,4 +218,112 @@ fn an_old_not_found_passed_off_as_an_answer_is_not_one() {
         &old,
     );
     assert!(rt.service::<Stash>().recovery().answers().is_empty());
+}
+
+#[test]
+fn a_fast_stale_answer_does_not_end_the_search_while_the_newest_is_on_its_way() {
+    let mut rt = reborn();
+    let me = MockRuntime::identity("owner");
+    for from in ["a", "b", "c"] {
+        push(&mut rt, from, &response_of(&me, "\"stale\"", 5));
+    }
+    rt.advance(SETTLE_AFTER / 2);
+    assert_eq!(rt.service::<Stash>().gate(), Gate::Searching);
+    push(&mut rt, "d", &response_of(&me, "\"newest\"", 6));
+    rt.advance(SETTLE_AFTER);
+    assert_eq!(data_of(&rt).as_deref(), Some("\"newest\""));
+    assert_eq!(recovered_counts(&mut rt), ["{\"count\":1}"]);
+}
+
+#[test]
+fn a_probe_is_named_and_dropped() {
+    let mut rt = reborn();
+    let me = MockRuntime::identity("owner");
+    let probe = raw_response(&me, "{\"test\":\"probe\",\"timestamp\":1768756453}");
+    push(&mut rt, "a", &probe);
+    rt.advance(RECOVERY_DEADLINE);
+    let answers = rt.service::<Stash>().recovery().answers();
+    assert_eq!(answers[&MockRuntime::identity("a")].1, Answer::Probe);
+    assert_eq!(data_of(&rt), None);
+    assert!(holders(&rt).is_empty());
+}
+
+#[test]
+fn the_memory_of_a_go_nara_goes_on_as_revision_one() {
+    let mut rt = reborn();
+    let me = MockRuntime::identity("owner");
+    push(&mut rt, "a", &raw_response(&me, "{\"todo\":[1]}"));
+    rt.advance(SETTLE_AFTER);
+    assert_eq!(data_of(&rt).as_deref(), Some("{\"todo\":[1]}"));
+    let revision = rt.command(|stash: &mut Stash, ctx| stash.set_stash_data(ctx, "2".into()));
+    assert_eq!(revision, Ok(1));
+}
+
+#[test]
+fn not_found_yet_is_no_failure_and_a_newly_met_peer_is_asked_too() {
+    let mut rt = reborn();
+    rt.register("a");
+    let asked = of_kind(&rt.emitted(), "stash:request").remove(0);
+    let nothing = not_found(&asked);
+    rt.answer(
+        &asked,
+        &MockRuntime::identity("a"),
+        "stash:response",
+        &nothing,
+    );
+    assert_eq!(
+        rt.service::<Stash>().recovery().state(),
+        SearchState::Searching
+    );
+    rt.advance(RECOVERY_DEADLINE * 6);
+    rt.emitted();
+    rt.register("newcomer");
+    let asked = of_kind(&rt.emitted(), "stash:request");
+    assert_eq!(asked[0].to_id, "newcomer");
+    let copy = response_of(&MockRuntime::identity("owner"), "\"found\"", 2);
+    rt.answer(
+        &asked[0],
+        &MockRuntime::identity("newcomer"),
+        "stash:response",
+        &copy,
+    );
+    rt.advance(SETTLE_AFTER);
+    assert_eq!(data_of(&rt).as_deref(), Some("\"found\""));
+}
+
+#[test]
+fn what_was_forgotten_here_comes_back_when_it_is_asked_for_and_not_before() {
+    let mut rt = newborn(&["a", "b", "c"]);
+    set(&mut rt, "\"kept\"");
+    ack_all(&mut rt);
+    rt.command(|stash: &mut Stash, ctx| stash.clear_my_stash(ctx));
+    assert!(!rt.service::<Stash>().has_stash_data());
+    let copy = response_of(&MockRuntime::identity("owner"), "\"kept\"", 1);
+    push(&mut rt, "a", &copy);
+    assert_eq!(data_of(&rt), None);
+    recover(&mut rt);
+    rt.advance(Duration::from_millis(1));
+    push(&mut rt, "a", &copy);
+    rt.advance(SETTLE_AFTER);
+    assert_eq!(data_of(&rt).as_deref(), Some("\"kept\""));
+}
+
+#[test]
+fn recovering_from_any_asks_again_although_a_memory_is_known() {
+    let mut rt = newborn(&["a"]);
+    set(&mut rt, "1");
+    ack_all(&mut rt);
+    let operation = rt
+        .command(|stash: &mut Stash, ctx| stash.recover_from_any(ctx, DEADLINE))
+        .unwrap();
+    let asked = of_kind(&rt.emitted(), "stash:request").remove(0);
+    let copy = response_of(&MockRuntime::identity("owner"), "1", 1);
+    rt.answer(&asked, &MockRuntime::identity("a"), "stash:response", &copy);
+    rt.advance(SETTLE_AFTER);
+    let ended = events(&mut rt).into_iter().find_map(|event| match event {
+        Event::Recovered(id, memory) if id == operation => memory,
+        _ => None,
+    });
+    assert_eq!(ended.unwrap().data, "1");
+    assert_eq!(rt.service::<Stash>().gate(), Gate::Open);
 }

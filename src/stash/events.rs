@@ -1,0 +1,77 @@
+//! What the stash tells: to whoever began an operation, and to other services.
+
+use super::codec::Memory;
+use super::errors::StashError;
+use super::gate::Gate;
+use super::operations::OperationId;
+use crate::base::Identity;
+use crate::message::Payload;
+use serde::{Deserialize, Serialize};
+
+/// A memory that is stored: which revision, with whom, of how many wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The revision.
+    pub revision: u64,
+    /// Who acknowledged it.
+    pub holders: Vec<Identity>,
+    /// How many are wanted.
+    pub target: usize,
+}
+
+/// How an operation ended well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// These hold the memory.
+    Chosen(Vec<Identity>),
+    /// One peer gave this back.
+    Memory(Memory),
+}
+
+/// What happened, for whoever began it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Something was stored, or was not.
+    Set(OperationId, Result<Receipt, StashError>),
+    /// A recovery ended; `None` when nothing was found by its deadline.
+    Recovered(OperationId, Option<Memory>),
+    /// Another operation ended.
+    Ended(OperationId, Result<Ending, StashError>),
+    /// The newest revision has this many holders now.
+    Saved(Receipt),
+}
+
+/// The payload of the local message `stash:recovered`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveredNews {
+    /// How many confidants' copies opened to the memory chosen; 0 when none did.
+    pub count: usize,
+}
+
+impl Payload for RecoveredNews {
+    const FIELDS: &'static [&'static str] = &["count"];
+}
+
+/// The payload of the local message `stash:gate`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateNews {
+    /// Where the gate stands now.
+    pub gate: Gate,
+}
+
+impl Payload for GateNews {
+    const FIELDS: &'static [&'static str] = &["gate"];
+}
+
+/// The payload of the local message `stash:beside`: another memory turned up
+/// beside the one that was set here, which stays. The memory itself is asked
+/// of the stash; it is not in the message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BesideNews {
+    /// The revision of what turned up.
+    pub version: u64,
+}
+
+impl Payload for BesideNews {
+    const FIELDS: &'static [&'static str] = &["version"];
+}

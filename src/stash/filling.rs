@@ -1,0 +1,327 @@
+//! Filling up the copies: whom to ask next, and what the answers mean.
+
+use super::owner::{HOLDERS_MAX, Owner, enough_are_grown};
+use super::selection::{Candidate, choose};
+use crate::base::{Identity, Instant, WallTime};
+use crate::message::{Ack, Bytes, Store};
+use crate::runtime::{CALL_DEADLINE, CallError, CallId, Context, Delivery};
+use core::time::Duration;
+
+/// A peer that has not acknowledged within this span keeps nobody waiting: one
+/// more is asked beside it.
+pub const LOOK_FURTHER_AFTER: Duration = Duration::from_secs(1);
+
+/// A peer that has not acknowledged within this span counts as silent.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Stores that may be on their way at once.
+const ATTEMPTS_MAX: usize = 64;
+
+/// How much older than its store an ack that names none may seem.
+const ACK_AGE_SECONDS_MAX: i64 = 30;
+
+/// A store on its way.
+#[derive(Clone, Debug)]
+pub(super) struct Attempt {
+    pub(super) to: Identity,
+    revision: u64,
+    message_time: WallTime,
+    wait: Wait,
+}
+
+/// How a store's ack is waited for, each until its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    /// It counts as a copy to come.
+    Expected { until: Instant },
+    /// It may still come; another is asked meanwhile.
+    Late { until: Instant },
+    /// It is not waited for, but taken if it comes.
+    GivenUp,
+}
+
+impl Wait {
+    fn until(self) -> Option<Instant> {
+        match self {
+            Self::Expected { until } | Self::Late { until } => Some(until),
+            Self::GivenUp => None,
+        }
+    }
+}
+
+/// What a peer said to a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Reply {
+    /// It holds this revision.
+    Holds(u64),
+    /// It refused, for this reason.
+    Refused(String),
+    /// It holds something newer.
+    Stale,
+    /// Nothing.
+    Silent,
+}
+
+impl Owner {
+    /// Who was asked and has not answered yet.
+    pub fn pending(&self) -> impl Iterator<Item = &Identity> {
+        self.attempts.values().map(|attempt| &attempt.to)
+    }
+
+    /// How many peers could be asked now, holders included.
+    pub(super) fn candidates(&self, ctx: &Context<'_>) -> usize {
+        let now = ctx.now().mono;
+        let online = ctx.peers().online();
+        online
+            .filter(|(who, _)| self.turned_away(now, who).is_none())
+            .count()
+    }
+
+    /// What was sent went down with the connection; it is sent again when that
+    /// is back, to whomever.
+    pub(super) fn forget_attempts(&mut self, ctx: &mut Context<'_>) {
+        for call in core::mem::take(&mut self.attempts).into_keys() {
+            ctx.cancel(call);
+        }
+    }
+
+    /// Asks as many peers as copies are missing, all at once.
+    pub(super) fn fill(&mut self, ctx: &mut Context<'_>) {
+        let Some(memory) = &self.memory else {
+            return;
+        };
+        if !ctx.is_connected() {
+            return;
+        }
+        let revision = memory.revision;
+        let coming = self.attempts.values().filter(|attempt| {
+            attempt.revision == revision && matches!(attempt.wait, Wait::Expected { .. })
+        });
+        let there = self.current_holders().count() + coming.count();
+        let missing = self.wanted(ctx).saturating_sub(there);
+        let now = ctx.now().mono;
+        let free = |who: &Identity| {
+            !self.is_busy(who, revision)
+                && self.turned_away(now, who).is_none()
+                && self.stale.get(who) != Some(&revision)
+        };
+        // Whom the user named is asked whoever else holds it.
+        let named = self
+            .pinned
+            .iter()
+            .filter(|who| free(who) && ctx.peers().is_online(who));
+        let missing = missing.max(named.count());
+        for who in self.rank(ctx, missing, free) {
+            if let Err(error) = self.store(ctx, &who) {
+                ctx.log()
+                    .warn(format!("cannot store with {}: {error}", who.id));
+            }
+        }
+    }
+
+    /// Sends the newest revision to one peer.
+    ///
+    /// # Errors
+    /// When it could not leave.
+    pub(super) fn store(&mut self, ctx: &mut Context<'_>, who: &Identity) -> Result<(), CallError> {
+        let (Some(memory), Some(sealed)) = (&self.memory, &self.sealed) else {
+            return Err(CallError::NotSent);
+        };
+        if self.is_busy(who, memory.revision) {
+            return Ok(());
+        }
+        if self.attempts.len() >= ATTEMPTS_MAX {
+            return Err(CallError::TooMany);
+        }
+        let store = Store {
+            owner_id: ctx.me().identity.id.as_str().to_owned(),
+            owner: ctx.me().name.clone(),
+            nonce: Bytes::from(sealed.nonce.to_vec()),
+            ciphertext: Bytes::from(sealed.ciphertext.clone()),
+            ts: memory.timestamp,
+        };
+        let call = ctx.call(who, "stash:store", &store, "stash:ack", CALL_DEADLINE)?;
+        let now = ctx.now();
+        let until = now.mono + LOOK_FURTHER_AFTER;
+        let attempt = Attempt {
+            to: who.clone(),
+            revision: memory.revision,
+            message_time: now.wall,
+            wait: Wait::Expected { until },
+        };
+        self.attempts.insert(call, attempt);
+        Ok(())
+    }
+
+    fn is_busy(&self, who: &Identity, revision: u64) -> bool {
+        let is_asked = |attempt: &Attempt| attempt.to == *who && attempt.revision == revision;
+        self.attempts.values().any(is_asked)
+            || self
+                .holders
+                .get(who)
+                .is_some_and(|holder| holder.revision == revision)
+    }
+
+    /// Whom the next revision will go to, as far as can be known.
+    pub(super) fn plan(&mut self, ctx: &mut Context<'_>) -> Vec<Identity> {
+        let now = ctx.now().mono;
+        let most = (self.target + self.spares).max(self.pinned.len());
+        let mut picked = self.rank(ctx, most, |who| self.turned_away(now, who).is_none());
+        let few = self.target.max(self.pinned.len()).min(picked.len());
+        if enough_are_grown(ctx, picked[..few].iter()) {
+            picked.truncate(few);
+        }
+        picked
+    }
+
+    /// Chooses confidants for the first memory that is set.
+    pub(super) fn choose_for_later(&mut self, ctx: &mut Context<'_>) -> Vec<Identity> {
+        self.planned = self.plan(ctx);
+        self.planned.iter().take(self.target).cloned().collect()
+    }
+
+    /// Picks from those online: whom the user named, whom the seal names, who
+    /// holds an older revision, then by selection.
+    fn rank(
+        &self,
+        ctx: &mut Context<'_>,
+        wanted: usize,
+        is_free: impl Fn(&Identity) -> bool,
+    ) -> Vec<Identity> {
+        if wanted == 0 {
+            return Vec::new();
+        }
+        let now = ctx.now();
+        let me = ctx.me().identity.id.clone();
+        let online = ctx.peers().online();
+        let free = online.filter(|(who, _)| who.id != me && is_free(who));
+        let candidates = free.map(|(who, peer)| Candidate {
+            who: who.clone(),
+            mode: peer.mode,
+            age: peer.age(now),
+        });
+        let tier = |who: &Identity| {
+            if self.pinned.contains(who) {
+                0
+            } else if self.planned.contains(who) {
+                1
+            } else if self.holders.contains_key(who) {
+                2
+            } else {
+                3
+            }
+        };
+        let (mut known, others): (Vec<Candidate>, Vec<Candidate>) =
+            candidates.partition(|one| tier(&one.who) < 3);
+        known.sort_by_key(|one| tier(&one.who));
+        let mut chosen: Vec<Identity> = known.into_iter().map(|one| one.who).take(wanted).collect();
+        chosen.extend(choose(others, wanted - chosen.len(), ctx.rng()));
+        chosen
+    }
+
+    /// Whether this call is one of mine, who was asked, and how it ended.
+    pub(super) fn handle_reply(
+        &mut self,
+        ctx: &mut Context<'_>,
+        call: CallId,
+        result: Result<(&Delivery, Ack), CallError>,
+    ) -> Option<(Identity, Reply)> {
+        let attempt = self.attempts.remove(&call)?;
+        let reply = match result {
+            Err(_) => Reply::Silent,
+            Ok((delivery, ack)) => judge(ctx, &attempt, delivery, &ack),
+        };
+        match &reply {
+            Reply::Holds(revision) => {
+                // The one place where a copy of mine begins to count.
+                self.note_holder(&attempt.to, *revision, ctx.now().wall);
+                let text = format!("{} holds version {revision}", attempt.to.id);
+                ctx.log().info(text);
+            }
+            Reply::Refused(reason) => self.note_refusal(ctx, &attempt.to, reason),
+            Reply::Stale => {
+                ctx.log()
+                    .warn(format!("{} holds something newer", attempt.to.id));
+                if self.stale.len() < HOLDERS_MAX {
+                    self.stale.insert(attempt.to.clone(), attempt.revision);
+                }
+            }
+            Reply::Silent => self.note_silence(ctx, &attempt.to),
+        }
+        Some((attempt.to, reply))
+    }
+
+    fn note_refusal(&mut self, ctx: &mut Context<'_>, who: &Identity, reason: &str) {
+        ctx.log().warn(format!("{} refused: {reason}", who.id));
+        self.refused
+            .insert(ctx.now().mono, who.clone(), reason.to_owned());
+        self.drop_holder(who);
+    }
+
+    pub(super) fn note_silence(&mut self, ctx: &mut Context<'_>, who: &Identity) {
+        if self.silent.get(ctx.now().mono, who).is_none() {
+            ctx.log().warn(format!("{} has not answered", who.id));
+            self.silent.insert(ctx.now().mono, who.clone(), ());
+        }
+        self.planned.retain(|one| one != who);
+    }
+
+    /// Looks further than those who are slow. Returns whether anybody is.
+    pub(super) fn handle_timeout(&mut self, ctx: &mut Context<'_>) -> bool {
+        let now = ctx.now().mono;
+        let mut silent = Vec::new();
+        let mut any_slow = false;
+        for attempt in self.attempts.values_mut() {
+            if attempt.wait.until().is_none_or(|until| until > now) {
+                continue;
+            }
+            any_slow = true;
+            attempt.wait = match attempt.wait {
+                Wait::Expected { until } => Wait::Late {
+                    until: until + (PATIENCE - LOOK_FURTHER_AFTER),
+                },
+                _ => {
+                    silent.push(attempt.to.clone());
+                    Wait::GivenUp
+                }
+            };
+        }
+        for who in &silent {
+            self.note_silence(ctx, who);
+        }
+        any_slow
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.attempts
+            .values()
+            .filter_map(|attempt| attempt.wait.until())
+            .min()
+    }
+}
+
+fn judge(ctx: &Context<'_>, attempt: &Attempt, delivery: &Delivery, ack: &Ack) -> Reply {
+    if ack.owner_id != ctx.me().identity.id.as_str() {
+        return Reply::Refused("answered for somebody else".to_owned());
+    }
+    if !ack.success {
+        // A light nara adds what it holds behind the word.
+        let word = ack
+            .reason
+            .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        if word.into_iter().next() == Some("stale") {
+            return Reply::Stale;
+        }
+        return Reply::Refused(ack.reason.clone());
+    }
+    // A light nara names the store that it acknowledges; a Go nara leaves the
+    // reason empty, and its ack must at least be no older than that.
+    let names_this = ack.reason == delivery.message.in_reply_to;
+    let fits = ack.reason.is_empty()
+        && ack.stored_at.saturating_add(ACK_AGE_SECONDS_MAX) >= attempt.message_time.unix_seconds();
+    if names_this || fits {
+        Reply::Holds(attempt.revision)
+    } else {
+        Reply::Refused("acknowledged another store".to_owned())
+    }
+}

@@ -1,0 +1,95 @@
+//! Keeping the promise: copies are counted, a holder is asked now and then to
+//! show what it holds, and what is too many is let go.
+
+use super::Stash;
+use super::filling::PATIENCE;
+use super::recovery::{Answer, Why};
+use crate::base::{Identity, Instant};
+use crate::runtime::Context;
+use core::time::Duration;
+
+/// How often the copies are counted even if nothing happens.
+pub const CHECK_EVERY: Duration = Duration::from_secs(30);
+
+/// How often one holder, at random, is asked to return its copy.
+pub const AUDIT_EVERY: Duration = Duration::from_secs(5 * 60);
+
+/// When to look after the copies next.
+#[derive(Default)]
+pub(super) struct Keeping {
+    check_at: Option<Instant>,
+    audit_at: Option<Instant>,
+}
+
+impl Keeping {
+    pub(super) fn start(&mut self, now: Instant) {
+        self.check_at = Some(now + CHECK_EVERY);
+        self.audit_at = Some(now + AUDIT_EVERY);
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        [self.check_at, self.audit_at].into_iter().flatten().min()
+    }
+}
+
+impl Stash {
+    pub(super) fn keep(&mut self, ctx: &mut Context<'_>) {
+        let now = ctx.now().mono;
+        if self.keeping.audit_at.take_if(|at| *at <= now).is_some() {
+            self.keeping.audit_at = Some(now + AUDIT_EVERY);
+            self.audit(ctx);
+        }
+        if self.keeping.check_at.take_if(|at| *at <= now).is_some() {
+            self.keeping.check_at = Some(now + CHECK_EVERY);
+            self.owner.forget_absent(ctx);
+            self.fill(ctx);
+            self.trim(ctx);
+        }
+    }
+
+    /// Asks one holder for its copy: 10 KiB, and proof that it is held.
+    fn audit(&mut self, ctx: &mut Context<'_>) {
+        if self.check_gate().is_err() || !ctx.is_connected() {
+            return;
+        }
+        let holders: Vec<Identity> = self
+            .owner
+            .current_holders()
+            .map(|(who, _)| who.clone())
+            .collect();
+        let Ok(count @ 1..) = u32::try_from(holders.len()) else {
+            return;
+        };
+        let who = &holders[ctx.rng().below(count) as usize];
+        if let Err(error) = self.recovery.request(ctx, who, Why::Audit, PATIENCE) {
+            ctx.log()
+                .warn(format!("cannot ask {} for its copy: {error}", who.id));
+        }
+    }
+
+    /// What an audited holder showed; `None` when it was silent.
+    pub(super) fn judge_audit(
+        &mut self,
+        ctx: &mut Context<'_>,
+        who: &Identity,
+        answer: Option<Answer>,
+    ) {
+        let newest = self.owner.memory().map_or(0, |memory| memory.revision);
+        match answer {
+            Some(Answer::Opened { revision }) if revision >= newest => {}
+            _ if self.owner.drop_holder(who) => {
+                ctx.log()
+                    .warn(format!("{} does not hold the memory any more", who.id));
+                self.owner.note_silence(ctx, who);
+                self.report_saved(ctx);
+            }
+            _ => {}
+        }
+        self.fill(ctx);
+    }
+
+    /// Lets holders go that are more than are wanted.
+    fn trim(&mut self, ctx: &mut Context<'_>) {
+        let _ = self.owner.surplus(ctx);
+    }
+}
