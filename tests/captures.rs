@@ -11,7 +11,6 @@ use light_nara::base::{Identity, Instant, Now, Rng, WallTime};
 use light_nara::identity::{OpenError, Signature, verify};
 use light_nara::message::{PresenceEvent, SyncEvent, Timestamp};
 use light_nara::nara::{Config, Effect, Event, Nara, Newborn};
-use light_nara::neighbourhood::MemoryMode;
 use light_nara::plaza::Credentials;
 use light_nara::runtime::{Context, Crypto, Me, Runtime};
 use light_nara::stash::{self, Stash};
@@ -231,11 +230,7 @@ fn in_the_place_of(address: &str, at: WallTime) -> Runtime {
     };
     let now = now(at);
     let mut runtime = Runtime::new(me, Box::new(Bystander), Rng::from_seed([4; 32]), now);
-    let config = stash::Config {
-        mode: MemoryMode::Medium,
-        target: 3,
-        newborn: false,
-    };
+    let config = stash::Config::new(false);
     runtime.add(Box::new(Stash::new(config, now)));
     runtime.set_connected(now, true);
     runtime.start(now);

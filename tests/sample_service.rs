@@ -7,9 +7,8 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 use light_nara::base::{Identity, NaraId, Now};
 use light_nara::identity::{Keys, Soul};
 use light_nara::message::{Bytes, Payload, Store};
-use light_nara::neighbourhood::MemoryMode;
 use light_nara::runtime::{Behaviour, Context, Delivery, MockRuntime, Outcome, Service};
-use light_nara::stash::{Config, Padding, RecoveredNews, Stash};
+use light_nara::stash::{Config, RecoveredNews, Stash};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -60,16 +59,7 @@ impl Service for GuestBook {
 }
 
 fn stash() -> Stash {
-    Stash::new(
-        Config {
-            mode: MemoryMode::Medium,
-            target: 3,
-            spares: 0,
-            padding: Padding::Full,
-            newborn: false,
-        },
-        Now::default(),
-    )
+    Stash::new(Config::new(false), Now::default())
 }
 
 #[test]

@@ -15,7 +15,6 @@ mod vectors;
 
 use light_nara::base::{Instant, Now, Rng};
 use light_nara::message::{Ack, Message, Timestamp, parse_payload};
-use light_nara::neighbourhood::MemoryMode;
 use light_nara::runtime::{Context, Me, Runtime};
 use light_nara::stash::{Config, Stash};
 use serde_json::{Value, json};
@@ -44,11 +43,7 @@ fn confidant(now: Now) -> Runtime {
         name: keys.name().to_owned(),
     };
     let mut runtime = Runtime::new(me, Box::new(keys), Rng::from_seed([3; 32]), now);
-    let config = Config {
-        mode: MemoryMode::Medium,
-        target: 3,
-        newborn: true,
-    };
+    let config = Config::new(true);
     runtime.add(Box::new(Stash::new(config, now)));
     runtime.set_connected(now, true);
     runtime.start(now);

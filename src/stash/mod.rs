@@ -62,6 +62,19 @@ pub struct Config {
     pub newborn: bool,
 }
 
+impl Config {
+    /// What is chosen where nothing is said.
+    pub fn new(newborn: bool) -> Self {
+        Self {
+            mode: MemoryMode::Medium,
+            target: TARGET,
+            spares: SPARES,
+            padding: Padding::default(),
+            newborn,
+        }
+    }
+}
+
 /// The service.
 pub struct Stash {
     config: Config,
