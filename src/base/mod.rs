@@ -1,10 +1,12 @@
 //! What every layer may use: time, randomness, id newtypes and bounded maps.
 
+mod backlog;
 mod expiring;
 mod id;
 mod random;
 mod time;
 
+pub use backlog::Backlog;
 pub use expiring::ExpiringMap;
 pub use id::{ID_LENGTH_MAX, IdError, Identity, MessageId, NaraId, PublicKey};
 pub use random::Rng;

@@ -29,6 +29,30 @@ pub fn to_go_json<T: Serialize + ?Sized>(value: &T) -> String {
     }
 }
 
+/// JSON text without spaces and with the characters escaped that Go escapes;
+/// everything else stays as it is spelled.
+pub(super) fn compacted(json: &str) -> String {
+    let (mut text, mut inside, mut escaped) = (String::new(), false, false);
+    for c in json.chars() {
+        match c {
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                text.push_str("\\u");
+                let digits = u32::from(c);
+                text.extend(
+                    (0..4).rev().map(|place| {
+                        char::from_digit(digits >> (4 * place) & 0xf, 16).unwrap_or('0')
+                    }),
+                );
+            }
+            c if !inside && c.is_ascii_whitespace() => {}
+            c => text.push(c),
+        }
+        inside ^= c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+    }
+    text
+}
+
 struct GoFormatter;
 
 impl Formatter for GoFormatter {

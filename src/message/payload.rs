@@ -1,6 +1,7 @@
 //! Reading JSON objects from strangers: within limits, each field at most once
 //! and spelled as declared, errors that name the field.
 
+use super::json::{ObjectWriter, compacted};
 use core::fmt;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error, IntoDeserializer, MapAccess, Visitor};
@@ -93,6 +94,26 @@ impl Error for PayloadError {
 /// When the text is no such payload; the error names the field.
 pub fn parse_payload<P: Payload>(text: &str) -> Result<P, PayloadError> {
     Fields::parse(text, P::FIELDS)?.into_typed()
+}
+
+/// Writes a payload again that no type describes: its known fields in their
+/// order, each as it was spelled, without spaces and with the characters
+/// escaped that Go escapes. What is unknown or `null` is left out.
+///
+/// # Errors
+/// When the text is no such payload; the error names the field.
+pub fn canonical_fields(
+    text: &str,
+    known: &'static [&'static str],
+) -> Result<String, PayloadError> {
+    let fields = Fields::parse(text, known)?;
+    let mut object = ObjectWriter::new();
+    for name in known {
+        if let Some(json) = fields.raw(name) {
+            object.raw(name, &compacted(json));
+        }
+    }
+    Ok(object.finish())
 }
 
 /// The known fields of an object, each still JSON text.
@@ -341,6 +362,29 @@ mod tests {
         assert!(why("{\"task\":\"a\"").starts_with("not a JSON object: EOF"));
         let missing = parse_payload::<Strict>("{\"task\":null}").unwrap_err();
         assert_eq!(missing.to_string(), "task: missing");
+    }
+
+    #[test]
+    fn a_payload_without_a_type_is_written_in_declared_order_as_it_was_spelled() {
+        let known: &[&str] = &["task", "count"];
+        let text = "{ \"count\" : { \"a b\" : [ 1.0e3 , \"x \\\" <y>\\\\\" ] }, \"other\":1,\n\"task\": null}";
+        let canonical = canonical_fields(text, known).unwrap();
+        let expected = r#"{"count":{"a b":[1.0e3,"x \" \u003cy\u003e\\"]}}"#;
+        assert_eq!(canonical, expected);
+        assert_eq!(canonical_fields(&canonical, known).unwrap(), canonical);
+        let spelled = canonical_fields("{\"Count\":1}", known).unwrap_err();
+        assert_eq!(
+            spelled.to_string(),
+            "the field \"count\" is spelled \"Count\""
+        );
+        // What is typed and what is not write the same.
+        let sample = Sample {
+            task: "a<b \u{2028}&".to_owned(),
+            count: 3,
+        };
+        let typed = crate::message::to_go_json(&sample);
+        let plain = "{\"count\":3,\"task\":\"a<b \u{2028}&\"}";
+        assert_eq!(canonical_fields(plain, known).unwrap(), typed);
     }
 
     #[test]

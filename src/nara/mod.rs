@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::identity::Soul;
 use crate::plaza::{self, Credentials, Session, SessionConfig};
 use crate::presence::Presence;
-use crate::runtime::{Context, Local, Me, Outgoing, Record, Runtime, Traffic, Way};
+use crate::runtime::{Context, Local, Me, Outgoing, Record, Runtime, Service, Traffic, Way};
 use crate::stash::{self, Ending, Memory, OperationId, Receipt, Stash, StashError};
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -121,6 +121,52 @@ impl Nara {
             asleep: true,
             told: None,
         }
+    }
+
+    /// Adds a service of one's own, before the nara wakes. It has what every
+    /// service has: kinds of its own, the plaza topics it names, local messages
+    /// of the others.
+    #[must_use]
+    pub fn with_service(mut self, service: impl Service) -> Self {
+        self.runtime.add(Box::new(service));
+        let own = format!("{DIRECT_TOPIC}{}", self.me().identity.id);
+        let mut topics = self.runtime.topics();
+        topics.push(own);
+        self.session.set_topics(topics);
+        self
+    }
+
+    /// Runs something on the service of type `S`, with a context, as a command.
+    pub fn command_on<S: Service, T>(
+        &mut self,
+        now: Now,
+        run: impl FnOnce(&mut S, &mut Context<'_>) -> T,
+    ) -> Option<T> {
+        let result = self.runtime.command(now, run);
+        self.turn(now);
+        result
+    }
+
+    /// Lets the service of this name say something, as a command.
+    pub fn speak_as<T>(
+        &mut self,
+        now: Now,
+        name: &str,
+        run: impl FnOnce(&mut Context<'_>) -> T,
+    ) -> Option<T> {
+        let result = self.runtime.speak_as(now, name, run);
+        self.turn(now);
+        result
+    }
+
+    /// The service of type `S`.
+    pub fn service<S: Service>(&self) -> Option<&S> {
+        self.runtime.service()
+    }
+
+    /// The runtime that the services live on.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
     }
 
     /// Reaches for the plaza and starts the services.

@@ -169,6 +169,11 @@ impl Session {
         }
     }
 
+    /// Changes what is subscribed to from the next connect on.
+    pub fn set_topics(&mut self, topics: Vec<String>) {
+        self.config.topics = topics;
+    }
+
     /// What it subscribes to.
     pub fn topics(&self) -> &[String] {
         &self.config.topics

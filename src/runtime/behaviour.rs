@@ -1,11 +1,14 @@
 //! Behaviours: what a kind of message is, how it leaves and how it is received.
 
 use super::{Context, Delivery, Outcome, Service};
-use crate::message::{Payload, PayloadError, parse_payload, to_go_json};
+use crate::message::{Payload, PayloadError, canonical_fields, parse_payload, to_go_json};
 use core::time::Duration;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+
+/// Reads a payload of one version and writes it canonically.
+pub(super) type Canonical = Rc<dyn Fn(&str) -> Result<String, PayloadError>>;
 
 pub(super) type Handler = Rc<dyn Fn(&mut dyn Service, &mut Context<'_>, &Delivery) -> Outcome>;
 
@@ -64,7 +67,7 @@ pub struct Behaviour {
 pub(super) struct Version {
     /// Reads a payload as this version's type and writes it again: what is
     /// signed is the typed payload, so fields unknown to it are not covered.
-    pub(super) canonical: fn(&str) -> Result<String, PayloadError>,
+    pub(super) canonical: Canonical,
     pub(super) handler: Handler,
 }
 
@@ -121,7 +124,30 @@ impl Behaviour {
                 Err(error) => Outcome::Fail(error.to_string()),
             }
         });
-        let canonical = |text: &str| parse_payload::<P>(text).map(|payload| to_go_json(&payload));
+        let canonical: Canonical =
+            Rc::new(|text| parse_payload::<P>(text).map(|payload| to_go_json(&payload)));
+        self.versions
+            .insert(version, Version { canonical, handler });
+        self
+    }
+
+    /// Adds a version whose payload no type describes: its fields are known by
+    /// name, and the handler takes them as JSON from the delivery.
+    #[must_use]
+    pub fn version_of_fields<S: Service>(
+        mut self,
+        version: u32,
+        fields: &'static [&'static str],
+        handler: impl Fn(&mut S, &mut Context<'_>, &Delivery) -> Outcome + 'static,
+    ) -> Self {
+        let handler: Handler = Rc::new(move |service, ctx, delivery| {
+            let service: &mut dyn Any = service;
+            match service.downcast_mut::<S>() {
+                Some(service) => handler(service, ctx, delivery),
+                None => Outcome::Fail("the handler belongs to another service".to_owned()),
+            }
+        });
+        let canonical: Canonical = Rc::new(move |text| canonical_fields(text, fields));
         self.versions
             .insert(version, Version { canonical, handler });
         self

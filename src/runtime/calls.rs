@@ -16,6 +16,18 @@ pub const CALLS_MAX: usize = 1_024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(pub(super) u64);
 
+impl CallId {
+    /// The number by which a binding names it.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The call of this number.
+    pub fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// Why a call has no reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallError {

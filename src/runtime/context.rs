@@ -10,10 +10,11 @@ use super::{
 };
 use crate::base::{ExpiringMap, Identity, Instant, NaraId, Now, PublicKey, Rng, WallTime};
 use crate::identity::OpenError;
-use crate::message::{Message, Payload, to_go_json};
+use crate::message::{Message, Payload, canonical_fields, to_go_json};
 use crate::neighbourhood::Neighbourhood;
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 
 /// Local messages that wait for whoever watches from outside.
 const DELIVERED_MAX: usize = 256;
@@ -39,7 +40,7 @@ pub(super) struct Core {
     pub(super) peers: Neighbourhood,
     pub(super) keyring: Keyring,
     pub(super) calls: CallRegistry,
-    pub(super) behaviours: BTreeMap<String, (Behaviour, usize)>,
+    pub(super) behaviours: BTreeMap<String, (Rc<Behaviour>, usize)>,
     pub(super) local_behaviours: Vec<(String, usize, Handler)>,
     pub(super) topics: Vec<(String, usize)>,
     pub(super) service_names: Vec<&'static str>,
@@ -112,7 +113,7 @@ impl Core {
             self.scope("runtime").error(text);
         } else {
             self.behaviours
-                .insert(behaviour.kind.clone(), (behaviour, service));
+                .insert(behaviour.kind.clone(), (Rc::new(behaviour), service));
         }
     }
 }
@@ -220,20 +221,28 @@ impl<'a> Context<'a> {
     /// Says something to everybody, or to the services of this nara, as the
     /// behaviour of the kind tells.
     pub fn emit<P: Payload>(&mut self, kind: &str, payload: &P) -> Outcome {
-        let from = self.service_name();
-        if self.core.behaviours.contains_key(kind) {
-            let draft = self.core.draft(kind, to_go_json(payload));
-            return self.core.emit(draft).1;
+        self.say(kind, to_go_json(payload))
+    }
+
+    /// [`Context::emit`] with the payload as JSON, which is checked.
+    pub fn emit_json(&mut self, kind: &str, json: &str) -> Outcome {
+        match self.core.canonical(kind, json) {
+            Ok(payload) => self.say(kind, payload),
+            Err(why) => Outcome::Fail(why),
         }
-        self.core.push_local(kind, to_go_json(payload), from);
-        Outcome::Continue
     }
 
     /// Says something to one nara, without waiting for an answer.
     pub fn send<P: Payload>(&mut self, to: &Identity, kind: &str, payload: &P) -> Outcome {
-        let mut draft = self.core.draft(kind, to_go_json(payload));
-        draft.to_id = to.id.as_str().to_owned();
-        self.core.emit(draft).1
+        self.tell(to, kind, to_go_json(payload))
+    }
+
+    /// [`Context::send`] with the payload as JSON, which is checked.
+    pub fn send_json(&mut self, to: &Identity, kind: &str, json: &str) -> Outcome {
+        match self.core.canonical(kind, json) {
+            Ok(payload) => self.tell(to, kind, payload),
+            Err(why) => Outcome::Fail(why),
+        }
     }
 
     /// Asks one nara something. The end comes to `handle_reply`, once: a
@@ -250,10 +259,25 @@ impl<'a> Context<'a> {
         reply_kind: &'static str,
         deadline: Duration,
     ) -> Result<CallId, CallError> {
-        let mut draft = self.core.draft(kind, to_go_json(payload));
-        draft.to_id = to.id.as_str().to_owned();
-        self.core
-            .call(draft, to, reply_kind, deadline, self.service)
+        self.ask(to, kind, to_go_json(payload), reply_kind, deadline)
+    }
+
+    /// [`Context::call`] with the payload as JSON, which is checked.
+    ///
+    /// # Errors
+    /// As [`Context::call`]; a payload that is none of the kind's counts as
+    /// not sent.
+    pub fn call_json(
+        &mut self,
+        to: &Identity,
+        kind: &str,
+        json: &str,
+        reply_kind: &'static str,
+        deadline: Duration,
+    ) -> Result<CallId, CallError> {
+        let payload = self.core.canonical(kind, json);
+        let payload = payload.map_err(|_| CallError::NotSent)?;
+        self.ask(to, kind, payload, reply_kind, deadline)
     }
 
     /// Ends a call without an answer.
@@ -264,7 +288,56 @@ impl<'a> Context<'a> {
     /// Answers a message. The answer is remembered: should the request come
     /// again, because the answer was lost, the same answer goes out again.
     pub fn reply<P: Payload>(&mut self, request: &Delivery, kind: &str, payload: &P) -> Outcome {
-        let mut draft = self.core.draft(kind, to_go_json(payload));
+        self.answer(request, kind, to_go_json(payload))
+    }
+
+    /// [`Context::reply`] with the payload as JSON, which is checked.
+    pub fn reply_json(&mut self, request: &Delivery, kind: &str, json: &str) -> Outcome {
+        match self.core.canonical(kind, json) {
+            Ok(payload) => self.answer(request, kind, payload),
+            Err(why) => Outcome::Fail(why),
+        }
+    }
+
+    /// Publishes bytes of a format of one's own on a plaza topic.
+    pub fn publish(&mut self, topic: &str, bytes: Vec<u8>) -> Outcome {
+        let kind = super::traffic::kind_of(topic);
+        let topic = topic.to_owned();
+        self.core.send(Way::Plaza { topic }, &kind, bytes)
+    }
+
+    fn say(&mut self, kind: &str, payload: String) -> Outcome {
+        let from = self.service_name();
+        if self.core.behaviours.contains_key(kind) {
+            let draft = self.core.draft(kind, payload);
+            return self.core.emit(draft).1;
+        }
+        self.core.push_local(kind, payload, from);
+        Outcome::Continue
+    }
+
+    fn tell(&mut self, to: &Identity, kind: &str, payload: String) -> Outcome {
+        let mut draft = self.core.draft(kind, payload);
+        to.id.as_str().clone_into(&mut draft.to_id);
+        self.core.emit(draft).1
+    }
+
+    fn ask(
+        &mut self,
+        to: &Identity,
+        kind: &str,
+        payload: String,
+        reply_kind: &'static str,
+        deadline: Duration,
+    ) -> Result<CallId, CallError> {
+        let mut draft = self.core.draft(kind, payload);
+        to.id.as_str().clone_into(&mut draft.to_id);
+        self.core
+            .call(draft, to, reply_kind, deadline, self.service)
+    }
+
+    fn answer(&mut self, request: &Delivery, kind: &str, payload: String) -> Outcome {
+        let mut draft = self.core.draft(kind, payload);
         draft.to.clone_from(&request.message.from);
         draft.to_id.clone_from(&request.message.from_id);
         draft.in_reply_to.clone_from(&request.message.id);
@@ -279,13 +352,6 @@ impl<'a> Context<'a> {
         outcome
     }
 
-    /// Publishes bytes of a format of one's own on a plaza topic.
-    pub fn publish(&mut self, topic: &str, bytes: Vec<u8>) -> Outcome {
-        let kind = super::traffic::kind_of(topic);
-        let topic = topic.to_owned();
-        self.core.send(Way::Plaza { topic }, &kind, bytes)
-    }
-
     fn service_name(&self) -> &'static str {
         self.core
             .service_names
@@ -296,6 +362,21 @@ impl<'a> Context<'a> {
 }
 
 impl Core {
+    /// A payload of the newest version of a kind, written canonically. A kind
+    /// without a behaviour is local, and its payload any object.
+    fn canonical(&self, kind: &str, json: &str) -> Result<String, String> {
+        let canonical = match self.behaviours.get(kind) {
+            Some((behaviour, _)) => behaviour
+                .versions
+                .values()
+                .next_back()
+                .map(|newest| (newest.canonical)(json)),
+            None => Some(canonical_fields(json, &[]).map(|_| json.to_owned())),
+        };
+        let canonical = canonical.ok_or_else(|| "the kind has no version".to_owned())?;
+        canonical.map_err(|error| error.to_string())
+    }
+
     fn call(
         &mut self,
         draft: Message,

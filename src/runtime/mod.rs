@@ -298,6 +298,34 @@ impl Runtime {
         result.flatten()
     }
 
+    /// Lets the service of this name say something, as a command.
+    pub fn speak_as<T>(
+        &mut self,
+        now: Now,
+        name: &str,
+        run: impl FnOnce(&mut Context<'_>) -> T,
+    ) -> Option<T> {
+        self.core.set_now(now);
+        let index = self
+            .core
+            .service_names
+            .iter()
+            .position(|one| *one == name)?;
+        let result = self.with(index, |_, ctx| run(ctx));
+        self.drain_local();
+        result
+    }
+
+    /// Whether a service of this name is there.
+    pub fn has_service(&self, name: &str) -> bool {
+        self.core.service_names.contains(&name)
+    }
+
+    /// Whether some service has a behaviour of this kind already.
+    pub fn has_behaviour(&self, kind: &str) -> bool {
+        self.core.behaviours.contains_key(kind)
+    }
+
     /// The service of type `S`.
     pub fn service<S: Service>(&self) -> Option<&S> {
         self.services.iter().flatten().find_map(|service| {

@@ -4,13 +4,14 @@
 //! queue and is told in a microtask, when nothing of the core is borrowed: a
 //! listener may call anything, at any time.
 
-use crate::base::{Instant, Now, WallTime};
+use super::service::{Said, SharedMailbox};
+use crate::base::{Backlog, Instant, Now, WallTime};
 use crate::nara::{Effect, Event, Nara};
 use crate::plaza::Credentials;
 use gloo_timers::callback::Timeout;
 use js_sys::{ArrayBuffer, Function, Promise, Reflect, Uint8Array};
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -25,7 +26,7 @@ const TIMER_MS_MAX: f64 = 2_000_000_000.0;
 /// So many bytes of one WebSocket message are taken in at once.
 const PIECE_MAX: u32 = 1 << 17;
 
-/// Words for JavaScript that wait; log records give way beyond that.
+/// Words for JavaScript that wait; what is dispensable gives way beyond that.
 const WORDS_MAX: usize = 2_048;
 
 #[wasm_bindgen]
@@ -73,7 +74,8 @@ pub(super) struct Driver {
     attempt: Cell<u32>,
     timer: RefCell<Option<Timeout>>,
     waiting: RefCell<BTreeMap<u64, Function>>,
-    words: RefCell<VecDeque<Word>>,
+    words: RefCell<Backlog<Word>>,
+    pub(super) mailbox: SharedMailbox,
     telling: Cell<bool>,
     this: Weak<Driver>,
 }
@@ -82,6 +84,20 @@ pub(super) struct Driver {
 enum Word {
     Event(Event),
     Log(crate::runtime::Record),
+    /// For a service written in JavaScript.
+    Service(Said),
+}
+
+impl Word {
+    /// Whether it may give way to others: an operation's or a call's end must
+    /// be told, and of these there are only so many.
+    fn is_dispensable(&self) -> bool {
+        match self {
+            Self::Log(_) | Self::Event(Event::Traffic(_)) => true,
+            Self::Service(said) => said.is_message(),
+            Self::Event(_) => false,
+        }
+    }
 }
 
 impl Driver {
@@ -90,6 +106,7 @@ impl Driver {
         url: String,
         listener: Function,
         credentials: Option<Function>,
+        mailbox: SharedMailbox,
     ) -> Rc<Self> {
         Rc::new_cyclic(|this| Self {
             nara: RefCell::new(nara),
@@ -100,7 +117,8 @@ impl Driver {
             attempt: Cell::new(0),
             timer: RefCell::new(None),
             waiting: RefCell::new(BTreeMap::new()),
-            words: RefCell::new(VecDeque::new()),
+            words: RefCell::new(Backlog::new(WORDS_MAX, Word::is_dispensable)),
+            mailbox,
             telling: Cell::new(false),
             this: this.clone(),
         })
@@ -124,6 +142,11 @@ impl Driver {
                 Some(Effect::Event(event)) => self.queue(Word::Event(event)),
                 Some(Effect::Log(record)) => self.queue(Word::Log(record)),
             }
+        }
+        loop {
+            let said = self.mailbox.borrow_mut().poll();
+            let Some(said) = said else { break };
+            self.queue(Word::Service(said));
         }
         self.set_timer();
         result
@@ -267,19 +290,10 @@ impl Driver {
     fn queue(&self, word: Word) {
         let mut words = self.words.borrow_mut();
         let is_status = |word: &Word| matches!(word, Word::Event(Event::Status));
-        if is_status(&word) && words.back().is_some_and(is_status) {
+        if is_status(&word) && words.last().is_some_and(is_status) {
             return;
         }
-        if words.len() >= WORDS_MAX {
-            // Only the log gives way: an operation's end must be told.
-            if matches!(word, Word::Log(_)) {
-                return;
-            }
-            if let Some(at) = words.iter().position(|word| matches!(word, Word::Log(_))) {
-                words.remove(at);
-            }
-        }
-        words.push_back(word);
+        words.push(word);
         if !self.telling.replace(true) {
             let this = self.this.clone();
             spawn_local(async move {
@@ -293,10 +307,11 @@ impl Driver {
     fn tell(&self) {
         self.telling.set(false);
         loop {
-            let word = self.words.borrow_mut().pop_front();
+            let word = self.words.borrow_mut().pop();
             match word {
                 None => return,
                 Some(Word::Log(record)) => self.say("log", &super::peer::record(&record)),
+                Some(Word::Service(said)) => self.say("service", &super::peer::to_js(&said)),
                 Some(Word::Event(event)) => self.tell_event(event),
             }
         }

@@ -9,6 +9,7 @@
 
 mod driver;
 mod peer;
+mod service;
 mod stash;
 
 pub use peer::Peer;

@@ -1,6 +1,7 @@
 //! The class that JavaScript sees, and what its values look like there.
 
 use super::driver::{Driver, now};
+use super::service::{self, Declared, Mailbox};
 use crate::nara::{Config, ConfigError, Nara, Newborn};
 use crate::runtime::{Local, Record, Traffic};
 use crate::stash::OperationId;
@@ -27,12 +28,14 @@ struct Options {
     target: Option<usize>,
     spares: Option<usize>,
     padding: Option<String>,
+    #[serde(default)]
+    services: Vec<Declared>,
 }
 
 #[wasm_bindgen]
 impl Peer {
     /// Wakes a nara. The listener is told words with a value each: `status`,
-    /// `saved`, `local`, `log` and `asleep`.
+    /// `saved`, `local`, `traffic`, `service`, `log` and `asleep`.
     ///
     /// # Errors
     /// `{code, message}` when an option is wrong or there is no randomness.
@@ -45,8 +48,10 @@ impl Peer {
         let options: Options = serde_wasm_bindgen::from_value(options)
             .map_err(|error| failure("option_invalid", &error.to_string()))?;
         let config = config(&options)?;
+        let mailbox = Mailbox::shared();
         let nara = Nara::new(config, seed()?, now());
-        let driver = Driver::new(nara, options.plaza, listener, credentials);
+        let nara = service::add(nara, options.services, &mailbox)?;
+        let driver = Driver::new(nara, options.plaza, listener, credentials, mailbox);
         driver.act(|nara, now| nara.wake(now));
         Ok(Peer { driver })
     }
