@@ -22,6 +22,6 @@ pub use json::{Bytes, CIPHERTEXT_SIZE_MAX, NONCE_SIZE, to_go_json};
 pub use newspaper::Newspaper;
 pub use payload::{FIELDS_MAX, Payload, PayloadError, canonical_fields, parse_payload};
 pub use presence::{Chau, HeyThere, PresenceEvent, SyncEvent};
-pub use stash::{Ack, REASON_LENGTH_MAX, Refresh, Request, Response, Store};
+pub use stash::{Ack, Delete, REASON_LENGTH_MAX, Refresh, Request, Response, Store};
 pub use status::{MESH_IP_LENGTH_MAX, MODE_LENGTH_MAX, Status, StatusBuilder};
 pub use time::{TIMESTAMP_LENGTH_MAX, Timestamp, TimestampError};

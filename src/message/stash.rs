@@ -95,6 +95,19 @@ pub struct Response {
     pub stored_at: i64,
 }
 
+/// `stash:delete`: an owner asks a confidant to forget its stash. Only light
+/// naras know it. Answered by `stash:ack`, like a store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Delete {
+    /// Whose stash it is about.
+    #[serde(deserialize_with = "bounded::<ID_LENGTH_MAX, _>")]
+    pub owner_id: String,
+    /// What was stored up to here is to go, and nothing older is to be taken
+    /// again; in Unix seconds.
+    pub ts: i64,
+}
+
 /// `stash-refresh`: an owner asks the whole plaza who holds its stash.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -131,6 +144,10 @@ impl Payload for Response {
         "ciphertext",
         "stored_at",
     ];
+}
+
+impl Payload for Delete {
+    const FIELDS: &'static [&'static str] = &["owner_id", "ts"];
 }
 
 impl Payload for Refresh {

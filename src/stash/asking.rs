@@ -68,7 +68,8 @@ impl Stash {
         }
         self.check_gate()?;
         self.check_room()?;
-        self.owner.pinned = confidants;
+        self.owner.pinned.clear();
+        confidants.iter().for_each(|who| self.owner.pin(who));
         self.distribute_to_confidants(ctx, deadline)
     }
 

@@ -2,7 +2,7 @@
 
 use super::codec::SEALED_SIZE;
 use crate::base::{ExpiringMap, Identity, Instant};
-use crate::message::{Ack, Bytes, Request, Response, Store};
+use crate::message::{Ack, Bytes, Delete, Request, Response, Store};
 use crate::neighbourhood::MemoryMode;
 use crate::runtime::{Context, Delivery, Outcome, Sealed};
 use core::time::Duration;
@@ -19,6 +19,11 @@ pub const PUSH_EVERY: Duration = Duration::from_secs(30);
 /// A signed refresh proves that the owner itself asks, so it is answered
 /// sooner than a mere greeting.
 pub(super) const REFRESH_EVERY: Duration = Duration::from_secs(2);
+
+/// Owners whose wish to be forgotten is remembered, and for how long: what they
+/// stored before could be overheard and played again.
+const TOMBSTONES_MAX: usize = 256;
+const TOMBSTONES_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Owners whose last push is remembered.
 const PUSHES_REMEMBERED_MAX: usize = 256;
@@ -44,6 +49,7 @@ pub struct Confidant {
     pushes: BTreeMap<Identity, Instant>,
     greeted: ExpiringMap<Identity, ()>,
     refreshed: ExpiringMap<Identity, ()>,
+    tombstones: ExpiringMap<Identity, i64>,
 }
 
 impl Confidant {
@@ -54,6 +60,7 @@ impl Confidant {
             pushes: BTreeMap::new(),
             greeted: ExpiringMap::new(PUSHES_REMEMBERED_MAX, PUSH_EVERY),
             refreshed: ExpiringMap::new(PUSHES_REMEMBERED_MAX, REFRESH_EVERY),
+            tombstones: ExpiringMap::new(TOMBSTONES_MAX, TOMBSTONES_FOR),
         }
     }
 
@@ -84,9 +91,13 @@ impl Confidant {
             return Outcome::Drop("unsigned");
         };
         let stored_at = ctx.now().wall.unix_seconds();
-        let refusal = self
-            .place(sender, store, stored_at, &delivery.message.from)
-            .err();
+        let forgotten = self.tombstones.get(ctx.now().mono, sender);
+        let refusal = if forgotten.is_some_and(|ts| store.ts < *ts) {
+            Some("stale")
+        } else {
+            self.place(sender, store, stored_at, &delivery.message.from)
+                .err()
+        };
         let ack = Ack {
             owner_id: sender.id.as_str().to_owned(),
             stored_at: if refusal.is_none() { stored_at } else { 0 },
@@ -139,6 +150,44 @@ impl Confidant {
         };
         self.held.insert(sender.clone(), held);
         Ok(())
+    }
+
+    /// Forgets an owner's stash at its wish.
+    pub(super) fn handle_delete(
+        &mut self,
+        ctx: &mut Context<'_>,
+        delivery: &Delivery,
+        delete: Delete,
+    ) -> Outcome {
+        let Some(sender) = &delivery.sender else {
+            return Outcome::Drop("unsigned");
+        };
+        if delete.owner_id != sender.id.as_str() {
+            return Outcome::Drop("not_the_owner");
+        }
+        let newer = |held: &Held| held.ts > delete.ts;
+        let is_stale = self.held.get(sender).is_some_and(newer);
+        if !is_stale {
+            self.tombstones
+                .insert(ctx.now().mono, sender.clone(), delete.ts);
+            self.pushes.remove(sender);
+            if self.held.remove(sender).is_some() {
+                let text = format!("{} wants its stash forgotten", delivery.message.from);
+                ctx.log().info(text);
+            }
+        }
+        let reason = if is_stale {
+            "stale"
+        } else {
+            &delivery.message.id
+        };
+        let ack = Ack {
+            owner_id: delete.owner_id,
+            stored_at: 0,
+            success: !is_stale,
+            reason: reason.to_owned(),
+        };
+        ctx.reply(delivery, "stash:ack", &ack)
     }
 
     /// Gives an owner its own stash back.

@@ -19,6 +19,16 @@ pub struct Receipt {
     pub target: usize,
 }
 
+/// How a wish to be forgotten ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Who acknowledged that it holds nothing any more.
+    pub forgotten: Vec<Identity>,
+    /// Who held something and did not say so: a Go nara knows no such wish and
+    /// keeps what it holds until it restarts.
+    pub may_still_hold: Vec<Identity>,
+}
+
 /// How an operation ended well.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -26,6 +36,8 @@ pub enum Ending {
     Chosen(Vec<Identity>),
     /// One peer gave this back.
     Memory(Memory),
+    /// Peers were asked to forget.
+    Forgotten(Forgotten),
 }
 
 /// What happened, for whoever began it.

@@ -6,7 +6,7 @@ use super::filling::{PATIENCE, Reply};
 use super::recovery::{Answer, Question, SearchState, Why};
 use super::{Adopted, Stash};
 use crate::base::Identity;
-use crate::message::{Ack, Refresh, Request, Response, Store, parse_payload};
+use crate::message::{Ack, Delete, Refresh, Request, Response, Store, parse_payload};
 use crate::runtime::{CallError, CallId, Context, Delivery, Nothing, Outcome, PeerNews};
 
 impl Stash {
@@ -17,6 +17,15 @@ impl Stash {
         store: Store,
     ) -> Outcome {
         self.confidant.handle_store(ctx, delivery, store)
+    }
+
+    pub(super) fn on_delete(
+        &mut self,
+        ctx: &mut Context<'_>,
+        delivery: &Delivery,
+        delete: Delete,
+    ) -> Outcome {
+        self.confidant.handle_delete(ctx, delivery, delete)
     }
 
     /// An ack that no pending call awaited: its attempt was given up.
@@ -148,6 +157,7 @@ impl Stash {
         if let Some(question) = self.recovery.take_question(call) {
             return self.end_question(ctx, &question, result);
         }
+        let forgetter = self.forgetting.take(call);
         let result = match result {
             Err(error) => Err(error),
             Ok(delivery) => match parse_payload::<Ack>(delivery.payload()) {
@@ -156,6 +166,13 @@ impl Stash {
                 Err(_) => Err(CallError::Timeout),
             },
         };
+        if let Some(who) = forgetter {
+            return self.end_delete(
+                ctx,
+                &who,
+                result.as_ref().map(|(_, ack)| ack).map_err(|e| *e),
+            );
+        }
         let Some((who, reply)) = self.owner.handle_reply(ctx, call, result) else {
             return;
         };

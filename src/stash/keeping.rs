@@ -90,6 +90,11 @@ impl Stash {
 
     /// Lets holders go that are more than are wanted.
     fn trim(&mut self, ctx: &mut Context<'_>) {
-        let _ = self.owner.surplus(ctx);
+        if self.check_gate().is_err() {
+            return;
+        }
+        for who in self.owner.surplus(ctx) {
+            self.let_go(ctx, &who);
+        }
     }
 }

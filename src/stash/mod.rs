@@ -10,6 +10,7 @@ mod confidant;
 mod errors;
 mod events;
 mod filling;
+mod forgetting;
 mod gate;
 mod handlers;
 mod keeping;
@@ -22,7 +23,7 @@ mod state;
 pub use codec::{CodecError, MEMORY_SIZE_MAX, Memory, Padding, SEALED_SIZE};
 pub use confidant::{Confidant, Held, PUSH_AFTER, PUSH_EVERY};
 pub use errors::StashError;
-pub use events::{BesideNews, Ending, Event, GateNews, Receipt, RecoveredNews};
+pub use events::{BesideNews, Ending, Event, Forgotten, GateNews, Receipt, RecoveredNews};
 pub use filling::{LOOK_FURTHER_AFTER, PATIENCE};
 pub use gate::Gate;
 pub use keeping::{AUDIT_EVERY, CHECK_EVERY};
@@ -36,6 +37,7 @@ use crate::base::{Instant, Now};
 use crate::neighbourhood::MemoryMode;
 use crate::runtime::{Behaviour, CallError, CallId, Context, Delivery, Service};
 use core::time::Duration;
+use forgetting::Forgetting;
 use keeping::Keeping;
 use operations::Operation;
 use owner::Adopted;
@@ -88,6 +90,7 @@ pub struct Stash {
     gate: Gate,
     elsewhere: bool,
     keeping: Keeping,
+    forgetting: Forgetting,
 }
 
 impl Stash {
@@ -108,6 +111,7 @@ impl Stash {
             },
             elsewhere: false,
             keeping: Keeping::default(),
+            forgetting: Forgetting::new(),
             config,
         }
     }
@@ -154,6 +158,9 @@ impl Service for Stash {
         vec![
             Behaviour::mesh_request("stash:store")
                 .version(1, Self::on_store)
+                .rate_limit(RATE, RATE_SPAN),
+            Behaviour::mesh_request("stash:delete")
+                .version(1, Self::on_delete)
                 .rate_limit(RATE, RATE_SPAN),
             Behaviour::mesh_request("stash:ack").version(1, Self::on_late_ack),
             Behaviour::mesh_request("stash:request")

@@ -2,13 +2,14 @@
 
 use super::codec::Memory;
 use super::errors::StashError;
-use super::events::{Ending, Event, Receipt, RecoveredNews};
+use super::events::{Ending, Event, Forgotten, Receipt, RecoveredNews};
 use super::filling::Reply;
 use super::recovery::SearchState;
 use super::{Adopted, Stash};
 use crate::base::{Identity, Instant};
 use crate::runtime::Context;
 use core::time::Duration;
+use std::collections::BTreeSet;
 
 /// Operations that may wait at once.
 pub const OPERATIONS_MAX: usize = 64;
@@ -34,6 +35,11 @@ pub(super) enum Wait {
     Found,
     /// For one peer's answer.
     Answer { who: Identity },
+    /// For those who are to forget.
+    Forget {
+        left: BTreeSet<Identity>,
+        so_far: Forgotten,
+    },
 }
 
 impl Stash {
@@ -313,6 +319,11 @@ impl Stash {
                 Wait::Answer { who } => {
                     let error = StashError::NoAnswer(who.id);
                     self.events.push_back(Event::Ended(one.id, Err(error)));
+                }
+                Wait::Forget { left, mut so_far } => {
+                    so_far.may_still_hold.extend(left);
+                    let ending = Ending::Forgotten(so_far);
+                    self.events.push_back(Event::Ended(one.id, Ok(ending)));
                 }
             }
         }

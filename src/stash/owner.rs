@@ -6,7 +6,7 @@ use crate::base::{ExpiringMap, Identity, Instant, Now, WallTime};
 use crate::neighbourhood::Neighbourhood;
 use crate::runtime::{CallId, Context, Sealed};
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many confidants a nara wants.
 pub const TARGET: usize = 3;
@@ -83,6 +83,8 @@ pub struct Owner {
     pub(super) silent: ExpiringMap<Identity, ()>,
     /// Who holds something newer than this revision of mine.
     pub(super) stale: BTreeMap<Identity, u64>,
+    /// Whom the user does not want.
+    shunned: BTreeSet<Identity>,
 }
 
 impl Owner {
@@ -104,6 +106,7 @@ impl Owner {
             refused: ExpiringMap::new(TURNED_AWAY_MAX, REFUSED_FOR),
             silent: ExpiringMap::new(TURNED_AWAY_MAX, SILENT_FOR),
             stale: BTreeMap::new(),
+            shunned: BTreeSet::new(),
         }
     }
 
@@ -265,8 +268,38 @@ impl Owner {
 
     /// Names a confidant beside those named before, while there is room.
     pub(super) fn pin(&mut self, who: &Identity) {
+        self.shunned.remove(who);
         if self.pinned.len() < PINNED_MAX && !self.pinned.contains(who) {
             self.pinned.push(who.clone());
+        }
+    }
+
+    /// Whoever may hold anything of mine.
+    pub(super) fn may_hold(&self) -> impl Iterator<Item = &Identity> {
+        self.holders.keys().chain(self.pending())
+    }
+
+    /// The latest time that anything of mine was stored at.
+    pub(super) fn latest_time(&self) -> i64 {
+        self.highest.1
+    }
+
+    /// Gives the memory up everywhere. Returns the time before which nothing of
+    /// mine counts any more; what is set next is not before it.
+    pub(super) fn forget(&mut self, ctx: &mut Context<'_>) -> i64 {
+        self.forget_attempts(ctx);
+        self.clear();
+        self.planned.clear();
+        self.highest.1 = ctx.now().wall.unix_seconds().max(self.highest.1) + 1;
+        self.highest.1
+    }
+
+    /// This one is not chosen again unless the user names it.
+    pub(super) fn shun(&mut self, ctx: &mut Context<'_>, who: &Identity) {
+        self.pinned.retain(|one| one != who);
+        self.handle_gone(ctx, who);
+        if self.shunned.len() < HOLDERS_MAX {
+            self.shunned.insert(who.clone());
         }
     }
 
@@ -340,6 +373,9 @@ impl Owner {
     pub fn turned_away(&self, now: Instant, who: &Identity) -> Option<&'static str> {
         if self.refused.get(now, who).is_some() {
             return Some("refused");
+        }
+        if self.shunned.contains(who) {
+            return Some("forgotten");
         }
         self.silent.get(now, who).map(|()| "silent")
     }

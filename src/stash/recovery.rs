@@ -191,6 +191,13 @@ impl Recovery {
         self.ask_everybody(ctx);
     }
 
+    /// There is nothing to look for any more.
+    pub(super) fn stop(&mut self) {
+        self.state = SearchState::None;
+        self.settle_at = None;
+        self.refresh_at = None;
+    }
+
     /// Asks all ways at once: everybody by broadcast, whoever is remembered,
     /// and each peer online.
     pub(super) fn ask_everybody(&mut self, ctx: &mut Context<'_>) {

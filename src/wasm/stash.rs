@@ -111,6 +111,21 @@ impl Peer {
         })
     }
 
+    /// Asks this peer to forget.
+    #[wasm_bindgen(js_name = deleteFrom)]
+    pub fn delete_from(&self, id: &str, deadline_ms: f64, done: Function) -> Result<f64, JsValue> {
+        let who = self.who(id)?;
+        self.begin(deadline_ms, done, |stash, ctx, deadline| {
+            stash.delete_from(ctx, &who, deadline)
+        })
+    }
+
+    /// Forgets the memory here and everywhere.
+    #[wasm_bindgen(js_name = forgetEverywhere)]
+    pub fn forget_everywhere(&self, deadline_ms: f64, done: Function) -> Result<f64, JsValue> {
+        self.begin(deadline_ms, done, Stash::forget_everywhere)
+    }
+
     /// Gives an owner the stash that is held for it.
     #[wasm_bindgen(js_name = pushTo)]
     pub fn push_to(&self, id: &str) -> Result<bool, JsValue> {
@@ -267,11 +282,26 @@ pub(super) fn ending(nara: &Nara, ending: &Ending) -> JsValue {
     match ending {
         Ending::Chosen(holders) => names(nara, holders.iter()),
         Ending::Memory(memory) => to_js(&shown(memory)),
+        Ending::Forgotten(forgotten) => to_js(&ShownForgotten {
+            forgotten: list(nara, forgotten.forgotten.iter()),
+            may_still_hold: list(nara, forgotten.may_still_hold.iter()),
+        }),
     }
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ShownForgotten {
+    forgotten: Vec<PeerName>,
+    may_still_hold: Vec<PeerName>,
+}
+
 fn names<'a>(nara: &Nara, who: impl Iterator<Item = &'a Identity>) -> JsValue {
-    to_js(&who.map(|who| nara.name_of(who)).collect::<Vec<_>>())
+    to_js(&list(nara, who))
+}
+
+fn list<'a>(nara: &Nara, who: impl Iterator<Item = &'a Identity>) -> Vec<PeerName> {
+    who.map(|who| nara.name_of(who)).collect()
 }
 
 #[derive(Serialize)]

@@ -109,6 +109,12 @@ export interface StoredStash {
   storedAt: number;
 }
 
+/** How a wish to be forgotten ended. Go naras know no such wish and keep what they hold until they restart. */
+export interface Forgotten {
+  forgotten: PeerName[];
+  mayStillHold: PeerName[];
+}
+
 /** Whether a memory may be set: its older one may still be out there. */
 export type Gate = "open" | "searching" | "undecided";
 
@@ -280,6 +286,11 @@ export interface Stash {
   storeWith(id: string, options?: OperationOptions): Promise<Receipt>;
   /** Asks this peer for the memory. Rejects with `not_found`, `broken` or `no_answer`. */
   requestFrom(id: string, options?: OperationOptions): Promise<Memory>;
+
+  /** Asks this peer to forget; it is not chosen again unless you name it. */
+  deleteFrom(id: string, options?: OperationOptions): Promise<Forgotten>;
+  /** Forgets the memory here, and asks everybody who may hold it to forget it too. */
+  forgetEverywhere(options?: OperationOptions): Promise<Forgotten>;
 
   /** Gives an owner the stash that is held for it; false when none is. */
   pushTo(id: string): boolean;

@@ -47,6 +47,11 @@ export function stashOf({ peer, call, operation }) {
       checkId(id);
       return shown(await later(options, (ms, done) => peer.requestFrom(id, ms, done)));
     },
+    deleteFrom: async (id, options) => {
+      checkId(id);
+      return later(options, (ms, done) => peer.deleteFrom(id, ms, done));
+    },
+    forgetEverywhere: async (options) => later(options, (ms, done) => peer.forgetEverywhere(ms, done)),
 
     pushTo: (id) => {
       checkId(id);

@@ -1,6 +1,7 @@
 //! The stash on the mock runtime: each test is a promise, named as a fact.
 
 mod confidant;
+mod forgetting;
 mod gate;
 mod owner;
 mod recovery;
