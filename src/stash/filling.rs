@@ -200,20 +200,15 @@ impl Owner {
             mode: peer.mode,
             age: peer.age(now),
         });
-        let tier = |who: &Identity| {
-            if self.pinned.contains(who) {
-                0
-            } else if self.planned.contains(who) {
-                1
-            } else if self.holders.contains_key(who) {
-                2
-            } else {
-                3
-            }
+        let place = |who: &Identity| {
+            let preferred = self.pinned.iter().chain(&self.planned);
+            let place = preferred.clone().position(|one| one == who);
+            let is_holder = self.holders.contains_key(who);
+            place.or(is_holder.then_some(preferred.count()))
         };
         let (mut known, others): (Vec<Candidate>, Vec<Candidate>) =
-            candidates.partition(|one| tier(&one.who) < 3);
-        known.sort_by_key(|one| tier(&one.who));
+            candidates.partition(|one| place(&one.who).is_some());
+        known.sort_by_key(|one| place(&one.who));
         let mut chosen: Vec<Identity> = known.into_iter().map(|one| one.who).take(wanted).collect();
         chosen.extend(choose(others, wanted - chosen.len(), ctx.rng()));
         chosen

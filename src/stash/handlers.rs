@@ -56,6 +56,7 @@ impl Stash {
             return Outcome::Drop("not_my_stash");
         }
         self.take_response(ctx, sender, response);
+        self.fill(ctx);
         Outcome::Continue
     }
 
@@ -209,8 +210,8 @@ impl Stash {
             Why::Search => self.settle(ctx),
             Why::Audit => self.judge_audit(ctx, &question.to, answer.map(|(answer, _)| answer)),
             Why::Stale => {
-                if self.check_gate().is_ok() && self.owner.rise(ctx) {
-                    self.fill(ctx);
+                if self.check_gate().is_ok() {
+                    self.owner.rise(ctx);
                 }
             }
             Why::Operation(operation) => {
@@ -224,9 +225,11 @@ impl Stash {
                 self.end_answer(operation, result);
             }
         }
+        self.fill(ctx);
     }
 
-    /// Opens what a peer sent and takes it over if it is newer.
+    /// Opens what a peer sent and takes it over if it is newer. Whoever calls
+    /// this fills up the copies behind it.
     fn take_response(
         &mut self,
         ctx: &mut Context<'_>,
@@ -239,7 +242,6 @@ impl Stash {
                 ctx.log()
                     .warn(format!("{} does not hold the memory any more", from.id));
                 self.owner.note_silence(ctx, from);
-                self.fill(ctx);
             }
             return (answer, None);
         };
@@ -261,7 +263,6 @@ impl Stash {
                 Adopted::Taken => self.announce(ctx, self.recovery.count()),
                 Adopted::Beside => self.tell_beside(ctx),
             }
-            self.fill(ctx);
         }
         (answer, Some(found.memory))
     }

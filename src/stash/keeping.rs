@@ -81,11 +81,9 @@ impl Stash {
                 ctx.log()
                     .warn(format!("{} does not hold the memory any more", who.id));
                 self.owner.note_silence(ctx, who);
-                self.report_saved(ctx);
             }
             _ => {}
         }
-        self.fill(ctx);
     }
 
     /// Lets holders go that are more than are wanted.

@@ -1,8 +1,11 @@
 //! The stash on the mock runtime: each test is a promise, named as a fact.
 
+mod asking;
+mod choosing;
 mod confidant;
 mod forgetting;
 mod gate;
+mod keeping;
 mod owner;
 mod recovery;
 mod state;

@@ -1,0 +1,272 @@
+//! Who is asked to be a confidant, and how many.
+
+use super::*;
+
+const DAY: Duration = GROWN_AFTER;
+
+/// A newborn nara that wants so many, with so many peers.
+fn wanting(target: usize, spares: usize, peers: usize) -> MockRuntime {
+    let mut config = Config::new(true);
+    (config.target, config.spares) = (target, spares);
+    let stash = Stash::new(config, Now::default());
+    let mut rt = MockRuntime::new("owner").with(stash).started();
+    for n in 0..peers {
+        rt.register(&format!("peer{n}"));
+    }
+    rt
+}
+
+fn asked(rt: &mut MockRuntime) -> Vec<String> {
+    let stores = of_kind(&rt.emitted(), "stash:store");
+    stores.into_iter().map(|store| store.to_id).collect()
+}
+
+fn refuse(rt: &mut MockRuntime, store: &Message, reason: &str) {
+    let ack = Ack {
+        owner_id: "owner".into(),
+        reason: reason.into(),
+        ..Ack::default()
+    };
+    rt.answer(
+        store,
+        &MockRuntime::identity(&store.to_id),
+        "stash:ack",
+        &ack,
+    );
+}
+
+#[test]
+fn three_and_two_spares_are_asked_while_the_holders_are_young() {
+    let mut rt = wanting(TARGET, SPARES, 9);
+    let operation = set(&mut rt, "1");
+    let stores = of_kind(&rt.emitted(), "stash:store");
+    assert_eq!(stores.len(), 5);
+    // Safe means the three; the spares are no part of the promise.
+    stores[..3].iter().for_each(|store| ack(&mut rt, store));
+    assert!(rt.service::<Stash>().owner().is_safe());
+    assert_eq!(ended(&mut rt, operation).unwrap().unwrap().holders.len(), 3);
+    stores[3..].iter().for_each(|store| ack(&mut rt, store));
+    let owner = rt.service::<Stash>().owner();
+    let spares = owner.spare_holders(rt.runtime().peers(), rt.now());
+    assert_eq!(spares.len(), 2);
+}
+
+#[test]
+fn two_holders_seen_for_a_day_make_spares_unnecessary_and_one_does_not() {
+    for (grown, wanted) in [(0, 5), (1, 5), (2, 3), (3, 3)] {
+        let mut rt = wanting(TARGET, SPARES, grown);
+        rt.advance(DAY);
+        for n in 0..6 {
+            rt.register(&format!("young{n}"));
+        }
+        // Those who are grown are named, so that chance has no part in it.
+        let old = (0..grown).map(|n| MockRuntime::identity(&format!("peer{n}")));
+        let old: Vec<Identity> = old.collect();
+        rt.command(|stash: &mut Stash, _| stash.owner.pinned = old);
+        set(&mut rt, "1");
+        assert_eq!(asked(&mut rt).len(), wanted, "{grown} grown");
+        assert_eq!(ack_all(&mut rt), 0);
+    }
+}
+
+#[test]
+fn spares_are_won_later_when_only_the_target_was_there() {
+    let mut rt = wanting(TARGET, SPARES, 3);
+    set(&mut rt, "1");
+    assert_eq!(ack_all(&mut rt), 3);
+    rt.register("fourth");
+    assert_eq!(asked(&mut rt), ["fourth"]);
+}
+
+#[test]
+fn target_and_spares_are_as_configured() {
+    for (target, spares) in [(1, 0), (1, 2), (3, 0), (5, 1), (7, 2)] {
+        let mut rt = wanting(target, spares, 12);
+        set(&mut rt, "1");
+        let asked = asked(&mut rt);
+        assert_eq!(asked.len(), target + spares, "{target} and {spares}");
+    }
+}
+
+#[test]
+fn nobody_asks_itself_even_under_another_key() {
+    let mut rt = wanting(TARGET, SPARES, 2);
+    rt.register("owner");
+    set(&mut rt, "1");
+    let mut asked = asked(&mut rt);
+    asked.sort();
+    assert_eq!(asked, ["peer0", "peer1"]);
+}
+
+#[test]
+fn who_refused_is_not_asked_for_five_minutes_and_then_again() {
+    let mut rt = wanting(1, 0, 1);
+    set(&mut rt, "1");
+    let store = of_kind(&rt.emitted(), "stash:store").remove(0);
+    refuse(&mut rt, &store, "at_capacity");
+    set(&mut rt, "2");
+    rt.advance(REFUSED_FOR - Duration::from_secs(1));
+    assert!(asked(&mut rt).is_empty());
+    rt.advance(CHECK_EVERY);
+    assert_eq!(asked(&mut rt), ["peer0"]);
+}
+
+#[test]
+fn a_mute_peer_costs_a_second_without_spares_and_nothing_with_them() {
+    let mut rt = wanting(3, 0, 4);
+    let operation = set(&mut rt, "1");
+    let stores = of_kind(&rt.emitted(), "stash:store");
+    stores[1..].iter().for_each(|store| ack(&mut rt, store));
+    rt.advance(LOOK_FURTHER_AFTER);
+    assert_eq!(ack_all(&mut rt), 1);
+    assert!(ended(&mut rt, operation).unwrap().is_ok());
+
+    let mut rt = wanting(3, 2, 5);
+    let operation = set(&mut rt, "1");
+    let stores = of_kind(&rt.emitted(), "stash:store");
+    stores[2..].iter().for_each(|store| ack(&mut rt, store));
+    assert!(ended(&mut rt, operation).unwrap().is_ok());
+}
+
+#[test]
+fn a_slow_ack_counts_although_another_was_asked_meanwhile() {
+    let mut rt = wanting(1, 0, 2);
+    set(&mut rt, "1");
+    let slow = of_kind(&rt.emitted(), "stash:store").remove(0);
+    rt.advance(LOOK_FURTHER_AFTER * 2);
+    assert_eq!(of_kind(&rt.emitted(), "stash:store").len(), 1);
+    ack(&mut rt, &slow);
+    assert_eq!(holders(&rt), [slow.to_id]);
+}
+
+#[test]
+fn too_few_peers_are_reported_with_wanted_and_found_and_it_goes_on_by_itself() {
+    let mut rt = wanting(3, 0, 2);
+    set(&mut rt, "1");
+    let select = |stash: &mut Stash, ctx: &mut Context<'_>| {
+        stash.select_confidants_automatically(ctx, DEADLINE)
+    };
+    let error = rt.command(select).unwrap_err();
+    let (wanted, found) = (3, 2);
+    assert_eq!(error, StashError::NotEnoughPeers { wanted, found });
+    assert_eq!(ack_all(&mut rt), 2);
+    rt.register("third");
+    assert_eq!(ack_all(&mut rt), 1);
+    let operation = rt.command(select).unwrap();
+    let chosen = events(&mut rt).into_iter().find_map(|event| match event {
+        Event::Ended(id, Ok(Ending::Chosen(who))) if id == operation => Some(who.len()),
+        _ => None,
+    });
+    assert_eq!(chosen, Some(3));
+}
+
+#[test]
+fn choosing_before_anything_is_set_tries_nobody_with_a_store() {
+    let mut rt = wanting(3, 0, 6);
+    rt.command(|stash: &mut Stash, ctx| stash.select_confidants_automatically(ctx, DEADLINE))
+        .unwrap();
+    let chosen = events(&mut rt).into_iter().find_map(|event| match event {
+        Event::Ended(_, Ok(Ending::Chosen(who))) => Some(who),
+        _ => None,
+    });
+    assert!(rt.emitted().is_empty());
+    let chosen: Vec<String> = chosen
+        .unwrap()
+        .iter()
+        .map(|who| who.id.to_string())
+        .collect();
+    set(&mut rt, "1");
+    let mut asked = asked(&mut rt);
+    asked.sort();
+    let mut chosen = chosen;
+    chosen.sort();
+    assert_eq!(asked, chosen);
+}
+
+#[test]
+fn everything_ever_stored_opens_to_the_memory() {
+    let mut rt = wanting(3, 2, 8);
+    set(&mut rt, "\"the memory\"");
+    let crypto = MockCrypto::new(MockRuntime::identity("owner").key);
+    for store in of_kind(&rt.emitted(), "stash:store") {
+        let store: Store = parse_payload(&store.payload).unwrap();
+        let nonce = store.nonce.as_slice().try_into().unwrap();
+        let plaintext = crate::runtime::Crypto::open(&crypto, &nonce, store.ciphertext.as_slice());
+        let opened = codec::decode(&plaintext.unwrap()).unwrap();
+        assert_eq!(opened.memory.data, "\"the memory\"");
+    }
+}
+
+#[test]
+fn the_seal_names_those_whom_it_goes_to() {
+    let mut rt = wanting(3, 2, 8);
+    set(&mut rt, "1");
+    let crypto = MockCrypto::new(MockRuntime::identity("owner").key);
+    let stores = of_kind(&rt.emitted(), "stash:store");
+    let store: Store = parse_payload(&stores[0].payload).unwrap();
+    let nonce = store.nonce.as_slice().try_into().unwrap();
+    let plaintext = crate::runtime::Crypto::open(&crypto, &nonce, store.ciphertext.as_slice());
+    let named = codec::decode(&plaintext.unwrap()).unwrap().holders;
+    let asked: Vec<Identity> = stores
+        .iter()
+        .map(|store| MockRuntime::identity(&store.to_id))
+        .collect();
+    assert_eq!(named, asked);
+}
+
+#[test]
+fn a_holder_of_something_newer_is_asked_for_it_and_mine_goes_on_top() {
+    let mut rt = wanting(1, 0, 1);
+    set(&mut rt, "\"mine\"");
+    let store = of_kind(&rt.emitted(), "stash:store").remove(0);
+    refuse(&mut rt, &store, "stale");
+    let asked = of_kind(&rt.emitted(), "stash:request").remove(0);
+    let request: Request = parse_payload(&asked.payload).unwrap();
+    let me = MockRuntime::identity("owner");
+    let mut newer = response_of(&me, "\"another\"", 6);
+    newer.request_id = request.request_id;
+    rt.answer(
+        &asked,
+        &MockRuntime::identity("peer0"),
+        "stash:response",
+        &newer,
+    );
+    let stash = rt.service::<Stash>();
+    assert_eq!(stash.stash_data().map(|one| one.revision), Some(7));
+    assert_eq!(
+        stash.owner().beside().map(|one| one.data.as_str()),
+        Some("\"another\"")
+    );
+    assert_eq!(ack_all(&mut rt), 1);
+}
+
+#[test]
+fn a_holder_with_a_later_clock_is_not_refused_by_for_ever() {
+    let mut rt = wanting(1, 0, 1);
+    set(&mut rt, "1");
+    set(&mut rt, "\"second\"");
+    let store = of_kind(&rt.emitted(), "stash:store").pop().unwrap();
+    refuse(&mut rt, &store, "stale");
+    let asked = of_kind(&rt.emitted(), "stash:request").remove(0);
+    // It holds the first revision, with a time far ahead of mine.
+    let memory = Memory {
+        data: "1".into(),
+        timestamp: rt.now().wall.unix_seconds() + 5_000,
+        revision: 1,
+    };
+    let me = MockRuntime::identity("owner");
+    let plaintext = codec::encode(&memory, &[], Padding::Full).unwrap();
+    let sealed = crate::runtime::Crypto::seal(&MockCrypto::new(me.key), [1; 24], &plaintext);
+    let mut ahead = response_of(&me, "1", 1);
+    ahead.ciphertext = Bytes::from(sealed);
+    rt.answer(
+        &asked,
+        &MockRuntime::identity("peer0"),
+        "stash:response",
+        &ahead,
+    );
+    let store = of_kind(&rt.emitted(), "stash:store").pop().unwrap();
+    let store: Store = parse_payload(&store.payload).unwrap();
+    assert!(store.ts >= memory.timestamp);
+    assert_eq!(data_of(&rt).as_deref(), Some("\"second\""));
+}

@@ -1,0 +1,138 @@
+//! Copies that were won stay won: holders are looked after by themselves.
+
+use super::*;
+
+/// A newborn nara whose memory is held by three of its peers.
+fn safe(peers: &[&str]) -> MockRuntime {
+    let mut rt = newborn(peers);
+    set(&mut rt, "\"kept\"");
+    ack_all(&mut rt);
+    assert_eq!(holders(&rt).len(), 3);
+    rt
+}
+
+/// Waits for the next audit, and returns its request.
+fn audited(rt: &mut MockRuntime) -> Message {
+    rt.emitted();
+    rt.advance(AUDIT_EVERY);
+    let asked = of_kind(&rt.emitted(), "stash:request");
+    assert_eq!(asked.len(), 1, "one holder is asked");
+    asked[0].clone()
+}
+
+fn copy(request: &Message, data: &str, revision: u64) -> Response {
+    let ask: Request = parse_payload(&request.payload).unwrap();
+    Response {
+        request_id: ask.request_id,
+        ..response_of(&MockRuntime::identity("owner"), data, revision)
+    }
+}
+
+#[test]
+fn every_five_minutes_one_holder_shows_its_copy_and_the_time_is_kept() {
+    let mut rt = safe(&["a", "b", "c"]);
+    let request = audited(&mut rt);
+    let who = MockRuntime::identity(&request.to_id);
+    let verified = |rt: &MockRuntime| rt.service::<Stash>().owner().holders()[&who].verified_at;
+    assert_eq!(verified(&rt), None);
+    rt.answer(
+        &request,
+        &who,
+        "stash:response",
+        &copy(&request, "\"kept\"", 1),
+    );
+    assert_eq!(verified(&rt), Some(rt.now().wall));
+    assert_eq!(holders(&rt).len(), 3);
+    assert!(of_kind(&rt.emitted(), "stash:store").is_empty());
+}
+
+#[test]
+fn a_holder_that_lost_its_copy_is_replaced_at_once() {
+    let mut rt = safe(&["a", "b", "c", "d"]);
+    let request = audited(&mut rt);
+    let who = MockRuntime::identity(&request.to_id);
+    rt.answer(&request, &who, "stash:response", &not_found(&request));
+    let stores = of_kind(&rt.emitted(), "stash:store");
+    assert_eq!(stores.len(), 1);
+    assert_ne!(stores[0].to_id, request.to_id);
+    assert!(!holders(&rt).contains(&request.to_id));
+}
+
+#[test]
+fn a_holder_that_shows_an_older_copy_or_another_or_nothing_is_replaced() {
+    type Answer = fn(&Message) -> Option<Response>;
+    let older: Answer = |request| Some(copy(request, "\"older\"", 0));
+    let foreign: Answer = |request| {
+        let mut foreign = response_of(&MockRuntime::identity("mallory"), "1", 1);
+        foreign.owner_id = "owner".into();
+        let ask: Request = parse_payload(&request.payload).unwrap();
+        foreign.request_id = ask.request_id;
+        Some(foreign)
+    };
+    let silence: Answer = |_| None;
+    for answer in [older, foreign, silence] {
+        let mut rt = safe(&["a", "b", "c", "d"]);
+        let request = audited(&mut rt);
+        let who = MockRuntime::identity(&request.to_id);
+        match answer(&request) {
+            Some(response) => rt.answer(&request, &who, "stash:response", &response),
+            None => rt.advance(PATIENCE),
+        }
+        let stores = of_kind(&rt.emitted(), "stash:store");
+        assert_eq!(stores.len(), 1);
+        assert_ne!(stores[0].to_id, request.to_id);
+        ack(&mut rt, &stores[0]);
+        assert_eq!(holders(&rt).len(), 3);
+    }
+}
+
+#[test]
+fn a_confidant_that_leaves_before_it_answers_is_not_waited_for() {
+    let mut rt = newborn(&["a", "b", "c", "d"]);
+    set(&mut rt, "1");
+    let asked = of_kind(&rt.emitted(), "stash:store");
+    let gone = MockRuntime::identity(&asked[0].to_id);
+    rt.local("presence:gone", &PeerNews { who: gone });
+    assert_eq!(of_kind(&rt.emitted(), "stash:store").len(), 1);
+}
+
+#[test]
+fn after_recovery_who_answered_is_a_confidant_again_and_the_set_is_filled_up() {
+    let mut rt = reborn();
+    for peer in ["a", "b", "c", "d"] {
+        rt.register(peer);
+    }
+    rt.emitted();
+    let me = MockRuntime::identity("owner");
+    push(&mut rt, "a", &response_of(&me, "\"kept\"", 4));
+    push(&mut rt, "b", &response_of(&me, "\"older\"", 3));
+    rt.advance(SETTLE_AFTER);
+    assert_eq!(holders(&rt), ["a"]);
+    let stores = of_kind(&rt.emitted(), "stash:store");
+    let asked: Vec<&str> = stores.iter().map(|store| store.to_id.as_str()).collect();
+    assert_eq!(asked.len(), 2);
+    assert!(
+        asked.contains(&"b"),
+        "who holds an older one gets the newest"
+    );
+    stores.iter().for_each(|store| ack(&mut rt, store));
+    assert_eq!(holders(&rt).len(), 3);
+}
+
+#[test]
+fn a_confidant_may_ask_and_store_thirty_times_in_ten_seconds_and_no_more() {
+    let mut rt = newborn(&[]);
+    let alice = MockRuntime::identity("alice");
+    for n in 0..31 {
+        let store = rt.message(&alice, "stash:store", &store_of("alice", 10, n));
+        rt.deliver(&store);
+    }
+    assert_eq!(rt.dropped("rate_limited"), 1);
+    assert_eq!(of_kind(&rt.emitted(), "stash:ack").len(), 30);
+    let held = rt.service::<Stash>().stored_stash(&alice).unwrap();
+    assert_eq!(held.ts, 29);
+    rt.advance(RATE_SPAN);
+    let store = rt.message(&alice, "stash:store", &store_of("alice", 10, 40));
+    rt.deliver(&store);
+    assert_eq!(rt.service::<Stash>().stored_stash(&alice).unwrap().ts, 40);
+}
