@@ -5,6 +5,7 @@
 //! whom to believe.
 
 mod envelope;
+mod handoff;
 mod howdy;
 mod json;
 mod newspaper;
@@ -16,6 +17,10 @@ mod time;
 
 pub use envelope::{
     CONTENT_KEY_LENGTH_MAX, FRAME_SIZE_MAX, KIND_LENGTH_MAX, Message, MessageError,
+};
+pub use handoff::{
+    CHAIN_LENGTH_MAX, Delete, Digest, GRANT_HOLDERS_MAX, GRANT_PREFIX, Grant, Granted, Handoff,
+    HandoffReceipt, LINK_PREFIX, Link, STORE_LENGTH_MAX,
 };
 pub use howdy::{Howdy, NEIGHBOURS_MAX, Neighbour};
 pub use json::{Bytes, CIPHERTEXT_SIZE_MAX, NONCE_SIZE, to_go_json};
