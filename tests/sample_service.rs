@@ -1,62 +1,19 @@
 //! The sample service of the specification, written outside the crate: what it
 //! needs is what `stash` needed, and the mock runtime is enough to test it.
 
+#[path = "../examples/guest_book.rs"]
+mod guest_book;
+
 #[cfg(target_family = "wasm")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use light_nara::base::{Identity, NaraId, Now};
+use guest_book::{Greeting, GuestBook, MoodyGreeting};
+use light_nara::base::Now;
 use light_nara::identity::{Keys, Soul};
-use light_nara::message::{Bytes, Payload, Store};
-use light_nara::runtime::{Behaviour, Context, Delivery, MockRuntime, Outcome, Service};
-use light_nara::stash::{Config, RecoveredNews, Stash};
-use serde::{Deserialize, Serialize};
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Greeting {
-    text: String,
-}
-
-impl Payload for Greeting {
-    const FIELDS: &'static [&'static str] = &["text"];
-}
-
-/// A guest book: whoever greets it is written down, and it notes when this
-/// nara's memory is back.
-#[derive(Default)]
-struct GuestBook {
-    guests: Vec<(NaraId, String)>,
-    memory_back_with: Option<usize>,
-}
-
-impl GuestBook {
-    fn on_greeting(&mut self, ctx: &mut Context<'_>, from: &Delivery, said: Greeting) -> Outcome {
-        let Some(Identity { id, .. }) = &from.sender else {
-            return Outcome::Drop("unsigned");
-        };
-        self.guests.push((id.clone(), said.text.clone()));
-        ctx.reply(from, "guestbook:thanks", &said)
-    }
-
-    fn on_recovered(&mut self, _: &mut Context<'_>, _: &Delivery, news: RecoveredNews) -> Outcome {
-        self.memory_back_with = Some(news.count);
-        Outcome::Continue
-    }
-}
-
-impl Service for GuestBook {
-    fn name(&self) -> &'static str {
-        "guestbook"
-    }
-
-    fn behaviours(&self) -> Vec<Behaviour> {
-        vec![
-            Behaviour::mesh_request("guestbook:greet").version(1, Self::on_greeting),
-            Behaviour::mesh_request("guestbook:thanks")
-                .version(1, |_: &mut Self, _, _, _: Greeting| Outcome::Continue),
-            Behaviour::local("stash:recovered").version(1, Self::on_recovered),
-        ]
-    }
-}
+use light_nara::message::{Bytes, Store};
+use light_nara::nara::{Config as LightConfig, Effect, Event, Nara, Newborn};
+use light_nara::runtime::{MockRuntime, Outcome};
+use light_nara::stash::{Config, Stash};
 
 fn stash() -> Stash {
     Stash::new(Config::new(false), Now::default())
@@ -117,4 +74,67 @@ fn a_service_of_ones_own_hears_and_answers() {
         [(bob.id, "hi".to_owned())]
     );
     assert_eq!(rt.emitted()[0].in_reply_to, hello.id);
+}
+
+#[test]
+fn each_version_of_a_kind_has_its_own_payload_and_other_versions_are_dropped() {
+    let mut rt = MockRuntime::new("me").with(GuestBook::default()).started();
+    let bob = MockRuntime::identity("bob");
+    let said = MoodyGreeting {
+        text: "hi".into(),
+        mood: "glad".into(),
+    };
+    for version in [0, 1, 2, 3] {
+        let mut message = rt.message(&bob, "guestbook:greet", &said);
+        message.version = version;
+        if version == 1 {
+            // Version 1 knows no mood, so its signature does not cover one.
+            message = rt.message(
+                &bob,
+                "guestbook:greet",
+                &Greeting {
+                    text: "hello".into(),
+                },
+            );
+        }
+        rt.deliver(&message);
+    }
+    let said: Vec<&str> = rt
+        .service::<GuestBook>()
+        .guests
+        .iter()
+        .map(|(_, text)| text.as_str())
+        .collect();
+    assert_eq!(said, ["hello", "hi (glad)"]);
+    assert_eq!(rt.dropped("unknown_version"), 2);
+    rt.deliver(&rt.message(&bob, "guestbook:sing", &Greeting::default()));
+    assert_eq!(rt.dropped("unknown_kind"), 1);
+}
+
+/// Whole naras, joined by what a broker would do.
+#[test]
+fn a_service_of_ones_own_joins_a_composed_nara_and_speaks_on_the_plaza() {
+    let now = Now::default();
+    let config = LightConfig::born(Newborn([1; 32]), None).expect("a newborn has a config");
+    let mut nara = Nara::new(config, [2; 32], now).with_service(GuestBook::default());
+    assert!(nara.runtime().has_service("guestbook"));
+    assert!(
+        nara.service::<GuestBook>()
+            .is_some_and(|book| book.guests.is_empty())
+    );
+    nara.wake(now);
+    let spoken = nara.speak_as(now, "guestbook", |ctx| {
+        ctx.emit_json("guestbook:note", "{}")
+    });
+    assert_eq!(spoken, Some(Outcome::Continue));
+    let written = nara.command_on(now, |book: &mut GuestBook, ctx| {
+        book.guests
+            .push((ctx.me().identity.id.clone(), "me".to_owned()));
+    });
+    assert_eq!(written, Some(()));
+    let said = core::iter::from_fn(|| nara.poll_effect());
+    let notes = said.filter(
+        |effect| matches!(effect, Effect::Event(Event::Local(one)) if one.kind == "guestbook:note"),
+    );
+    assert_eq!(notes.count(), 1);
 }

@@ -14,8 +14,11 @@ export type NaraErrorCode =
   | "no_randomness" // the platform gives no randomness
   | "no_answer" // the peer has not answered by the deadline
   | "not_connected" // the plaza is not reached
+  | "no_answer" // nobody answered a service's call before its deadline
   | "not_enough_peers" // fewer than `wanted` confidants; the memory is kept here and stored as peers appear
   | "not_found" // nobody gave the memory back by the deadline, or nobody has this id; the search goes on
+  | "not_opened" // another key sealed it, or it was changed
+  | "not_sent" // what a service said could not leave; the message says why
   | "not_json" // the memory cannot be written as JSON
   | "option_invalid" // an option of the wrong type or out of range; the message names it
   | "plaza_url" // the plaza's address is no ws:// or wss:// address
@@ -50,6 +53,8 @@ export interface WakeOptions {
   memory?: "short" | "medium" | "hog" | "low" | "high";
   /** Asked before each connect. Default user: the nara's id, without password. */
   credentials?: () => Credentials | Promise<Credentials>;
+  /** Services of one's own that run on this nara. */
+  services?: Service[];
   stash?: {
     /** How many confidants are wanted, 1 to 7. Default 3. */
     target?: number;
@@ -58,6 +63,78 @@ export interface WakeOptions {
     /** How much of the memory's size its holders learn: nothing, one of four sizes, or what it compresses to. Default `full`. */
     padding?: "full" | "buckets" | "none";
   };
+}
+
+/**
+ * A service of one's own. It declares the kinds of messages that it says and hears; see docs/services.md.
+ * Handlers run in microtasks and may call anything; what one throws is logged.
+ */
+export interface Service {
+  /** For the log, and unique in its nara. */
+  name: string;
+  /** By kind. Every kind that the service sends must be there, too. */
+  behaviours: { [kind: string]: ServiceBehaviour };
+  /** The nara is awake. */
+  start?(ctx: ServiceContext): void | Promise<void>;
+  /** The nara goes to sleep; what is said here is still sent. */
+  stop?(ctx: ServiceContext): void;
+}
+
+export type ServiceHandler = (ctx: ServiceContext, payload: any, from: ServiceMessage) => void | Promise<void>;
+
+export interface ServiceVersion {
+  /** The payload's fields, in the order in which they are signed. Others are passed over; doubles are refused. */
+  fields?: string[];
+  handle?: ServiceHandler;
+}
+
+/** Version 1 alone may be given without `versions`. What is sent carries the highest version. */
+export interface ServiceBehaviour extends ServiceVersion {
+  /**
+   * `request` (default): signed, to one nara. `protocol`: signed, to everybody on `topic`. `ephemeral`: to everybody,
+   * unsigned, a hint. `local`: between the services of this nara, such as `stash:recovered`.
+   */
+  type?: "request" | "protocol" | "ephemeral" | "local";
+  topic?: string;
+  /** The kind that answers it; needed for `call`. */
+  answeredBy?: string;
+  /** How many messages of this kind one sender may send in so many milliseconds. */
+  rateLimit?: { count: number; perMs: number };
+  versions?: { [version: number]: ServiceVersion };
+}
+
+/** A message that came, and who is proved to have signed it; `null` where nobody did. */
+export interface ServiceMessage {
+  readonly id: string | null;
+  readonly key: string | null;
+  /** What the sender calls itself. */
+  readonly name: string;
+  readonly kind: string;
+  readonly version: number;
+  readonly messageId: string;
+  /** Answers it, within a minute. */
+  reply(kind: string, payload?: object): void;
+}
+
+/** A peer of `peers()`, a message's sender, or an id that one key alone claims. */
+export type ServicePeer = string | { id: string | null; key?: string | null };
+
+export interface ServiceContext {
+  readonly me: PeerName;
+  /** The time that this nara goes by. */
+  now(): number;
+  /** To everybody on the kind's topic, or to the services of this nara. */
+  emit(kind: string, payload?: object): void;
+  /** To one nara, without waiting for an answer. */
+  send(to: ServicePeer, kind: string, payload?: object): void;
+  /** To one nara, for its verified answer of the kind's `answeredBy`. Rejects with `no_answer` at its deadline, by default 30 s. */
+  call(to: ServicePeer, kind: string, payload?: object, options?: OperationOptions): Promise<{ payload: any; from: Omit<ServiceMessage, "reply"> }>;
+  reply(message: ServiceMessage, kind: string, payload?: object): void;
+  /** Encrypts under this nara's own key. */
+  seal(plaintext: Uint8Array): { nonce: Uint8Array; ciphertext: Uint8Array };
+  open(sealed: { nonce: Uint8Array; ciphertext: Uint8Array }): Uint8Array;
+  peers(): Status["peers"];
+  readonly log: { debug(text: string): void; info(text: string): void; warn(text: string): void; error(text: string): void };
 }
 
 export interface Credentials {

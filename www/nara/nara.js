@@ -2,10 +2,11 @@
 
 import initCore, { Peer } from "./pkg/light_nara.js";
 import { fromCore, NaraError } from "./errors.js";
+import { declared, Services } from "./service.js";
 import { stashOf } from "./stash.js";
 
 const SLEEP_FLUSH_MS = 50;
-const OPTIONS = new Set(["plaza", "soul", "name", "memory", "credentials", "stash"]);
+const OPTIONS = new Set(["plaza", "soul", "name", "memory", "credentials", "stash", "services"]);
 
 let loadModule = () => undefined;
 let core;
@@ -36,6 +37,7 @@ async function load(input) {
 export class Nara extends EventTarget {
   #peer;
   #plaza;
+  #services;
   #asleep = false;
   #fallenAsleep;
 
@@ -49,15 +51,18 @@ export class Nara extends EventTarget {
     return new Nara(checked);
   }
 
-  constructor({ plaza, soul, name, memory, credentials, ...stash }) {
+  constructor({ plaza, soul, name, memory, credentials, services, ...stash }) {
     super();
     this.#plaza = plaza;
     const tell = (word, value) => this.#tell(word, value);
     try {
-      this.#peer = new Peer({ plaza, soul, name, memory, ...stash }, tell, credentials);
+      const options = { plaza, soul, name, memory, services: declared(services), ...stash };
+      this.#peer = new Peer(options, tell, credentials);
     } catch (error) {
       throw fromCore(error);
     }
+    const me = Object.freeze({ id: this.id, name: this.name });
+    this.#services = new Services(services, { peer: this.#peer, me, status: () => this.status() });
     this.stash = stashOf({
       peer: this.#peer,
       call: (run) => this.#call(run),
@@ -91,6 +96,7 @@ export class Nara extends EventTarget {
     if (!this.#asleep) {
       this.#asleep = true;
       const told = new Promise((resolve) => this.addEventListener("asleep", resolve, { once: true }));
+      this.#services.stop();
       this.#peer.sleep();
       // The last words are with the socket by then; give it a moment to send them.
       this.#fallenAsleep = told.then(() => new Promise((resolve) => setTimeout(resolve, SLEEP_FLUSH_MS)));
@@ -145,6 +151,8 @@ export class Nara extends EventTarget {
     switch (word) {
       case "saved":
         return this.#dispatch("stash:saved", value);
+      case "service":
+        return this.#services.tell(value);
       case "local":
         return this.#dispatch(value.kind, JSON.parse(value.payload));
       default:
@@ -179,7 +187,7 @@ function check(options) {
   for (const key of Object.keys(options)) {
     if (!OPTIONS.has(key)) throw new NaraError("option_invalid", `${key}: no such option`);
   }
-  const { plaza, soul, name, memory, credentials, stash = {} } = options;
+  const { plaza, soul, name, memory, credentials, stash = {}, services = [] } = options;
   const given = Object.entries({ soul, name, memory });
   for (const [key, value] of given) {
     if (value !== undefined && typeof value !== "string") {
@@ -189,7 +197,8 @@ function check(options) {
   if (credentials !== undefined && typeof credentials !== "function") {
     throw new NaraError("option_invalid", "credentials: it must be a function");
   }
-  return { plaza: checkPlaza(plaza), soul, name, memory, credentials, ...checkStash(stash) };
+  declared(services);
+  return { plaza: checkPlaza(plaza), soul, name, memory, credentials, services, ...checkStash(stash) };
 }
 
 function checkStash(stash) {

@@ -1,0 +1,188 @@
+// A service of one's own in JavaScript: what it declares, hears, asks and answers, and what cannot harm the nara.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { Nara } from "light-nara";
+import { GuestBook } from "../../examples/guest-book.js";
+import { startServer } from "../../host/server.js";
+import { Neighbourhood, untilPeers } from "../support/naras.js";
+import { until } from "../support/until.js";
+
+describe("a service in JavaScript", { timeout: 120_000 }, () => {
+  let server;
+  let neighbours;
+  before(async () => {
+    server = await startServer({ port: 0, listen: "127.0.0.1" });
+    neighbours = new Neighbourhood(server.plaza);
+  });
+  after(async () => {
+    await neighbours?.sleep();
+    await server?.close();
+  });
+
+  /** Everything that a nara logs. */
+  function logged(nara) {
+    const lines = [];
+    nara.addEventListener("log", ({ detail }) => lines.push(detail));
+    return lines;
+  }
+
+  async function pair(first, second) {
+    const one = await neighbours.wake({ services: first });
+    const two = await neighbours.wake({ services: second });
+    await Promise.all([untilPeers(one, 1), untilPeers(two, 1)]);
+    return [one, two];
+  }
+
+  test("the guest book of the example greets whoever comes, and is thanked", async () => {
+    const books = [new GuestBook("from the first"), new GuestBook("from the second")];
+    const naras = [await neighbours.wake({ services: [books[0]] }), await neighbours.wake({ services: [books[1]] })];
+    const lines = naras.map(logged);
+    await until("each to be in the other's book", () => books.every(({ guests }) => guests.length > 0));
+    assert.deepEqual(books[1].guests[0], { id: naras[0].id, name: naras[0].name, text: "from the first", mood: "curious" });
+    await until("the thanks to be logged", () => lines.flat().some(({ service, text }) => service === "guestbook" && text.includes("thanks")));
+    await neighbours.sleep();
+  });
+
+  test("it hears that the memory is back, as local services do", async () => {
+    await neighbours.wake();
+    const first = await neighbours.wake({ stash: { target: 1 } });
+    await untilPeers(first, 1);
+    await first.stash.set({ tea: "oolong" });
+    await first.sleep();
+    const book = new GuestBook("hello");
+    await neighbours.wake({ soul: first.soul, services: [book] });
+    await until("the search to end", () => book.memoryBackWith !== null);
+    assert.equal(book.memoryBackWith, 1);
+    await neighbours.sleep();
+  });
+
+  test("a call ends with its verified answer, its deadline or its signal", async () => {
+    const echo = {
+      name: "echo",
+      behaviours: {
+        "echo:say": {
+          answeredBy: "echo:said",
+          fields: ["text", "nested"],
+          handle: (ctx, { text, nested }, from) => text !== "silence" && ctx.reply(from, "echo:said", { text, nested, who: from.id }),
+        },
+        "echo:said": { fields: ["text", "nested", "who"] },
+      },
+    };
+    let ctx;
+    const asking = { ...echo, start: (context) => (ctx = context) };
+    const [one, two] = await pair([asking], [echo]);
+    const nested = { b: [1, 0.5, 1e21, null, "<&> \u2028"], a: {} };
+    const { payload, from } = await ctx.call(two, "echo:say", { text: "ñ", nested });
+    assert.deepEqual(payload, { text: "ñ", nested, who: one.id });
+    assert.equal(from.id, two.id);
+    assert.equal(from.key, one.status().peers.find(({ id }) => id === two.id).key);
+    await assert.rejects(ctx.call(two.id, "echo:say", { text: "silence" }, { deadline: 100 }), { code: "no_answer" });
+    const controller = new AbortController();
+    const waiting = ctx.call(two.id, "echo:say", { text: "silence" }, { signal: controller.signal });
+    controller.abort();
+    await assert.rejects(waiting, { code: "aborted" });
+    await assert.rejects(ctx.call("nobody", "echo:say", {}), { code: "option_invalid" });
+    await assert.rejects(ctx.call(two.id, "echo:said", {}), { code: "option_invalid" });
+    assert.throws(() => ctx.send(two.id, "echo:never", {}), { code: "not_sent" });
+    assert.throws(() => ctx.send(two.id, "echo:say", { Text: "x" }), { code: "not_sent", message: /"text" is spelled "Text"/ });
+    const plaintext = new TextEncoder().encode("mine");
+    assert.deepEqual(ctx.open(ctx.seal(plaintext)), plaintext);
+    assert.throws(() => ctx.open({ nonce: new Uint8Array(24), ciphertext: new Uint8Array(40) }), { code: "not_opened" });
+    const last = ctx.call(two.id, "echo:say", { text: "silence" });
+    await Promise.all([assert.rejects(last, { code: "asleep" }), one.sleep()]);
+    await neighbours.sleep();
+  });
+
+  test("what a handler throws is logged, and the nara goes on", async () => {
+    const heard = [];
+    const fragile = {
+      name: "fragile",
+      behaviours: {
+        "fragile:hear": {
+          fields: ["text"],
+          async handle(ctx, { text }) {
+            heard.push(text);
+            if (text === "first") throw new Error("too fragile");
+            if (text === "second") null.text();
+          },
+        },
+      },
+      start() {
+        throw new Error("not today");
+      },
+    };
+    let ctx;
+    const speaking = { ...fragile, start: (context) => (ctx = context) };
+    const [, two] = await pair([speaking], [fragile]);
+    const lines = logged(two);
+    for (const text of ["first", "second", "third"]) ctx.send(two.id, "fragile:hear", { text });
+    await until("all to be heard", () => heard.length === 3);
+    const errors = () => lines.filter(({ service, level }) => service === "fragile" && level === "error").map(({ text }) => text);
+    await until("both faults to be logged", () => errors().length === 2);
+    assert.equal(errors()[0], "fragile:hear: too fragile");
+    assert.equal(two.status().connection.state, "online");
+    await neighbours.sleep();
+  });
+
+  test("a broadcast reaches everybody, and a handler may put its nara to sleep", async () => {
+    let ctx;
+    const topic = "nara/plaza/bell";
+    const slept = [];
+    const bell = (nara) => ({
+      name: "bell",
+      behaviours: {
+        "bell:ring": { type: "protocol", topic, fields: [], handle: () => slept.push(nara().sleep()) },
+        "bell:hint": { type: "ephemeral", topic, fields: [] },
+      },
+      start: (context) => (ctx ??= context),
+      stop: () => {},
+    });
+    let two;
+    const [one, second] = await pair([bell(() => one)], [bell(() => two)]);
+    two = second;
+    ctx.emit("bell:hint");
+    ctx.emit("bell:ring");
+    await until("the other to sleep", () => slept.length === 1);
+    await slept[0];
+    assert.equal(two.status().connection.state, "asleep");
+    assert.equal(one.status().connection.state, "online");
+    await neighbours.sleep();
+  });
+
+  test("traffic is told while somebody listens", async () => {
+    const one = await neighbours.wake();
+    const seen = [];
+    const listener = ({ detail }) => seen.push(detail);
+    one.addEventListener("traffic", listener);
+    const two = await neighbours.wake();
+    await until("a greeting to be seen", () => seen.some(({ from, kind }) => kind === "hey_there" && from === two.id));
+    assert.ok(seen.every(({ from, to }) => (from === undefined) !== (to === undefined)));
+    one.removeEventListener("traffic", listener);
+    const { clock, drops } = one.status();
+    assert.deepEqual([typeof clock.off, typeof drops], ["boolean", "object"]);
+    await neighbours.sleep();
+  });
+
+  test("what is declared wrongly is refused with the field, and nothing wakes", async () => {
+    const behaviours = (one) => [{ name: "x", behaviours: { "x:y": one } }];
+    const cases = [
+      ["no", /services: they must be an array/],
+      [[{}], /services\[0\]\.name/],
+      [[{ name: "x" }], /services: x: behaviours/],
+      [behaviours({ type: "loud" }), /services: x: x:y: type must be one of request/],
+      [behaviours({ type: "protocol" }), /services: x: x:y: it needs a topic/],
+      [behaviours({ fields: "text" }), /fields must be an array/],
+      [behaviours({ handle: 5 }), /handle: it must be a function/],
+      [behaviours({ versions: { 0: {} } }), /"?0"? is no version/],
+      [behaviours({ versions: {} }), /1 to 8 versions/],
+      [behaviours({ rateLimit: { count: 0 } }), /rateLimit needs count and perMs/],
+      [behaviours({ fields: ["f".repeat(65)] }), /no name of 1 to 64 bytes/],
+      [[{ name: "stash", behaviours: {} }], /there is a service of this name already/],
+      [[{ name: "x", behaviours: { "stash:store": {} } }], /stash:store is another service's/],
+      [Array.from({ length: 17 }, (_, n) => ({ name: `s${n}`, behaviours: {} })), /services: more than 16/],
+    ];
+    for (const [services, message] of cases) {
+      await assert.rejects(Nara.wake({ plaza: server.plaza, services }), { code: "option_invalid", message });
+    }
+  });
+});
