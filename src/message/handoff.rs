@@ -1,10 +1,10 @@
-//! How a copy changes hands: what the owner allows, how holders pass it on,
-//! and how the owner ends it. All of it is ours; Go naras pass it over.
+//! How a copy changes hands: what the owner allows, and how holders pass it on.
+//! All of it is ours; Go naras pass it over.
 
 use super::payload::{Payload, bounded};
 use super::stash::REASON_LENGTH_MAX;
 use super::to_go_json;
-use crate::base::{ID_LENGTH_MAX, Identity, NaraId, PublicKey};
+use crate::base::{ID_LENGTH_MAX, Identity, PublicKey};
 use crate::identity::Signature;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -158,21 +158,6 @@ pub struct HandoffReceipt {
     pub chain: Vec<Link>,
 }
 
-/// `stash:delete`: an owner ends what is held for it. Answered by a
-/// `stash:ack`, whose `reason` is the id of the delete when it is done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Delete {
-    /// Whose stash it is about.
-    pub owner_id: NaraId,
-    /// Random.
-    #[serde(default, deserialize_with = "bounded::<ID_LENGTH_MAX, _>")]
-    pub request_id: String,
-    /// Whether it is only one copy too many: then nothing is remembered, and
-    /// the copy may come back.
-    #[serde(default)]
-    pub release: bool,
-}
-
 impl Payload for Granted {
     const FIELDS: &'static [&'static str] = &["grant"];
 }
@@ -184,10 +169,6 @@ impl Payload for Handoff {
 impl Payload for HandoffReceipt {
     const FIELDS: &'static [&'static str] =
         &["request_id", "owner", "revision", "held", "reason", "chain"];
-}
-
-impl Payload for Delete {
-    const FIELDS: &'static [&'static str] = &["owner_id", "request_id", "release"];
 }
 
 /// A SHA-256 digest; padded standard Base64 on the wire.
@@ -268,6 +249,7 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for Few<T, MAX> {
 mod tests {
     use super::super::parse_payload;
     use super::*;
+    use crate::base::NaraId;
 
     fn grant(holders: usize) -> Grant {
         let who = |n: usize| Identity {
