@@ -1,9 +1,8 @@
 //! Who is there: every identity that this nara has heard of, whether it is
 //! online, and what it says of itself. Presence writes it, others read it.
 
-use crate::base::{Identity, NaraId, Now, WallTime};
+use crate::base::{Identity, NaraId, Now, SortedMap, WallTime};
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 /// How many peers are remembered; the least useful is forgotten first.
 pub const PEERS_MAX: usize = 2_000;
@@ -101,7 +100,7 @@ impl Peer {
 /// Everybody this nara has heard of, by identity.
 #[derive(Default)]
 pub struct Neighbourhood {
-    peers: BTreeMap<Identity, Peer>,
+    peers: SortedMap<Identity, Peer>,
 }
 
 impl Neighbourhood {

@@ -1,16 +1,17 @@
 //! A map that forgets: every entry has a deadline, and the whole has a limit.
 
-use super::Instant;
+use super::{Instant, SortedMap};
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::VecDeque;
 
 /// At most `limit` entries, each for at most `lifetime`. When it is full the
 /// entry nearest its deadline makes room.
 pub struct ExpiringMap<K, V> {
     limit: usize,
     lifetime: Duration,
-    entries: BTreeMap<K, (Instant, V)>,
-    by_deadline: BTreeSet<(Instant, K)>,
+    entries: SortedMap<K, (Instant, V)>,
+    /// Every entry lives equally long, so this is the order of their deadlines.
+    by_deadline: VecDeque<(Instant, K)>,
 }
 
 impl<K: Ord + Clone, V> ExpiringMap<K, V> {
@@ -19,8 +20,8 @@ impl<K: Ord + Clone, V> ExpiringMap<K, V> {
         Self {
             limit,
             lifetime,
-            entries: BTreeMap::new(),
-            by_deadline: BTreeSet::new(),
+            entries: SortedMap::new(),
+            by_deadline: VecDeque::new(),
         }
     }
 
@@ -29,13 +30,13 @@ impl<K: Ord + Clone, V> ExpiringMap<K, V> {
         self.expire(now);
         let replaced = self.remove(&key);
         while self.entries.len() >= self.limit {
-            let Some((_, oldest)) = self.by_deadline.pop_first() else {
+            let Some((_, oldest)) = self.by_deadline.pop_front() else {
                 return replaced;
             };
             self.entries.remove(&oldest);
         }
         let deadline = now + self.lifetime;
-        self.by_deadline.insert((deadline, key.clone()));
+        self.by_deadline.push_back((deadline, key.clone()));
         self.entries.insert(key, (deadline, value));
         replaced
     }
@@ -62,18 +63,17 @@ impl<K: Ord + Clone, V> ExpiringMap<K, V> {
     /// Takes an entry out.
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let (deadline, value) = self.entries.remove(key)?;
-        self.by_deadline.remove(&(deadline, key.clone()));
+        let is_this = |(at, other): &(Instant, K)| *at == deadline && other == key;
+        let place = self.by_deadline.iter().position(is_this);
+        place.and_then(|place| self.by_deadline.remove(place));
         Some(value)
     }
 
     /// Forgets what is past its deadline.
     pub fn expire(&mut self, now: Instant) {
-        while let Some((deadline, key)) = self.by_deadline.first().cloned() {
-            if deadline > now {
-                return;
-            }
-            self.by_deadline.pop_first();
-            self.entries.remove(&key);
+        while self.by_deadline.front().is_some_and(|(at, _)| *at <= now) {
+            let gone = self.by_deadline.pop_front();
+            gone.and_then(|(_, key)| self.entries.remove(&key));
         }
     }
 

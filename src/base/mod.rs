@@ -4,10 +4,12 @@ mod backlog;
 mod expiring;
 mod id;
 mod random;
+mod sorted;
 mod time;
 
 pub use backlog::Backlog;
 pub use expiring::ExpiringMap;
 pub use id::{ID_LENGTH_MAX, IdError, Identity, MessageId, NaraId, PublicKey};
 pub use random::Rng;
+pub use sorted::{SortedMap, SortedSet};
 pub use time::{Instant, Now, WallTime};

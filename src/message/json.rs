@@ -17,7 +17,7 @@ pub const NONCE_SIZE: usize = 24;
 
 /// Writes a value as Go would: no spaces, fields in declared order, `<`, `>`,
 /// `&`, U+2028 and U+2029 escaped, floats by Go's rule. Maps must be ordered by
-/// key, as `BTreeMap` is.
+/// key, as `SortedMap` is.
 pub fn to_go_json<T: Serialize + ?Sized>(value: &T) -> String {
     let mut bytes = Vec::new();
     let written = value.serialize(&mut JsonSerializer::with_formatter(&mut bytes, GoFormatter));

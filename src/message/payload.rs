@@ -2,12 +2,12 @@
 //! and spelled as declared, errors that name the field.
 
 use super::json::{ObjectWriter, compacted};
+use crate::base::SortedSet;
 use core::fmt;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
-use std::collections::BTreeSet;
 
 /// How many fields an object may have.
 pub const FIELDS_MAX: usize = 64;
@@ -130,17 +130,18 @@ impl<'a> Fields<'a> {
         let pairs = pairs.map_err(|error| PayloadError::NotObject {
             why: reason(&error),
         })?;
-        let mut seen = BTreeSet::new();
+        let mut seen = SortedSet::new();
         let mut fields = Vec::new();
         for (found, value) in pairs.ok_or(PayloadError::TooManyFields)? {
             if let Some(field) = spelled(&found, known)? {
                 fields.push((field, value));
             }
-            if let Some(field) = seen.replace(found) {
+            if seen.contains(&found) {
                 return Err(PayloadError::Duplicate {
-                    field: shortened(&field),
+                    field: shortened(&found),
                 });
             }
+            seen.insert(found);
         }
         // Go takes `null` for a field that is not there.
         fields.retain(|(_, value)| value.get() != "null");

@@ -3,9 +3,8 @@
 
 use super::json::to_go_json;
 use super::payload::{Fields, PayloadError};
-use crate::base::{Identity, NaraId, PublicKey};
+use crate::base::{Identity, NaraId, PublicKey, SortedMap};
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// The longest address that is read, in bytes: a host name and a port fit.
 pub const MESH_IP_LENGTH_MAX: usize = 255;
@@ -41,10 +40,10 @@ impl StatusBuilder {
     /// null: a reference nara that hears null in one howdy and an object in
     /// the next crashes.
     pub fn howdy(&self) -> String {
-        to_go_json(&self.wire(Some(BTreeMap::new())))
+        to_go_json(&self.wire(Some(SortedMap::new())))
     }
 
-    fn wire(&self, observations: Option<BTreeMap<String, ()>>) -> Wire<'_> {
+    fn wire(&self, observations: Option<SortedMap<String, ()>>) -> Wire<'_> {
         Wire {
             license_plate: "",
             flair: "",
@@ -126,7 +125,7 @@ struct Wire<'a> {
     host_stats: HostStats,
     chattiness: u8,
     buzz: u8,
-    observations: Option<BTreeMap<String, ()>>,
+    observations: Option<SortedMap<String, ()>>,
     trend: &'a str,
     trend_emoji: &'a str,
     personality: Personality,

@@ -1,11 +1,10 @@
 //! Everything that a page wants to show, as one plain value.
 
 use super::Nara;
-use crate::base::{Identity, NaraId, Now, WallTime};
+use crate::base::{Identity, NaraId, Now, SortedMap, WallTime};
 use crate::plaza::State;
 use crate::stash::{Answer, Gate, Holder, MEMORY_SIZE_MAX, SEALED_SIZE, Stash};
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// What is known now. Times are milliseconds since the Unix epoch.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -27,7 +26,7 @@ pub struct Status {
     pub held: HeldStatus,
     pub recovery: RecoveryStatus,
     pub clock: ClockStatus,
-    pub drops: BTreeMap<&'static str, u64>,
+    pub drops: SortedMap<&'static str, u64>,
 }
 
 /// The clock against those of the peers.

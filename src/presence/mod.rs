@@ -5,12 +5,11 @@
 //! believed: a greeting and a farewell under the key that they name, a
 //! newspaper under a key that is known, a howdy under its sender's key.
 
-use crate::base::{ExpiringMap, Identity, Instant, Now, WallTime};
+use crate::base::{ExpiringMap, Identity, Instant, Now, SortedMap, WallTime};
 use crate::message::{Howdy, Newspaper, PresenceEvent, StatusBuilder, SyncEvent};
 use crate::neighbourhood::{MemoryMode, Presence as Whereabouts};
 use crate::runtime::{Behaviour, Context, Delivery, Nothing, Outcome, PeerNews, Service};
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 /// Where greetings go.
 pub const HEY_THERE_TOPIC: &str = "nara/plaza/hey_there";
@@ -72,7 +71,7 @@ pub struct Presence {
     newspaper_at: Option<Instant>,
     sweep_at: Option<Instant>,
     strangers_after: Option<Instant>,
-    newcomers: BTreeMap<String, Newcomer>,
+    newcomers: SortedMap<String, Newcomer>,
     answers: ExpiringMap<String, u32>,
     answered_by: ExpiringMap<(String, Identity), ()>,
     howdy_seq: i64,
@@ -89,7 +88,7 @@ impl Presence {
             newspaper_at: None,
             sweep_at: None,
             strangers_after: None,
-            newcomers: BTreeMap::new(),
+            newcomers: SortedMap::new(),
             answers: ExpiringMap::new(NEWCOMERS_MAX, ANSWERS_FOR),
             answered_by: ExpiringMap::new(ANSWERS_MAX, ANSWERS_FOR),
             howdy_seq: 0,
@@ -326,7 +325,7 @@ impl Presence {
         let now = ctx.now().mono;
         let due: Vec<(String, Newcomer)> = self
             .newcomers
-            .extract_if(.., |_, newcomer| newcomer.at <= now)
+            .extract_if(|_, newcomer| newcomer.at <= now)
             .collect();
         for (name, newcomer) in due {
             let answered = self.answers.get(now, &name).copied().unwrap_or(0);

@@ -1,10 +1,10 @@
 //! Behaviours: what a kind of message is, how it leaves and how it is received.
 
 use super::{Context, Delivery, Outcome, Service};
+use crate::base::SortedMap;
 use crate::message::{Payload, PayloadError, canonical_fields, parse_payload, to_go_json};
 use core::time::Duration;
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Reads a payload of one version and writes it canonically.
@@ -60,7 +60,7 @@ pub struct Behaviour {
     pub(super) rate_limit: Option<RateLimit>,
     pub(super) filter: Option<Filter>,
     pub(super) on_error: ErrorStrategy,
-    pub(super) versions: BTreeMap<u32, Version>,
+    pub(super) versions: SortedMap<u32, Version>,
 }
 
 #[derive(Clone)]
@@ -81,7 +81,7 @@ impl Behaviour {
             rate_limit: None,
             filter: None,
             on_error: ErrorStrategy::Log,
-            versions: BTreeMap::new(),
+            versions: SortedMap::new(),
         }
     }
 

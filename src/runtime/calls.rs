@@ -1,10 +1,9 @@
 //! Calls: requests that wait for a verified reply until their deadline.
 
 use super::Delivery;
-use crate::base::{Identity, Instant};
+use crate::base::{Identity, Instant, SortedMap};
 use core::fmt;
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 /// How long a call waits unless its caller says otherwise.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(30);
@@ -94,7 +93,7 @@ const PROOF_LENGTH_MIN: usize = 16;
 #[derive(Default)]
 pub struct CallRegistry {
     next: u64,
-    pending: BTreeMap<CallId, PendingCall>,
+    pending: SortedMap<CallId, PendingCall>,
 }
 
 impl CallRegistry {
@@ -145,7 +144,7 @@ impl CallRegistry {
     /// Takes every call whose deadline has passed.
     pub fn take_expired(&mut self, now: Instant) -> Vec<(CallId, PendingCall)> {
         self.pending
-            .extract_if(.., |_, call| call.deadline <= now)
+            .extract_if(|_, call| call.deadline <= now)
             .collect()
     }
 

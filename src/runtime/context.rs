@@ -8,12 +8,14 @@ use super::{
     Behaviour, CallError, CallId, CallRegistry, Crypto, Delivery, Keyring, Local, Outcome,
     Outgoing, Record, Scope, Sealed, Transport, Way,
 };
-use crate::base::{ExpiringMap, Identity, Instant, NaraId, Now, PublicKey, Rng, WallTime};
+use crate::base::{
+    ExpiringMap, Identity, Instant, NaraId, Now, PublicKey, Rng, SortedMap, WallTime,
+};
 use crate::identity::OpenError;
 use crate::message::{Message, Payload, canonical_fields, to_go_json};
 use crate::neighbourhood::Neighbourhood;
 use core::time::Duration;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// Local messages that wait for whoever watches from outside.
@@ -40,7 +42,7 @@ pub(super) struct Core {
     pub(super) peers: Neighbourhood,
     pub(super) keyring: Keyring,
     pub(super) calls: CallRegistry,
-    pub(super) behaviours: BTreeMap<String, (Rc<Behaviour>, usize)>,
+    pub(super) behaviours: SortedMap<String, (Rc<Behaviour>, usize)>,
     pub(super) local_behaviours: Vec<(String, usize, Handler)>,
     pub(super) topics: Vec<(String, usize)>,
     pub(super) service_names: Vec<&'static str>,
@@ -48,7 +50,7 @@ pub(super) struct Core {
     pub(super) locals: VecDeque<Local>,
     pub(super) delivered: VecDeque<Local>,
     pub(super) records: VecDeque<Record>,
-    pub(super) drops: BTreeMap<&'static str, u64>,
+    pub(super) drops: SortedMap<&'static str, u64>,
     pub(super) dead_letters: VecDeque<(String, String)>,
     pub(super) retries: VecDeque<Retry>,
     pub(super) seen: ExpiringMap<(Option<PublicKey>, String), ()>,

@@ -1,10 +1,10 @@
 //! The keyring: which keys claim which id, and which of them signed a message.
 
 use super::Crypto;
-use crate::base::{Identity, NaraId, PublicKey};
+use crate::base::{Identity, NaraId, PublicKey, SortedMap};
 use crate::message::Message;
 use crate::neighbourhood::PEERS_MAX;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// Keys remembered for one id. A newer claim pushes out the one used longest
 /// ago, so a flood of claims costs the flooder's keys, not those in use.
@@ -13,7 +13,7 @@ pub const KEYS_PER_ID_MAX: usize = 8;
 /// Keys by id, the most recently used first.
 #[derive(Default)]
 pub struct Keyring {
-    keys: BTreeMap<NaraId, VecDeque<PublicKey>>,
+    keys: SortedMap<NaraId, VecDeque<PublicKey>>,
     /// Ids in the order of their last use, oldest first.
     order: VecDeque<NaraId>,
 }
@@ -29,7 +29,7 @@ impl Keyring {
             }
             self.order.push_back(who.id.clone());
         }
-        let keys = self.keys.entry(who.id).or_default();
+        let keys = self.keys.or_default(who.id);
         keys.retain(|key| *key != who.key);
         keys.push_front(who.key);
         keys.truncate(KEYS_PER_ID_MAX);

@@ -8,12 +8,12 @@ use super::traffic::{Traffic, Watch};
 use super::{
     Behaviour, Crypto, ErrorStrategy, Local, Me, OUTBOX_MAX, Outgoing, PeerNews, Transport, Way,
 };
-use crate::base::{ExpiringMap, Identity, Instant, Now, Rng, WallTime};
+use crate::base::{ExpiringMap, Identity, Instant, Now, Rng, SortedMap, WallTime};
 use crate::identity::Signature;
 use crate::message::{Message, Timestamp, to_go_json};
 use crate::neighbourhood::Neighbourhood;
 use core::time::Duration;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// Message ids remembered, so that a repeat is noticed.
 pub const IDS_REMEMBERED_MAX: usize = 4_096;
@@ -121,7 +121,7 @@ impl Core {
             peers: Neighbourhood::default(),
             keyring: super::Keyring::default(),
             calls: super::CallRegistry::default(),
-            behaviours: BTreeMap::new(),
+            behaviours: SortedMap::new(),
             local_behaviours: Vec::new(),
             topics: Vec::new(),
             service_names: Vec::new(),
@@ -129,7 +129,7 @@ impl Core {
             locals: VecDeque::new(),
             delivered: VecDeque::new(),
             records: VecDeque::new(),
-            drops: BTreeMap::new(),
+            drops: SortedMap::new(),
             dead_letters: VecDeque::new(),
             retries: VecDeque::new(),
             seen: ExpiringMap::new(IDS_REMEMBERED_MAX, IDS_REMEMBERED_FOR),
@@ -511,7 +511,7 @@ impl Core {
         match outcome {
             Outcome::Continue => {}
             Outcome::Drop(reason) => {
-                *self.drops.entry(reason).or_default() += 1;
+                *self.drops.or_default(reason) += 1;
                 self.scope("runtime")
                     .debug(format!("dropped {}: {reason}", printable(what)));
             }
@@ -521,13 +521,13 @@ impl Core {
 
     /// Counts bytes that were no message at all.
     pub(super) fn refuse(&mut self, reason: &'static str, text: &str) {
-        *self.drops.entry(reason).or_default() += 1;
+        *self.drops.or_default(reason) += 1;
         self.scope("runtime")
             .warn(format!("dropped a message: {text}"));
     }
 
     fn fail(&mut self, strategy: ErrorStrategy, kind: &str, error: &str) {
-        *self.drops.entry("failed").or_default() += 1;
+        *self.drops.or_default("failed") += 1;
         match strategy {
             ErrorStrategy::Drop => {}
             ErrorStrategy::Log | ErrorStrategy::Retry => {

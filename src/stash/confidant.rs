@@ -1,12 +1,11 @@
 //! The confidant's side: sealed stashes of others, held in memory only.
 
 use super::codec::SEALED_SIZE;
-use crate::base::{ExpiringMap, Identity, Instant};
+use crate::base::{ExpiringMap, Identity, Instant, SortedMap};
 use crate::message::{Ack, Bytes, Delete, Request, Response, Store};
 use crate::neighbourhood::MemoryMode;
 use crate::runtime::{Context, Delivery, Outcome, Sealed};
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 /// A returning owner gets its stash after a random wait in this span, so that
 /// its confidants do not all speak at once.
@@ -45,8 +44,8 @@ pub struct Held {
 /// claims somebody's id with another key has a place of its own at most.
 pub struct Confidant {
     mode: MemoryMode,
-    held: BTreeMap<Identity, Held>,
-    pushes: BTreeMap<Identity, Instant>,
+    held: SortedMap<Identity, Held>,
+    pushes: SortedMap<Identity, Instant>,
     greeted: ExpiringMap<Identity, ()>,
     refreshed: ExpiringMap<Identity, ()>,
     tombstones: ExpiringMap<Identity, i64>,
@@ -56,8 +55,8 @@ impl Confidant {
     pub(super) fn new(mode: MemoryMode) -> Self {
         Self {
             mode,
-            held: BTreeMap::new(),
-            pushes: BTreeMap::new(),
+            held: SortedMap::new(),
+            pushes: SortedMap::new(),
             greeted: ExpiringMap::new(PUSHES_REMEMBERED_MAX, PUSH_EVERY),
             refreshed: ExpiringMap::new(PUSHES_REMEMBERED_MAX, REFRESH_EVERY),
             tombstones: ExpiringMap::new(TOMBSTONES_MAX, TOMBSTONES_FOR),
@@ -70,7 +69,7 @@ impl Confidant {
     }
 
     /// What is held, by owner.
-    pub fn held(&self) -> &BTreeMap<Identity, Held> {
+    pub fn held(&self) -> &SortedMap<Identity, Held> {
         &self.held
     }
 
@@ -249,7 +248,7 @@ impl Confidant {
         let now = ctx.now().mono;
         let due: Vec<Identity> = self
             .pushes
-            .extract_if(.., |_, at| *at <= now)
+            .extract_if(|_, at| *at <= now)
             .map(|(owner, _)| owner)
             .collect();
         for owner in due {

@@ -5,11 +5,10 @@ use super::Stash;
 use super::errors::StashError;
 use super::events::{Ending, Event, Forgotten};
 use super::operations::{Operation, OperationId, Wait};
-use crate::base::{ExpiringMap, Identity};
+use crate::base::{ExpiringMap, Identity, SortedMap, SortedSet};
 use crate::message::{Ack, Delete};
 use crate::runtime::{CallError, CallId, Context};
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Peers that are asked to forget at once; the known holders come first.
 const ASKED_MAX: usize = 64;
@@ -23,14 +22,14 @@ const LET_GO_WITHIN: Duration = Duration::from_secs(10);
 
 /// Wishes to be forgotten that are on their way.
 pub(super) struct Forgetting {
-    calls: BTreeMap<CallId, Identity>,
+    calls: SortedMap<CallId, Identity>,
     asked: ExpiringMap<Identity, ()>,
 }
 
 impl Forgetting {
     pub(super) fn new() -> Self {
         Self {
-            calls: BTreeMap::new(),
+            calls: SortedMap::new(),
             asked: ExpiringMap::new(ASKED_MAX, ASK_AGAIN_AFTER),
         }
     }
@@ -70,7 +69,7 @@ impl Stash {
         let ts = self.owner.latest_time();
         self.forgetting.ask(ctx, who, ts, deadline)?;
         self.owner.shun(ctx, who);
-        let left = BTreeSet::from([who.clone()]);
+        let left = SortedSet::from([who.clone()]);
         let operation = self.wait_to_be_forgotten(ctx, left, deadline);
         self.fill(ctx);
         Ok(operation)
@@ -93,7 +92,7 @@ impl Stash {
         if !ctx.is_connected() {
             return Err(StashError::NotConnected);
         }
-        let known: BTreeSet<Identity> = self.owner.may_hold().cloned().collect();
+        let known: SortedSet<Identity> = self.owner.may_hold().cloned().collect();
         let ts = self.owner.forget(ctx);
         self.replace_older(u64::MAX);
         self.saved = None;
@@ -114,7 +113,7 @@ impl Stash {
     fn wait_to_be_forgotten(
         &mut self,
         ctx: &Context<'_>,
-        left: BTreeSet<Identity>,
+        left: SortedSet<Identity>,
         deadline: Duration,
     ) -> OperationId {
         let so_far = Forgotten::default();

@@ -6,10 +6,9 @@ use super::events::{Ending, Event, Forgotten, Receipt, RecoveredNews};
 use super::filling::Reply;
 use super::recovery::SearchState;
 use super::{Adopted, Stash};
-use crate::base::{Identity, Instant};
+use crate::base::{Identity, Instant, SortedSet};
 use crate::runtime::Context;
 use core::time::Duration;
-use std::collections::BTreeSet;
 
 /// Operations that may wait at once.
 pub const OPERATIONS_MAX: usize = 64;
@@ -37,7 +36,7 @@ pub(super) enum Wait {
     Answer { who: Identity },
     /// For those who are to forget.
     Forget {
-        left: BTreeSet<Identity>,
+        left: SortedSet<Identity>,
         so_far: Forgotten,
     },
 }

@@ -2,11 +2,10 @@
 
 use super::codec::{self, CodecError, Memory, Padding};
 use super::filling::Attempt;
-use crate::base::{ExpiringMap, Identity, Instant, Now, WallTime};
+use crate::base::{ExpiringMap, Identity, Instant, Now, SortedMap, SortedSet, WallTime};
 use crate::neighbourhood::Neighbourhood;
 use crate::runtime::{CallId, Context, Sealed};
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// How many confidants a nara wants.
 pub const TARGET: usize = 3;
@@ -73,18 +72,18 @@ pub struct Owner {
     beside: Option<Memory>,
     /// Whether the memory was given up here; no push brings it back by itself.
     cleared: bool,
-    pub(super) holders: BTreeMap<Identity, Holder>,
+    pub(super) holders: SortedMap<Identity, Holder>,
     /// Whom the newest seal names.
     pub(super) planned: Vec<Identity>,
     /// Whom the user named.
     pub(super) pinned: Vec<Identity>,
-    pub(super) attempts: BTreeMap<CallId, Attempt>,
+    pub(super) attempts: SortedMap<CallId, Attempt>,
     pub(super) refused: ExpiringMap<Identity, String>,
     pub(super) silent: ExpiringMap<Identity, ()>,
     /// Who holds something newer than this revision of mine.
-    pub(super) stale: BTreeMap<Identity, u64>,
+    pub(super) stale: SortedMap<Identity, u64>,
     /// Whom the user does not want.
-    shunned: BTreeSet<Identity>,
+    shunned: SortedSet<Identity>,
 }
 
 impl Owner {
@@ -99,14 +98,14 @@ impl Owner {
             highest: (0, 0),
             beside: None,
             cleared: false,
-            holders: BTreeMap::new(),
+            holders: SortedMap::new(),
             planned: Vec::new(),
             pinned: Vec::new(),
-            attempts: BTreeMap::new(),
+            attempts: SortedMap::new(),
             refused: ExpiringMap::new(TURNED_AWAY_MAX, REFUSED_FOR),
             silent: ExpiringMap::new(TURNED_AWAY_MAX, SILENT_FOR),
-            stale: BTreeMap::new(),
-            shunned: BTreeSet::new(),
+            stale: SortedMap::new(),
+            shunned: SortedSet::new(),
         }
     }
 
@@ -136,7 +135,7 @@ impl Owner {
     }
 
     /// Everybody known to hold any revision.
-    pub fn holders(&self) -> &BTreeMap<Identity, Holder> {
+    pub fn holders(&self) -> &SortedMap<Identity, Holder> {
         &self.holders
     }
 
@@ -341,7 +340,7 @@ impl Owner {
     pub(super) fn handle_gone(&mut self, ctx: &mut Context<'_>, who: &Identity) -> bool {
         let asked: Vec<CallId> = self
             .attempts
-            .extract_if(.., |_, attempt| attempt.to == *who)
+            .extract_if(|_, attempt| attempt.to == *who)
             .map(|(call, _)| call)
             .collect();
         let was_asked = !asked.is_empty();

@@ -4,11 +4,10 @@
 use super::codec::{self, Memory, NAMED_MAX};
 use super::filling::PATIENCE;
 use super::operations::OperationId;
-use crate::base::{Identity, Instant, Now};
+use crate::base::{Identity, Instant, Now, SortedMap, SortedSet};
 use crate::message::{Refresh, Request, Response};
 use crate::runtime::{CallError, CallId, Context, Sealed};
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// How long a search goes on before it counts as "not found"; behind that it
 /// goes on quietly.
@@ -108,10 +107,10 @@ pub struct Recovery {
     settle_at: Option<Instant>,
     refresh_at: Option<Instant>,
     took: Option<Duration>,
-    asked: BTreeMap<CallId, Question>,
-    answers: BTreeMap<Identity, (Duration, Answer)>,
+    asked: SortedMap<CallId, Question>,
+    answers: SortedMap<Identity, (Duration, Answer)>,
     best: Option<(Memory, Sealed, Identity)>,
-    agreeing: BTreeSet<Identity>,
+    agreeing: SortedSet<Identity>,
     /// Who is remembered to hold the memory: named by the newest seal, or
     /// known from before.
     remembered: Vec<Identity>,
@@ -128,10 +127,10 @@ impl Recovery {
             settle_at: None,
             refresh_at: None,
             took: None,
-            asked: BTreeMap::new(),
-            answers: BTreeMap::new(),
+            asked: SortedMap::new(),
+            answers: SortedMap::new(),
             best: None,
-            agreeing: BTreeSet::new(),
+            agreeing: SortedSet::new(),
             remembered: Vec::new(),
             reached: false,
         }
@@ -153,7 +152,7 @@ impl Recovery {
     }
 
     /// Who answered what, how long after the search began.
-    pub fn answers(&self) -> &BTreeMap<Identity, (Duration, Answer)> {
+    pub fn answers(&self) -> &SortedMap<Identity, (Duration, Answer)> {
         &self.answers
     }
 

@@ -5,13 +5,12 @@
 //! listener may call anything, at any time.
 
 use super::service::{Said, SharedMailbox};
-use crate::base::{Backlog, Instant, Now, WallTime};
+use crate::base::{Backlog, Instant, Now, SortedMap, WallTime};
 use crate::nara::{Effect, Event, Nara};
 use crate::plaza::Credentials;
 use gloo_timers::callback::Timeout;
 use js_sys::{ArrayBuffer, Function, Promise, Reflect, Uint8Array};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -73,7 +72,7 @@ pub(super) struct Driver {
     /// Which attempt to connect this is: what an older one says is not heard.
     attempt: Cell<u32>,
     timer: RefCell<Option<Timeout>>,
-    waiting: RefCell<BTreeMap<u64, Function>>,
+    waiting: RefCell<SortedMap<u64, Function>>,
     words: RefCell<Backlog<Word>>,
     pub(super) mailbox: SharedMailbox,
     telling: Cell<bool>,
@@ -116,7 +115,7 @@ impl Driver {
             socket: RefCell::new(None),
             attempt: Cell::new(0),
             timer: RefCell::new(None),
-            waiting: RefCell::new(BTreeMap::new()),
+            waiting: RefCell::new(SortedMap::new()),
             words: RefCell::new(Backlog::new(WORDS_MAX, Word::is_dispensable)),
             mailbox,
             telling: Cell::new(false),

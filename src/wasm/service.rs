@@ -2,7 +2,7 @@
 //! it hears is kept until nothing of the core is borrowed, and told then.
 
 use super::peer::{Peer, duration, failure, to_js};
-use crate::base::{ExpiringMap, Identity, NaraId, PublicKey};
+use crate::base::{ExpiringMap, Identity, NaraId, PublicKey, SortedSet};
 use crate::message::{FIELDS_MAX, KIND_LENGTH_MAX};
 use crate::nara::Nara;
 use crate::plaza::TOPIC_COUNT_MAX;
@@ -12,7 +12,7 @@ use crate::runtime::{
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
@@ -262,9 +262,9 @@ fn checked(name: &str, max: usize) -> Result<&'static str, String> {
 }
 
 thread_local! {
-    static NAMES: RefCell<BTreeSet<&'static str>> = const { RefCell::new(BTreeSet::new()) };
-    static LISTS: RefCell<BTreeSet<&'static [&'static str]>> =
-        const { RefCell::new(BTreeSet::new()) };
+    static NAMES: RefCell<SortedSet<&'static str>> = const { RefCell::new(SortedSet::new()) };
+    static LISTS: RefCell<SortedSet<&'static [&'static str]>> =
+        const { RefCell::new(SortedSet::new()) };
 }
 
 /// Names in the core live as long as it does. Those of a page's services are a
