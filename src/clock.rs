@@ -6,7 +6,7 @@
 //! question where it is signed, so it is taken, too, and the runtime measures
 //! by it as by every other answer.
 
-use crate::base::{ExpiringMap, PublicKey};
+use crate::base::{ExpiringMap, Identity, PublicKey};
 use crate::message::Payload;
 use crate::runtime::{Behaviour, Context, Delivery, Outcome, PeerNews, Service};
 use core::time::Duration;
@@ -69,13 +69,26 @@ impl Clock {
         if online > ASKERS && ctx.rng().below(online) >= ASKERS {
             return Outcome::Drop("others_ask");
         }
-        let request_id = bs58::encode(ctx.rng().array::<12>()).into_string();
-        // Without an answer nothing is known that was not known before.
-        let question = Question { request_id };
-        if ctx.call(&who, ASK, &question, TELL, ANSWER_WITHIN).is_ok() {
-            self.asked.insert(now, who.key, ());
+        self.ask(ctx, &who);
+        // Only those would be asked who seem off, and believed for being many:
+        // so somebody else is asked each time.
+        let others = ctx.peers().online().map(|(other, _)| other);
+        let asked = |other: &&Identity| self.asked.get(now, &other.key).is_some();
+        let others: Vec<Identity> = others.filter(|other| !asked(other)).cloned().collect();
+        let place = ctx.rng().below(u32::try_from(others.len()).unwrap_or(0));
+        if let Some(other) = others.get(place as usize) {
+            self.ask(ctx, other);
         }
         Outcome::Continue
+    }
+
+    fn ask(&mut self, ctx: &mut Context<'_>, who: &Identity) {
+        let request_id = bs58::encode(ctx.rng().array::<12>()).into_string();
+        let question = Question { request_id };
+        // Without an answer nothing is known that was not known before.
+        if ctx.call(who, ASK, &question, TELL, ANSWER_WITHIN).is_ok() {
+            self.asked.insert(ctx.now().mono, who.key, ());
+        }
     }
 
     fn on_ask(&mut self, ctx: &mut Context<'_>, from: &Delivery, question: Question) -> Outcome {

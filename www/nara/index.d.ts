@@ -263,7 +263,7 @@ export interface Status extends PeerName {
   clock: {
     /** Peers' time less this nara's, as measured by their answers; `null` until one answered. */
     offsetMs: number | null;
-    /** Over 30 s off; then this nara goes by its peers' time. */
+    /** Over 30 s off by the word of two peers or more; then this nara goes by their time. */
     off: boolean;
   };
   /** How many messages were dropped, by reason. */
