@@ -1,6 +1,8 @@
 // A service of one's own in JavaScript: what it declares, hears, asks and answers, and what cannot harm the nara.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { Nara } from "light-nara";
 import { GuestBook } from "../../examples/guest-book.js";
 import { startServer } from "../../host/server.js";
@@ -40,6 +42,25 @@ describe("a service in JavaScript", { timeout: 120_000 }, () => {
     await until("each to be in the other's book", () => books.every(({ guests }) => guests.length > 0));
     assert.deepEqual(books[1].guests[0], { id: naras[0].id, name: naras[0].name, text: "from the first", mood: "curious" });
     await until("the thanks to be logged", () => lines.flat().some(({ service, text }) => service === "guestbook" && text.includes("thanks")));
+    await neighbours.sleep();
+  });
+
+  test("the example runs as a process of its own and ends with Ctrl+C", async () => {
+    const book = new GuestBook("from the test");
+    const nara = await neighbours.wake({ services: [book] });
+    const example = fileURLToPath(new URL("../../examples/guest-book.js", import.meta.url));
+    const child = spawn(process.execPath, [example, server.plaza, "from a process"], { stdio: ["ignore", "pipe", "inherit"] });
+    const ended = new Promise((resolve) => child.once("close", resolve));
+    let stdout = "";
+    child.stdout.setEncoding("utf8").on("data", (text) => (stdout += text));
+    try {
+      await until("the two to know each other", () => book.guests.length > 0 && stdout.includes("says: from the test"));
+      assert.equal(book.guests[0].text, "from a process");
+    } finally {
+      child.kill("SIGINT");
+    }
+    assert.equal(await ended, 0);
+    await until("its farewell", () => nara.status().peers.every(({ presence }) => presence === "offline"));
     await neighbours.sleep();
   });
 
