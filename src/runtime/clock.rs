@@ -65,13 +65,13 @@ impl Clock {
     pub(super) fn now(&self) -> Now {
         Now {
             mono: self.read.mono,
-            wall: shifted(self.read.wall, self.correction()),
+            wall: self.corrected(self.read.wall),
         }
     }
 
-    /// What the driver's wall clock says.
-    pub fn uncorrected(&self) -> WallTime {
-        self.read.wall
+    /// What the driver's wall clock says, put right.
+    pub fn corrected(&self, wall: WallTime) -> WallTime {
+        shifted(wall, self.correction())
     }
 
     /// Peers' time less the driver's, if any peer has told its time.

@@ -256,6 +256,11 @@ impl MockRuntime {
         &self.runtime
     }
 
+    /// The runtime itself, to be commanded.
+    pub fn runtime_mut(&mut self) -> &mut Runtime {
+        &mut self.runtime
+    }
+
     /// The service of type `S`.
     pub fn service<S: Service>(&self) -> &S {
         self.runtime

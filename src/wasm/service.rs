@@ -1,6 +1,7 @@
 //! Services written in JavaScript: each is a [`Service`] like any other. What
 //! it hears is kept until nothing of the core is borrowed, and told then.
 
+use super::driver::now;
 use super::peer::{Peer, duration, failure, to_js};
 use crate::base::{ExpiringMap, Identity, NaraId, PublicKey, SortedSet};
 use crate::message::{FIELDS_MAX, KIND_LENGTH_MAX};
@@ -332,6 +333,14 @@ fn as_bytes<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, 
 /// What a service may ask for, each as that service.
 #[wasm_bindgen]
 impl Peer {
+    /// The time that this nara goes by, in milliseconds since the Unix epoch.
+    #[wasm_bindgen(js_name = serviceNow)]
+    pub fn service_now(&self) -> f64 {
+        let wall = now().wall;
+        self.driver
+            .look(|nara| nara.runtime().clock().corrected(wall).unix_millis() as f64)
+    }
+
     /// Says something to everybody, or to the services of this nara.
     ///
     /// # Errors

@@ -97,7 +97,7 @@ export class Services {
     const log = (level) => (text) => peer.serviceLog(name, level, String(text));
     return Object.freeze({
       me,
-      now: () => Date.now() + (this.#clockOffset() ?? 0),
+      now: () => peer.serviceNow(),
       emit: (kind, payload = {}) => this.#core(() => peer.serviceEmit(name, kind, toJson(payload))),
       send: (to, kind, payload = {}) => this.#core(() => peer.serviceSend(name, ...receiver(to), kind, toJson(payload))),
       call: (to, kind, payload = {}, options = {}) => this.#call(name, behaviours[kind]?.answeredBy, to, kind, payload, options),
@@ -107,11 +107,6 @@ export class Services {
       peers: () => this.#status().peers,
       log: Object.freeze({ debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") }),
     });
-  }
-
-  #clockOffset() {
-    const { off, offsetMs } = this.#status().clock;
-    return off ? offsetMs : 0;
   }
 
   async #call(service, answeredBy, to, kind, payload, { signal, deadline = CALL_DEADLINE_MS }) {

@@ -1,6 +1,7 @@
 //! The runtime's promises, each named as a fact, on a service made for them.
 
 mod fresh;
+mod limits;
 
 use super::*;
 use crate::base::Identity;

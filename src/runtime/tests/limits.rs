@@ -1,0 +1,120 @@
+//! What is limited, reached.
+
+use super::*;
+
+#[test]
+fn an_answered_call_does_not_end_again_at_its_deadline() {
+    let mut rt = parrot();
+    call(&mut rt, "x").unwrap();
+    let request = rt.emitted().remove(0);
+    rt.answer(&request, &friend(), "parrot:echo", &word("x"));
+    rt.set_connected(false);
+    rt.advance(2 * CALL_DEADLINE);
+    assert_eq!(ends(&rt), [Ok("{\"text\":\"x\"}".to_owned())]);
+}
+
+#[test]
+fn a_request_that_could_not_leave_is_no_call_and_never_ends() {
+    let mut rt = parrot();
+    rt.set_connected(false);
+    assert_eq!(call(&mut rt, "x"), Err(CallError::NotSent));
+    rt.set_connected(true);
+    rt.advance(2 * CALL_DEADLINE);
+    assert!(ends(&rt).is_empty());
+}
+
+#[test]
+fn ids_are_remembered_up_to_a_limit_and_the_oldest_is_forgotten_first() {
+    let mut rt = parrot();
+    let first = rt.message(&friend(), "parrot:echo", &word("first"));
+    rt.deliver(&first);
+    for n in 1..IDS_REMEMBERED_MAX {
+        rt.deliver(&rt.message(&friend(), "parrot:echo", &word(&n.to_string())));
+    }
+    rt.deliver(&first);
+    assert_eq!(rt.dropped("duplicate_id"), 1);
+    rt.deliver(&rt.message(&friend(), "parrot:echo", &word("one more")));
+    rt.deliver(&first);
+    assert_eq!(heard(&rt).len(), IDS_REMEMBERED_MAX + 2);
+}
+
+#[test]
+fn an_id_that_another_key_used_is_no_repeat() {
+    let mut rt = parrot();
+    let mut theirs = rt.message(&friend(), "parrot:echo", &word("x"));
+    rt.deliver(&theirs);
+    let mallory = MockRuntime::identity("mallory");
+    theirs.from_id = "mallory".to_owned();
+    theirs.key = Some(mallory.key);
+    let id = theirs.id.clone();
+    let mut taken = MockRuntime::sign(&mallory, theirs);
+    taken.id = id;
+    let text = taken.signable();
+    taken.signature = Some(MockCrypto::new(mallory.key).sign(text.as_bytes()));
+    rt.deliver(&taken);
+    assert_eq!((heard(&rt).len(), rt.dropped("duplicate_id")), (2, 0));
+}
+
+#[test]
+fn messages_that_wait_to_leave_are_limited() {
+    let mut rt = parrot();
+    let (to, said) = (friend(), word("x"));
+    let waiting = rt.command(|_: &mut Parrot, ctx| {
+        let sent = (0..OUTBOX_MAX + 10).map(|_| ctx.send(&to, "parrot:echo", &said));
+        sent.filter(|outcome| *outcome == Outcome::Continue).count()
+    });
+    assert_eq!(waiting, OUTBOX_MAX);
+    assert_eq!(rt.dropped("failed"), 10);
+}
+
+#[test]
+fn services_that_answer_each_other_for_ever_are_stopped() {
+    struct Echo;
+    impl Echo {
+        fn on_local(&mut self, ctx: &mut Context<'_>, _: &Delivery, said: Word) -> Outcome {
+            ctx.emit("parrot:local", &said)
+        }
+    }
+    impl Service for Echo {
+        fn name(&self) -> &'static str {
+            "echo"
+        }
+        fn behaviours(&self) -> Vec<Behaviour> {
+            vec![Behaviour::local("parrot:local").version(1, Self::on_local)]
+        }
+    }
+    let mut rt = MockRuntime::new("me").with(Echo).started();
+    rt.local("parrot:local", &word("again"));
+    assert_eq!(rt.dropped("local_loop"), 1);
+}
+
+#[test]
+fn what_is_said_as_json_is_checked_by_the_kind_and_spelled_canonically() {
+    let mut rt = parrot();
+    let to = friend();
+    let sent = rt.command(|_: &mut Parrot, ctx| {
+        [
+            ctx.send_json(&to, "parrot:echo", "{ \"other\": 1, \"text\": \"<x>\" }"),
+            ctx.send_json(&to, "parrot:echo", "{\"Text\":\"x\"}"),
+            ctx.send_json(&to, "parrot:echo", "[]"),
+        ]
+    });
+    assert_eq!(sent[0], Outcome::Continue);
+    assert!(matches!(&sent[1], Outcome::Fail(why) if why.contains("\"Text\"")));
+    assert!(matches!(&sent[2], Outcome::Fail(why) if why.starts_with("not a JSON object")));
+    assert_eq!(rt.emitted()[0].payload, "{\"text\":\"\\u003cx\\u003e\"}");
+}
+
+#[test]
+fn a_service_can_be_let_speak_by_its_name() {
+    let mut rt = parrot();
+    let now = rt.now();
+    let said = word("hello");
+    let mut speak = |name: &str| {
+        rt.runtime_mut()
+            .speak_as(now, name, |ctx| ctx.emit("parrot:local", &said))
+    };
+    assert_eq!(speak("parrot"), Some(Outcome::Continue));
+    assert_eq!(speak("nobody"), None);
+    assert_eq!(heard(&rt), ["local hello"]);
+}
