@@ -239,6 +239,8 @@ impl Owner {
                     .warn(format!("{} holds something newer", attempt.to.id));
                 if self.stale.len() < HOLDERS_MAX {
                     self.stale.insert(attempt.to.clone(), attempt.revision);
+                } else {
+                    self.note_refusal(ctx, &attempt.to, "stale");
                 }
             }
             Reply::Silent => self.note_silence(ctx, &attempt.to),

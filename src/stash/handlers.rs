@@ -207,7 +207,10 @@ impl Stash {
             Some(self.take_response(ctx, &question.to, response))
         });
         match question.why {
-            Why::Search => self.settle(ctx),
+            Why::Search => {
+                self.recovery.ask_further(ctx);
+                self.settle(ctx);
+            }
             Why::Audit => self.judge_audit(ctx, &question.to, answer.map(|(answer, _)| answer)),
             Why::Stale => {
                 if self.check_gate().is_ok() {

@@ -6,6 +6,7 @@ use super::filling::PATIENCE;
 use super::operations::OperationId;
 use crate::base::{Identity, Instant, Now, SortedMap, SortedSet};
 use crate::message::{Refresh, Request, Response};
+use crate::neighbourhood::PEERS_MAX;
 use crate::runtime::{CallError, CallId, Context, Sealed};
 use core::time::Duration;
 
@@ -116,6 +117,8 @@ pub struct Recovery {
     remembered: Vec<Identity>,
     /// Whether the plaza was reached since the search began.
     reached: bool,
+    /// Who was asked since everybody was last asked.
+    tried: SortedSet<Identity>,
 }
 
 impl Recovery {
@@ -133,6 +136,7 @@ impl Recovery {
             agreeing: SortedSet::new(),
             remembered: Vec::new(),
             reached: false,
+            tried: SortedSet::new(),
         }
     }
 
@@ -215,25 +219,46 @@ impl Recovery {
             owner: me.name,
         };
         ctx.emit("stash-refresh", &refresh);
-        let online = ctx.peers().online().map(|(who, _)| who.clone());
-        let everybody: Vec<Identity> = self.remembered.iter().cloned().chain(online).collect();
-        for who in everybody {
+        self.tried.clear();
+        for who in self.remembered.clone() {
+            self.ask(ctx, &who);
+        }
+        self.ask_further(ctx);
+    }
+
+    /// Asks those online who were not asked yet, as far as there is room.
+    pub(super) fn ask_further(&mut self, ctx: &mut Context<'_>) {
+        let room = ASKED_MAX.saturating_sub(self.asked.len());
+        if room == 0 || !self.goes_on() {
+            return;
+        }
+        let online = ctx.peers().online().map(|(who, _)| who);
+        let further = online.filter(|who| !self.tried.contains(*who)).take(room);
+        for who in further.cloned().collect::<Vec<Identity>>() {
             self.ask(ctx, &who);
         }
     }
 
     /// Asks one peer, unless it was asked and may still answer, or did.
     pub(super) fn ask(&mut self, ctx: &mut Context<'_>, who: &Identity) {
-        let opened = |(_, answer): &(Duration, Answer)| matches!(answer, Answer::Opened { .. });
-        if self.goes_on()
-            && who.id != ctx.me().identity.id
-            && self.asked.len() < ASKED_MAX
-            && !self.asked.values().any(|asked| asked.to == *who)
-            && !self.answers.get(who).is_some_and(opened)
+        if !self.goes_on()
+            || !ctx.is_connected()
+            || who.id == ctx.me().identity.id
+            || self.asked.len() >= ASKED_MAX
         {
-            // Whoever cannot be asked now is asked with everybody, later.
-            let _ = self.request(ctx, who, Why::Search, PATIENCE);
+            return;
         }
+        if self.tried.len() < PEERS_MAX {
+            self.tried.insert(who.clone());
+        }
+        let answer = self.answers.get(who).map(|(_, answer)| *answer);
+        if matches!(answer, Some(Answer::Opened { .. }))
+            || self.asked.values().any(|asked| asked.to == *who)
+        {
+            return;
+        }
+        // Whoever cannot be asked now is asked with everybody, later.
+        let _ = self.request(ctx, who, Why::Search, PATIENCE);
     }
 
     /// Asks one peer for my stash, for whatever reason.

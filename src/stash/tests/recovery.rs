@@ -327,3 +327,32 @@ fn recovering_from_any_asks_again_although_a_memory_is_known() {
     assert_eq!(ended.unwrap().data, "1");
     assert_eq!(rt.service::<Stash>().gate(), Gate::Open);
 }
+
+#[test]
+fn among_many_peers_each_is_asked_and_no_more_than_64_at_once() {
+    let mut rt = MockRuntime::new("owner").with(stash(false));
+    rt.set_connected(false);
+    for n in 0..150 {
+        rt.register(&format!("peer{n}"));
+    }
+    let mut rt = rt.started();
+    rt.set_connected(true);
+    let mut asked = std::collections::BTreeSet::new();
+    loop {
+        let round = of_kind(&rt.emitted(), "stash:request");
+        assert!(round.len() <= 64, "{} at once", round.len());
+        for request in &round {
+            assert!(
+                asked.insert(request.to_id.clone()),
+                "{} again",
+                request.to_id
+            );
+            let from = MockRuntime::identity(&request.to_id);
+            rt.answer(request, &from, "stash:response", &not_found(request));
+        }
+        if round.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(asked.len(), 150);
+}
