@@ -373,13 +373,15 @@ impl Runtime {
                 return self.core.refuse("malformed", &error.to_string());
             }
         };
-        let (kind, from) = (message.kind.clone(), message.from_id.clone());
+        let kind = message.kind.clone();
+        let watched = self.core.watch.is_on();
+        let from = watched.then(|| message.from_id.clone());
         let outcome = match self.core.receive(message) {
             Ok(delivery) => self.dispatch(&delivery),
             Err(outcome) => outcome,
         };
         self.core
-            .note_incoming(way, Some(from), &outcome, || kind.clone());
+            .note_incoming(way, from, &outcome, || kind.clone());
         self.core.finish(&kind, outcome);
     }
 

@@ -106,6 +106,9 @@ describe("a service in JavaScript", { timeout: 120_000 }, () => {
     await assert.rejects(ctx.call(two.id, "echo:said", {}), { code: "option_invalid" });
     assert.throws(() => ctx.send(two.id, "echo:never", {}), { code: "not_sent" });
     assert.throws(() => ctx.send(two.id, "echo:say", { Text: "x" }), { code: "not_sent", message: /"text" is spelled "Text"/ });
+    assert.ok(Math.abs(ctx.now() - Date.now()) < 1_000);
+    assert.deepEqual(ctx.me, { id: one.id, name: one.name });
+    assert.ok(ctx.peers().some(({ id }) => id === two.id));
     const plaintext = new TextEncoder().encode("mine");
     assert.deepEqual(ctx.open(ctx.seal(plaintext)), plaintext);
     assert.throws(() => ctx.open({ nonce: new Uint8Array(24), ciphertext: new Uint8Array(40) }), { code: "not_opened" });
