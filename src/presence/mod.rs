@@ -249,6 +249,9 @@ impl Presence {
         if !ctx.crypto().verify(&who.key, text.as_bytes(), signature) {
             return Outcome::Drop("bad_signature");
         }
+        if has_left(ctx, &who) {
+            return Outcome::Drop("has_left");
+        }
         // Only peers known before count, and each once: forged answers must
         // not keep the honest ones silent.
         if ctx.peers().is_online(&who) {
@@ -295,6 +298,9 @@ impl Presence {
         if ctx.peers().peer(&who).is_none() {
             self.greet_stranger(ctx);
             return Outcome::Drop("stranger");
+        }
+        if has_left(ctx, &who) {
+            return Outcome::Drop("has_left");
         }
         self.note_online(ctx, &who, &newspaper.from);
         if let Some(peer) = ctx.peers_mut().peer_mut(&who) {
@@ -364,6 +370,13 @@ impl Presence {
             ctx.emit("presence:gone", &PeerNews { who });
         }
     }
+}
+
+/// Whether somebody said chau. Howdys and newspapers name no time that is
+/// signed, so an old one must not bring it back; its next greeting does.
+fn has_left(ctx: &Context<'_>, who: &Identity) -> bool {
+    let peer = ctx.peers().peer(who);
+    peer.is_some_and(|peer| peer.presence == Whereabouts::Offline)
 }
 
 impl Service for Presence {

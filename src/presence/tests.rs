@@ -83,6 +83,22 @@ fn a_greeting_or_farewell_of_another_time_is_dropped_and_nobody_appears_or_goes(
 }
 
 #[test]
+fn an_old_howdy_or_newspaper_does_not_bring_back_who_said_chau_but_a_greeting_does() {
+    let mut rt = awake();
+    let bob = MockRuntime::identity("bob");
+    rt.deliver_plaza(HEY_THERE_TOPIC, &hello(&rt, "bob"));
+    rt.advance(Duration::from_secs(1));
+    rt.deliver_plaza(CHAU_TOPIC, &chau(&rt, "bob"));
+    rt.deliver_plaza("nara/newspaper/bob", &newspaper(&bob, "bob", "hog"));
+    rt.deliver_plaza(HOWDY_TOPIC, &howdy("bob", "me"));
+    assert_eq!(rt.dropped("has_left"), 2);
+    assert_eq!(whereabouts(&rt, "bob"), Some(Whereabouts::Offline));
+    rt.advance(Duration::from_secs(1));
+    rt.deliver_plaza(HEY_THERE_TOPIC, &hello(&rt, "bob"));
+    assert_eq!(whereabouts(&rt, "bob"), Some(Whereabouts::Online));
+}
+
+#[test]
 fn a_nara_whose_clock_was_put_right_greets_again() {
     let mut rt = awake();
     rt.sent();
