@@ -1,0 +1,70 @@
+//! Whole naras on one plaza: confidants go, in every way there is, and the
+//! memory stays.
+#![cfg(not(target_family = "wasm"))]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test may say what must hold by unwrapping it"
+)]
+
+mod plaza;
+
+use light_nara::nara::{Config, Newborn};
+use plaza::{Plaza, SECOND};
+
+const MEMORY: &str = "{\"tea\":\"oolong\"}";
+
+/// Six residents, and an owner without spares whose memory three of them hold.
+fn held_by_three() -> (Plaza, usize) {
+    let mut plaza = Plaza::new();
+    for _ in 0..6 {
+        plaza.newborn(0);
+    }
+    plaza.run(10 * SECOND);
+    let config = Config::born(Newborn([99; 32]), None).unwrap();
+    let owner = plaza.wake(config.with_spares(0).unwrap(), 0);
+    // Not everybody answers a greeting; the others are met by and by.
+    plaza.run(300 * SECOND);
+    plaza.set(owner, MEMORY);
+    assert_eq!((plaza.holders(owner).len(), plaza.copies(owner)), (3, 3));
+    (plaza, owner)
+}
+
+#[test]
+fn a_confidant_says_chau_and_three_hold_it_again_at_once() {
+    let (mut plaza, owner) = held_by_three();
+    let gone = plaza.holders(owner)[0];
+    plaza.sleep(gone);
+    plaza.run(SECOND);
+    let holders = plaza.holders(owner);
+    assert_eq!((holders.len(), plaza.copies(owner)), (3, 3));
+    assert!(!holders.contains(&gone));
+}
+
+#[test]
+fn a_confidant_falls_silent_and_three_hold_it_again_as_soon_as_that_is_noticed() {
+    let (mut plaza, owner) = held_by_three();
+    let gone = plaza.holders(owner)[0];
+    plaza.kill(gone);
+    while plaza.sees(owner, gone) {
+        plaza.run(SECOND);
+    }
+    plaza.run(SECOND);
+    let holders = plaza.holders(owner);
+    assert_eq!((holders.len(), plaza.copies(owner)), (3, 3));
+    assert!(!holders.contains(&gone));
+}
+
+#[test]
+fn every_confidant_that_was_there_at_first_may_go_one_after_the_other() {
+    let (mut plaza, owner) = held_by_three();
+    for gone in plaza.holders(owner) {
+        plaza.sleep(gone);
+        plaza.run(10 * SECOND);
+    }
+    assert_eq!(plaza.holders(owner).len(), 3);
+    let config = Config::reborn(&plaza.soul(owner), None).unwrap();
+    plaza.kill(owner);
+    let again = plaza.wake(config, 0);
+    plaza.run(10 * SECOND);
+    assert_eq!(plaza.memory(again), Some(MEMORY));
+}
