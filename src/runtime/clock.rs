@@ -12,8 +12,14 @@ pub const SAMPLES_MAX: usize = 16;
 /// For how long a measured clock is believed.
 const SAMPLES_FOR: Duration = Duration::from_secs(60 * 60);
 
-/// Smaller offsets are left alone: they do no harm, and a time that is never
-/// touched is easier to understand.
+/// So many peers whose clocks agree are enough to keep to one's own: names and
+/// keys cost nothing, so any number of others may have been made up.
+const AGREEING_ENOUGH: usize = 2;
+
+/// Samples that disagree may fill half of the room and no more.
+const DISAGREEING_MAX: usize = SAMPLES_MAX / 2;
+
+/// A wall clock that moved by more against the other one was set.
 const TOLERATED: Duration = Duration::from_secs(5);
 
 /// The wall clock, and what replies of peers tell about it.
@@ -22,18 +28,26 @@ const TOLERATED: Duration = Duration::from_secs(5);
 /// which it must have been made. Each key counts once, so that one peer that
 /// answers often is still one voice. This nara's own clock is a voice, too:
 /// whoever is alone with a clock that is off yields to the others, and the
-/// others do not yield to it.
+/// others do not yield to it, nor to any number of identities made up for it.
 pub struct Clock {
     /// The driver's clocks, when they were last read.
     read: Now,
     samples: ExpiringMap<PublicKey, Sample>,
     offset: Option<i64>,
     voices: usize,
+    agreeing: usize,
 }
 
 struct Sample {
     nanos: i64,
     proven: bool,
+}
+
+impl Sample {
+    /// Whether the peer's clock and the driver's are close enough to talk.
+    fn agrees(&self) -> bool {
+        self.nanos.unsigned_abs() <= WINDOW.as_nanos() as u64
+    }
 }
 
 impl Clock {
@@ -43,6 +57,7 @@ impl Clock {
             samples: ExpiringMap::new(SAMPLES_MAX, SAMPLES_FOR),
             offset: None,
             voices: 0,
+            agreeing: 0,
         }
     }
 
@@ -129,7 +144,15 @@ impl Clock {
         let middle = self.read.wall.unix_nanos().saturating_sub(nanos(took / 2));
         let nanos = time.unix_nanos().saturating_sub(middle);
         let before = self.correction();
-        self.samples.insert(now, key, Sample { nanos, proven });
+        let sample = Sample { nanos, proven };
+        if !sample.agrees() {
+            self.samples.expire(now);
+            let others = self.samples.iter().filter(|(other, _)| **other != key);
+            if others.filter(|(_, other)| !other.agrees()).count() >= DISAGREEING_MAX {
+                return false;
+            }
+        }
+        self.samples.insert(now, key, sample);
         self.settle(now);
         before.abs_diff(self.correction()) > TOLERATED.as_nanos() as u64
     }
@@ -141,6 +164,9 @@ impl Clock {
         let samples = samples.filter(|sample| sample.proven == proven);
         let mut offsets: Vec<i64> = samples.map(|sample| sample.nanos).collect();
         self.voices = offsets.len();
+        let samples = self.samples.iter().map(|(_, sample)| sample);
+        let agreeing = samples.filter(|one| one.proven == proven && one.agrees());
+        self.agreeing = agreeing.count();
         match self.voices {
             // It may be an old reply, so alone it proves nothing.
             1 if !proven => offsets.clear(),
@@ -156,9 +182,8 @@ impl Clock {
     }
 
     fn correction(&self) -> i64 {
-        self.offset
-            .filter(|offset| self.voices > 1 && offset.unsigned_abs() > TOLERATED.as_nanos() as u64)
-            .unwrap_or(0)
+        let yields = self.is_off() && self.agreeing < AGREEING_ENOUGH;
+        self.offset.filter(|_| yields).unwrap_or(0)
     }
 }
 
@@ -216,6 +241,20 @@ mod tests {
         }
         assert!(!right.is_off());
         assert_eq!(right.now().wall, at(0));
+    }
+
+    #[test]
+    fn any_number_of_made_up_peers_moves_no_clock_that_two_others_agree_with() {
+        let mut clock = clock();
+        hear(&mut clock, 1, 1);
+        hear(&mut clock, 2, -1);
+        for peer in 3..=255 {
+            hear(&mut clock, peer, 10 * MINUTE);
+        }
+        assert_eq!(clock.now().wall, at(0));
+        assert_eq!(clock.judge(at(0)), Ok(()));
+        assert_eq!(clock.judge(at(10 * MINUTE)), Err("from_the_future"));
+        assert_eq!(clock.samples.len(), 2 + DISAGREEING_MAX);
     }
 
     #[test]
