@@ -319,7 +319,8 @@ impl Looking<'_> {
     fn confidants(&self, stash: &Stash) -> Vec<ConfidantStatus> {
         let owner = stash.owner();
         let spare = owner.spare_holders(self.nara.runtime.peers(), self.now);
-        let holders = owner.holders().iter().map(|(who, holder)| {
+        let asked = owner.holders().iter().filter(|(_, holder)| holder.asked);
+        let holders = asked.map(|(who, holder)| {
             let is_newest = owner.is_holder(who);
             ConfidantStatus {
                 version: Some(holder.revision),

@@ -159,7 +159,7 @@ impl Owner {
             || self
                 .holders
                 .get(who)
-                .is_some_and(|holder| holder.revision == revision)
+                .is_some_and(|holder| holder.asked && holder.revision == revision)
     }
 
     /// Whom the next revision will go to, as far as can be known.
@@ -203,7 +203,7 @@ impl Owner {
         let place = |who: &Identity| {
             let preferred = self.pinned.iter().chain(&self.planned);
             let place = preferred.clone().position(|one| one == who);
-            let is_holder = self.holders.contains_key(who);
+            let is_holder = self.holders.get(who).is_some_and(|one| one.asked);
             place.or(is_holder.then_some(preferred.count()))
         };
         let (mut known, others): (Vec<Candidate>, Vec<Candidate>) =

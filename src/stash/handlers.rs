@@ -55,7 +55,7 @@ impl Stash {
         if response.owner_id != ctx.me().identity.id.as_str() {
             return Outcome::Drop("not_my_stash");
         }
-        self.take_response(ctx, sender, response);
+        self.take_response(ctx, sender, response, false);
         self.fill(ctx);
         Outcome::Continue
     }
@@ -204,7 +204,7 @@ impl Stash {
                 return None;
             }
             // What opens is mine and welcome, whatever it answers.
-            Some(self.take_response(ctx, &question.to, response))
+            Some(self.take_response(ctx, &question.to, response, echoes))
         });
         match question.why {
             Why::Search => {
@@ -238,6 +238,7 @@ impl Stash {
         ctx: &mut Context<'_>,
         from: &Identity,
         response: Response,
+        was_asked: bool,
     ) -> (Answer, Option<Memory>) {
         let (answer, found) = self.recovery.handle_response(ctx, from, response);
         let Some(found) = found else {
@@ -249,11 +250,16 @@ impl Stash {
             return (answer, None);
         };
         let at = ctx.now().wall;
-        self.owner.note_verified(from, found.memory.revision, at);
-        if matches!(
+        let is_searching = matches!(
             self.recovery.state(),
             SearchState::Searching | SearchState::NotFound
-        ) {
+        );
+        if was_asked || is_searching {
+            self.owner.note_verified(from, found.memory.revision, at);
+        } else {
+            self.owner.note_offer(from, found.memory.revision, at);
+        }
+        if is_searching {
             self.settle(ctx);
         } else {
             // Somebody may hold a newer one than all who answered in time.

@@ -44,6 +44,10 @@ pub struct Holder {
     pub at: WallTime,
     /// When it last gave this revision back, and it opened.
     pub verified_at: Option<WallTime>,
+    /// Whether it holds this at my wish: it acknowledged, or gave it back when
+    /// I asked. Whoever merely sends a copy may have overheard it, and promised
+    /// nothing.
+    pub asked: bool,
 }
 
 /// What a memory that came back changed.
@@ -144,7 +148,7 @@ impl Owner {
         let revision = self.memory.as_ref().map(|memory| memory.revision);
         self.holders
             .iter()
-            .filter(move |(_, holder)| Some(holder.revision) == revision)
+            .filter(move |(_, holder)| holder.asked && Some(holder.revision) == revision)
     }
 
     /// Whether as many hold the newest revision as are wanted.
@@ -170,7 +174,8 @@ impl Owner {
     pub(super) fn wanted(&self, ctx: &Context<'_>) -> usize {
         let unheard = |who: &&Identity| !self.holders.contains_key(*who);
         let planned = self.planned.iter().filter(unheard);
-        let all = self.holders.keys().chain(planned);
+        let asked = self.holders.iter().filter(|(_, one)| one.asked);
+        let all = asked.map(|(who, _)| who).chain(planned);
         let spares = if enough_are_grown(ctx, all) {
             0
         } else {
@@ -316,6 +321,7 @@ impl Owner {
                 revision,
                 at,
                 verified_at,
+                asked: true,
             };
             self.holders.insert(who.clone(), holder);
         }
@@ -326,6 +332,16 @@ impl Owner {
         self.note_holder(who, revision, at);
         if let Some(holder) = self.holders.get_mut(who) {
             holder.verified_at = Some(at);
+        }
+    }
+
+    /// Notes that somebody sent a copy that nobody had asked for. It begins to
+    /// count when it acknowledges a store, or is let go.
+    pub(super) fn note_offer(&mut self, who: &Identity, revision: u64, at: WallTime) {
+        let was_asked = self.holders.get(who).is_some_and(|one| one.asked);
+        self.note_holder(who, revision, at);
+        if let Some(holder) = self.holders.get_mut(who) {
+            holder.asked = was_asked;
         }
     }
 
@@ -364,8 +380,18 @@ impl Owner {
         let most = (self.target + self.spares).max(self.pinned.len());
         let mut extra: Vec<Identity> = self.spare_holders(ctx.peers(), ctx.now());
         extra.retain(|who| !self.pinned.contains(who));
-        let count = self.current_holders().count().saturating_sub(most);
-        extra.into_iter().rev().take(count).collect()
+        let held = self.current_holders().count();
+        let mut extra: Vec<Identity> = extra
+            .into_iter()
+            .rev()
+            .take(held.saturating_sub(most))
+            .collect();
+        // Copies that nobody had asked for are let go once there are enough.
+        if held >= self.wanted(ctx) {
+            let offers = self.holders.iter().filter(|(_, one)| !one.asked);
+            extra.extend(offers.map(|(who, _)| who.clone()));
+        }
+        extra
     }
 
     /// Who refused, or kept silent, not long ago.

@@ -136,3 +136,21 @@ fn a_confidant_may_ask_and_store_thirty_times_in_ten_seconds_and_no_more() {
     rt.deliver(&store);
     assert_eq!(rt.service::<Stash>().stored_stash(&alice).unwrap().ts, 40);
 }
+
+#[test]
+fn whoever_sends_an_overheard_copy_does_not_count_and_keeps_no_other_from_being_asked() {
+    let mut rt = safe(&["a", "b", "c"]);
+    let me = MockRuntime::identity("owner");
+    for n in 0..5 {
+        let stranger = format!("stranger{n}");
+        rt.register(&stranger);
+        push(&mut rt, &stranger, &response_of(&me, "\"kept\"", 1));
+    }
+    assert_eq!(holders(&rt), ["a", "b", "c"]);
+    rt.emitted();
+    let gone = MockRuntime::identity("a");
+    rt.local("presence:gone", &PeerNews { who: gone });
+    assert_eq!(holders(&rt), ["b", "c"]);
+    assert_eq!(ack_all(&mut rt), 1);
+    assert_eq!(holders(&rt).len(), 3);
+}
