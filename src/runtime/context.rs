@@ -2,7 +2,7 @@
 
 use super::behaviour::Handler;
 use super::clock::Clock;
-use super::pipeline::Retry;
+use super::emit::Retry;
 use super::traffic::Watch;
 use super::{
     Behaviour, CallError, CallId, CallRegistry, Crypto, Delivery, Keyring, Local, Outcome,

@@ -13,6 +13,7 @@ mod calls;
 mod clock;
 mod context;
 mod crypto;
+mod emit;
 mod keyring;
 mod log;
 mod mock;

@@ -1,16 +1,13 @@
-//! The two pipelines. Out: id, sign, transport, notify. In: verify, fresh,
-//! dedupe, rate limit, filter, notify, then the handler of the version.
+//! The pipeline of what comes in: verify, fresh, dedupe, rate limit, filter,
+//! notify, then the handler of the version.
 
 use super::behaviour::Handler;
 use super::clock::Clock;
 use super::context::Core;
 use super::traffic::{Traffic, Watch};
-use super::{
-    Behaviour, Crypto, ErrorStrategy, Local, Me, OUTBOX_MAX, Outgoing, PeerNews, Transport, Way,
-};
-use crate::base::{ExpiringMap, Identity, Instant, Now, Rng, SortedMap, WallTime};
-use crate::identity::Signature;
-use crate::message::{Message, Timestamp, to_go_json};
+use super::{Behaviour, Crypto, ErrorStrategy, Local, Me, Outgoing, PeerNews, Transport};
+use crate::base::{ExpiringMap, Identity, Now, Rng, SortedMap, WallTime};
+use crate::message::{Message, to_go_json};
 use crate::neighbourhood::Neighbourhood;
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -29,13 +26,6 @@ const REPLY_SENT_MAX: u8 = 3;
 const REPLIES_REMEMBERED_FOR: Duration = Duration::from_secs(2 * 60);
 const RATES_MAX: usize = 4_096;
 const RATES_FOR: Duration = Duration::from_secs(10 * 60);
-const RETRIES_MAX: usize = 64;
-const RETRY_AFTER: [Duration; 3] = [
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(4),
-];
-
 /// What a stage or a handler says of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -78,27 +68,8 @@ impl Delivery {
     }
 }
 
-pub(super) struct Retry {
-    at: Instant,
-    attempt: usize,
-    message: Message,
-}
-
-/// A message on its way out.
-struct Emission {
-    message: Message,
-    attempt: usize,
-}
-
-type EmitStage = fn(&mut Core, &Behaviour, &mut Emission) -> Outcome;
 type ReceiveStage = fn(&mut Core, &Behaviour, &mut Delivery) -> Outcome;
 
-const EMIT: [EmitStage; 4] = [
-    Core::give_id,
-    Core::sign,
-    Core::transport,
-    Core::notify_sent,
-];
 const RECEIVE: [ReceiveStage; 6] = [
     Core::verify,
     Core::fresh,
@@ -138,169 +109,6 @@ impl Core {
             last_stamp: 0,
             activity: 0,
         }
-    }
-
-    /// A message of this nara without id and signature.
-    pub(super) fn draft(&mut self, kind: &str, payload: String) -> Message {
-        let version = self
-            .behaviours
-            .get(kind)
-            .map_or(1, |(one, _)| one.current_version());
-        let mut message = Message::draft(kind, version, payload);
-        message.from.clone_from(&self.me.name);
-        self.me
-            .identity
-            .id
-            .as_str()
-            .clone_into(&mut message.from_id);
-        message.timestamp = self.stamp();
-        message
-    }
-
-    /// The wall time, never the same twice: ids of messages depend on it, and
-    /// two requests within one tick of a coarse clock must not share an id.
-    fn stamp(&mut self) -> Timestamp {
-        self.last_stamp = self
-            .now
-            .wall
-            .unix_nanos()
-            .max(self.last_stamp.saturating_add(1));
-        Timestamp::from_wall(WallTime::from_unix_nanos(self.last_stamp))
-    }
-
-    /// Runs the emit pipeline. Returns the message's id and how it ended.
-    pub(super) fn emit(&mut self, message: Message) -> (String, Outcome) {
-        self.run_emit(Emission {
-            message,
-            attempt: 0,
-        })
-    }
-
-    fn run_emit(&mut self, mut emission: Emission) -> (String, Outcome) {
-        let Some((behaviour, _)) = self.behaviours.get(&emission.message.kind).cloned() else {
-            return (
-                String::new(),
-                Outcome::Fail("no behaviour of this kind".to_owned()),
-            );
-        };
-        for stage in EMIT {
-            let outcome = stage(self, &behaviour, &mut emission);
-            if outcome == Outcome::Continue {
-                continue;
-            }
-            if let Outcome::Fail(error) = &outcome {
-                self.fail_emission(behaviour.on_error, &emission, error);
-            }
-            return (emission.message.id, outcome);
-        }
-        (emission.message.id, Outcome::Continue)
-    }
-
-    fn give_id(&mut self, _: &Behaviour, emission: &mut Emission) -> Outcome {
-        let message = &mut emission.message;
-        if message.id.is_empty() {
-            message.id = message.computed_id();
-        }
-        Outcome::Continue
-    }
-
-    fn sign(&mut self, behaviour: &Behaviour, emission: &mut Emission) -> Outcome {
-        if behaviour.signed {
-            let message = &mut emission.message;
-            let signature: Signature = self.crypto.sign(message.signable().as_bytes());
-            message.signature = Some(signature);
-            message.key = Some(self.me.identity.key);
-        }
-        Outcome::Continue
-    }
-
-    fn transport(&mut self, behaviour: &Behaviour, emission: &mut Emission) -> Outcome {
-        let message = &emission.message;
-        let way = match &behaviour.transport {
-            Transport::Local => return Outcome::Continue,
-            Transport::Plaza(topic) => Way::Plaza {
-                topic: topic.clone(),
-            },
-            Transport::Direct if message.to_id.is_empty() => {
-                return Outcome::Fail("a direct message needs to_id".to_owned());
-            }
-            Transport::Direct => Way::Direct {
-                to: message.to_id.clone(),
-            },
-        };
-        let bytes = message.to_json().into_bytes();
-        let kind = message.kind.clone();
-        self.send(way, &kind, bytes)
-    }
-
-    fn notify_sent(&mut self, _: &Behaviour, emission: &mut Emission) -> Outcome {
-        let message = &emission.message;
-        let to = if message.to_id.is_empty() {
-            "the plaza"
-        } else {
-            &message.to_id
-        };
-        let text = format!("sent {} to {to}", message.kind);
-        self.scope("runtime").debug(text);
-        Outcome::Continue
-    }
-
-    /// Puts bytes into the outbox.
-    pub(super) fn send(&mut self, way: Way, kind: &str, bytes: Vec<u8>) -> Outcome {
-        if !self.connected {
-            return Outcome::Fail("not connected to the plaza".to_owned());
-        }
-        if self.outbox.len() >= OUTBOX_MAX {
-            return Outcome::Fail(format!("{OUTBOX_MAX} messages wait already"));
-        }
-        self.watch.note(|| {
-            let (way, peer) = match &way {
-                Way::Plaza { .. } => ("plaza", None),
-                Way::Direct { to } => ("direct", Some(to.clone())),
-            };
-            Traffic {
-                incoming: false,
-                peer,
-                kind: kind.to_owned(),
-                way,
-                outcome: "sent",
-            }
-        });
-        self.outbox.push_back(Outgoing { way, bytes });
-        Outcome::Continue
-    }
-
-    fn fail_emission(&mut self, strategy: ErrorStrategy, emission: &Emission, error: &str) {
-        let retry = RETRY_AFTER.get(emission.attempt);
-        match (strategy, retry) {
-            (ErrorStrategy::Retry, Some(after)) if self.retries.len() < RETRIES_MAX => {
-                let (at, attempt) = (self.now.mono + *after, emission.attempt + 1);
-                self.retries.push_back(Retry {
-                    at,
-                    attempt,
-                    message: emission.message.clone(),
-                });
-            }
-            _ => self.fail(strategy, &emission.message.kind, error),
-        }
-    }
-
-    /// Emits again what is due for another try.
-    pub(super) fn retry_due(&mut self) {
-        let now = self.now.mono;
-        let (due, waiting) = self.retries.drain(..).partition(|retry| retry.at <= now);
-        self.retries = waiting;
-        let due: VecDeque<Retry> = due;
-        for Retry {
-            attempt, message, ..
-        } in due
-        {
-            self.run_emit(Emission { message, attempt });
-        }
-    }
-
-    pub(super) fn next_retry(&self) -> Option<Instant> {
-        self.retries.iter().map(|retry| retry.at).min()
     }
 
     /// Runs the receive pipeline.
@@ -526,7 +334,7 @@ impl Core {
             .warn(format!("dropped a message: {text}"));
     }
 
-    fn fail(&mut self, strategy: ErrorStrategy, kind: &str, error: &str) {
+    pub(super) fn fail(&mut self, strategy: ErrorStrategy, kind: &str, error: &str) {
         *self.drops.or_default("failed") += 1;
         match strategy {
             ErrorStrategy::Drop => {}
