@@ -5,7 +5,7 @@ import { Nara } from "light-nara";
 export async function wakeResidents({ count, plaza }) {
   const naras = [];
   const sleep = async () => {
-    await Promise.allSettled(naras.splice(0).map((nara) => nara.sleep()));
+    await Promise.allSettled(naras.splice(0).map((nara) => nara.sleep({ handOff: true })));
   };
   try {
     while (naras.length < count) {

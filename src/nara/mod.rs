@@ -33,6 +33,9 @@ pub const DIRECT_TOPIC: &str = "nara/mesh/";
 /// cut the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(120);
 
+/// A nara that stops takes so long at most to pass on what it holds.
+pub const LEAVE_WITHIN: Duration = Duration::from_secs(5);
+
 /// Something that the driver has to do.
 #[derive(Debug)]
 pub enum Effect {
@@ -80,6 +83,7 @@ pub struct Nara {
     effects: VecDeque<Effect>,
     why_disconnected: Option<String>,
     asleep: bool,
+    leave_by: Option<Instant>,
     /// What had happened when the application was last told.
     told: Option<(u64, plaza::State)>,
 }
@@ -119,6 +123,7 @@ impl Nara {
             effects,
             why_disconnected: None,
             asleep: true,
+            leave_by: None,
             told: None,
         }
     }
@@ -177,8 +182,30 @@ impl Nara {
         self.turn(now);
     }
 
+    /// Passes on what it holds for those who are away, within
+    /// [`LEAVE_WITHIN`], then sleeps. For a process that stops; a tab that
+    /// closes has no such time and sleeps at once.
+    pub fn leave(&mut self, now: Now) {
+        let run = |stash: &mut Stash, ctx: &mut Context<'_>| stash.leave(ctx);
+        if self.asleep || !self.runtime.command(now, run).unwrap_or(false) {
+            return self.sleep(now);
+        }
+        self.leave_by = Some(now.mono + LEAVE_WITHIN);
+        self.turn(now);
+    }
+
+    /// Sleeps once everything is passed on, or its time is over.
+    fn finish_leaving(&mut self, now: Now) {
+        let is_passing_on = self.stash().is_some_and(Stash::is_passing_on);
+        let is_over = |by: &mut Instant| *by <= now.mono || !is_passing_on;
+        if self.leave_by.take_if(is_over).is_some() {
+            self.sleep(now);
+        }
+    }
+
     /// Says chau and closes. Ends with [`Event::Asleep`].
     pub fn sleep(&mut self, now: Now) {
+        self.leave_by = None;
         if !self.asleep {
             self.runtime.stop(now);
             self.send_outgoing();
@@ -282,6 +309,7 @@ impl Nara {
     pub fn handle_data(&mut self, now: Now, bytes: &[u8]) {
         self.session.handle_data(now.mono, bytes);
         self.turn(now);
+        self.finish_leaving(now);
     }
 
     /// The socket is closed, or could not be opened.
@@ -297,6 +325,7 @@ impl Nara {
             self.runtime.handle_timeout(now);
         }
         self.turn(now);
+        self.finish_leaving(now);
     }
 
     /// The next thing to do.
@@ -312,7 +341,8 @@ impl Nara {
         } else {
             self.runtime.poll_timeout()
         };
-        [session, runtime]
+        let leave = self.leave_by.map(|at| (at, "leave"));
+        [session, runtime, leave]
             .into_iter()
             .flatten()
             .min_by_key(|(at, _)| *at)

@@ -123,6 +123,8 @@ pub struct ConfidantStatus {
 pub struct HeldStatus {
     pub limit: usize,
     pub count: usize,
+    pub refusals: u64,
+    pub prunings: u64,
     pub stashes: Vec<HeldStash>,
 }
 
@@ -211,6 +213,8 @@ impl HeldStatus {
         Self {
             limit: 0,
             count: 0,
+            refusals: 0,
+            prunings: 0,
             stashes: Vec::new(),
         }
     }
@@ -388,6 +392,8 @@ impl Looking<'_> {
         let stashes: Vec<HeldStash> = held.collect();
         HeldStatus {
             limit: stash.confidant().limit(),
+            refusals: stash.confidant().refusals(),
+            prunings: stash.confidant().prunings(),
             count: stashes.len(),
             stashes,
         }

@@ -84,6 +84,11 @@ impl Clock {
         }
     }
 
+    /// What the driver's wall clock says.
+    pub fn uncorrected(&self) -> WallTime {
+        self.read.wall
+    }
+
     /// What the driver's wall clock says, put right.
     pub fn corrected(&self, wall: WallTime) -> WallTime {
         shifted(wall, self.correction())

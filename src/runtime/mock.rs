@@ -5,6 +5,7 @@ use super::{Context, Crypto, Level, Local, Me, Outgoing, Record, Runtime, Servic
 use crate::base::{Identity, Instant, NaraId, Now, PublicKey, Rng, WallTime};
 use crate::identity::{OpenError, Signature};
 use crate::message::{Message, Payload, Timestamp, to_go_json};
+use crate::neighbourhood::Presence;
 use core::time::Duration;
 
 /// Keys that anybody can forge and that cost nothing. For tests only.
@@ -125,6 +126,14 @@ impl MockRuntime {
         self.runtime.core.peers.heard(now, &who, name);
         self.local("presence:online", &news);
         who
+    }
+
+    /// Makes a peer gone, as presence would when it is missed.
+    pub fn mark_gone(&mut self, who: &Identity) {
+        if let Some(peer) = self.runtime.core.peers.peer_mut(who) {
+            peer.presence = Presence::Missing;
+        }
+        self.local("presence:gone", &super::PeerNews { who: who.clone() });
     }
 
     /// A message as a made-up peer would sign and send it to this nara.

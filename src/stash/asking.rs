@@ -2,9 +2,9 @@
 
 use super::Stash;
 use super::codec::Memory;
-use super::confidant::Held;
 use super::errors::StashError;
 use super::events::{Ending, Event};
+use super::held::Held;
 use super::operations::{OperationId, Wait};
 use super::owner::PINNED_MAX;
 use super::recovery::Why;
@@ -175,6 +175,17 @@ impl Stash {
     /// held.
     pub fn push_to(&mut self, ctx: &mut Context<'_>, owner: &Identity) -> bool {
         self.confidant.push(ctx, owner)
+    }
+
+    /// Passes on what is held for those who are away, because this nara goes.
+    /// Returns whether anything is on its way.
+    pub fn leave(&mut self, ctx: &mut Context<'_>) -> bool {
+        self.confidant.leave(ctx)
+    }
+
+    /// Whether something held for others is being passed on.
+    pub fn is_passing_on(&self) -> bool {
+        self.confidant.is_passing_on()
     }
 
     /// The owner of a held stash, by its id.

@@ -1,10 +1,12 @@
 //! The confidant's side: sealed stashes of others, held in memory only.
 
-use super::codec::SEALED_SIZE;
+use super::absence::Observer;
+use super::held::{Held, check, response};
+use super::passing::Handoffs;
 use crate::base::{ExpiringMap, Identity, Instant, SortedMap};
-use crate::message::{Ack, Bytes, Delete, Request, Response, Store};
+use crate::message::{Ack, Delete, Message, Request, Store};
 use crate::neighbourhood::MemoryMode;
-use crate::runtime::{Context, Delivery, Outcome, Sealed};
+use crate::runtime::{Context, Delivery, Outcome, Sealed, WINDOW};
 use core::time::Duration;
 
 /// A returning owner gets its stash after a random wait in this span, so that
@@ -20,25 +22,18 @@ pub const PUSH_EVERY: Duration = Duration::from_secs(30);
 pub(super) const REFRESH_EVERY: Duration = Duration::from_secs(2);
 
 /// Owners whose wish to be forgotten is remembered, and for how long: what they
-/// stored before could be overheard and played again.
+/// stored before could be overheard and played again. Longer than any grant.
 const TOMBSTONES_MAX: usize = 256;
-const TOMBSTONES_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
+const TOMBSTONES_FOR: Duration = Duration::from_secs(8 * 24 * 3600);
 
 /// Owners whose last push is remembered.
 const PUSHES_REMEMBERED_MAX: usize = 256;
 
-/// A stash held for somebody.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// The owner's name, as it says.
-    pub owner: String,
-    /// What this nara cannot read.
-    pub sealed: Sealed,
-    /// The owner's time of the store, in seconds since the Unix epoch.
-    pub ts: i64,
-    /// When it came, in seconds since the Unix epoch.
-    pub stored_at: i64,
-}
+/// A request whose id begins like this asks for the previous generation.
+pub const PREVIOUS_PREFIX: &str = "previous:";
+
+/// How far ahead of now the time of a seal may be, in seconds.
+const AHEAD_SECONDS_MAX: i64 = WINDOW.as_secs() as i64;
 
 /// Everything held for others: one place for each identity, so that whoever
 /// claims somebody's id with another key has a place of its own at most.
@@ -49,6 +44,11 @@ pub struct Confidant {
     greeted: ExpiringMap<Identity, ()>,
     refreshed: ExpiringMap<Identity, ()>,
     tombstones: ExpiringMap<Identity, i64>,
+    pub(super) observer: Observer,
+    pub(super) handoffs: Handoffs,
+    pub(super) refusals: u64,
+    pub(super) prunings: u64,
+    pub(super) taken_back: u64,
 }
 
 impl Confidant {
@@ -60,6 +60,11 @@ impl Confidant {
             greeted: ExpiringMap::new(PUSHES_REMEMBERED_MAX, PUSH_EVERY),
             refreshed: ExpiringMap::new(PUSHES_REMEMBERED_MAX, REFRESH_EVERY),
             tombstones: ExpiringMap::new(TOMBSTONES_MAX, TOMBSTONES_FOR),
+            observer: Observer::default(),
+            handoffs: Handoffs::new(),
+            refusals: 0,
+            prunings: 0,
+            taken_back: 0,
         }
     }
 
@@ -71,6 +76,45 @@ impl Confidant {
     /// What is held, by owner.
     pub fn held(&self) -> &SortedMap<Identity, Held> {
         &self.held
+    }
+
+    /// How often somebody was refused.
+    pub fn refusals(&self) -> u64 {
+        self.refusals
+    }
+
+    /// How many stashes were let go because their owners stayed away, or never
+    /// came back while places were needed.
+    pub fn prunings(&self) -> u64 {
+        self.prunings + self.taken_back
+    }
+
+    pub(super) fn held_mut(&mut self, owner: &Identity) -> Option<&mut Held> {
+        self.held.get_mut(owner)
+    }
+
+    pub(super) fn all_held_mut(&mut self) -> impl Iterator<Item = &mut Held> {
+        self.held.values_mut()
+    }
+
+    pub(super) fn remove(&mut self, owner: &Identity) -> Option<Held> {
+        self.pushes.remove(owner);
+        self.handoffs.forget(owner);
+        self.held.remove(owner)
+    }
+
+    pub(super) fn insert(&mut self, owner: &Identity, held: Held, now: Instant) {
+        match self.held.get_mut(owner) {
+            Some(older) => older.replace(held, now),
+            None => {
+                self.held.insert(owner.clone(), held);
+            }
+        }
+    }
+
+    /// Whether an owner wants nothing of that time kept any more.
+    pub(super) fn is_buried(&self, now: Instant, owner: &Identity, ts: i64) -> bool {
+        self.tombstones.get(now, owner).is_some_and(|end| ts < *end)
     }
 
     pub(super) fn restore(&mut self, owner: Identity, held: Held) {
@@ -89,65 +133,71 @@ impl Confidant {
         let Some(sender) = &delivery.sender else {
             return Outcome::Drop("unsigned");
         };
-        let stored_at = ctx.now().wall.unix_seconds();
-        let forgotten = self.tombstones.get(ctx.now().mono, sender);
-        let refusal = if forgotten.is_some_and(|ts| store.ts < *ts) {
-            Some("stale")
-        } else {
-            self.place(sender, store, stored_at, &delivery.message.from)
-                .err()
-        };
+        let now = ctx.now();
+        let ts = store.ts;
+        let refusal = self.take(ctx, sender, &delivery.message, store).err();
         let ack = Ack {
             owner_id: sender.id.as_str().to_owned(),
-            stored_at: if refusal.is_none() { stored_at } else { 0 },
+            stored_at: if refusal.is_none() {
+                now.wall.unix_seconds()
+            } else {
+                0
+            },
             success: refusal.is_none(),
-            // On success the store's id: it binds this signed ack to that store.
-            reason: refusal.map_or_else(|| delivery.message.id.clone(), str::to_owned),
+            reason: match refusal {
+                // On success the store's id: it binds this signed ack to it.
+                None => delivery.message.id.clone(),
+                Some("stale") => self.stale_reason(sender),
+                Some(reason) => reason.to_owned(),
+            },
         };
         ctx.reply(delivery, "stash:ack", &ack);
-        match refusal {
-            None => {
-                let text = format!("holding the stash of {}", delivery.message.from);
-                ctx.log().info(text);
-                Outcome::Continue
-            }
-            Some(reason) => Outcome::Drop(reason),
-        }
+        let Some(reason) = refusal else {
+            let text = format!("holding the stash of {}", delivery.message.from);
+            ctx.log().info(text);
+            return Outcome::Continue;
+        };
+        self.refusals += 1;
+        let text = format!("{} stores of {ts}: refused, {reason}", sender.id);
+        ctx.log().warn(text);
+        Outcome::Drop(reason)
     }
 
-    fn place(
+    fn stale_reason(&self, owner: &Identity) -> String {
+        let held = self.held.get(owner);
+        held.map_or_else(|| "stale".to_owned(), Held::stale_reason)
+    }
+
+    fn take(
         &mut self,
+        ctx: &mut Context<'_>,
         sender: &Identity,
+        message: &Message,
         store: Store,
-        stored_at: i64,
-        name: &str,
     ) -> Result<(), &'static str> {
         if store.owner_id != sender.id.as_str() {
             return Err("not_the_owner");
         }
-        if store.ciphertext.len() > SEALED_SIZE {
-            return Err("stash_too_large");
+        if self.handoffs.is_leaving() {
+            return Err("leaving");
         }
-        if store.ciphertext.is_empty() {
-            return Err("no_ciphertext");
+        let nonce = check(&store)?;
+        let now = ctx.now();
+        if store.ts > now.wall.unix_seconds().saturating_add(AHEAD_SECONDS_MAX) {
+            return Err("from_the_future");
         }
-        let nonce: [u8; 24] = store.nonce.as_slice().try_into().map_err(|_| "bad_nonce")?;
-        match self.held.get(sender) {
-            Some(held) if store.ts < held.ts => return Err("stale"),
-            None if self.held.len() >= self.limit() => return Err("at_capacity"),
-            _ => {}
+        let held = self.held.get(sender);
+        if self.is_buried(now.mono, sender, store.ts)
+            || held.is_some_and(|held| held.is_newer_than(&store, message))
+        {
+            return Err("stale");
         }
-        let sealed = Sealed {
-            nonce,
-            ciphertext: store.ciphertext.into_vec(),
-        };
-        let held = Held {
-            owner: name.to_owned(),
-            sealed,
-            ts: store.ts,
-            stored_at,
-        };
-        self.held.insert(sender.clone(), held);
+        self.admit(ctx, sender)?;
+        let ciphertext = store.ciphertext.as_slice().to_vec();
+        let sealed = Sealed { nonce, ciphertext };
+        let held = Held::new(message, &store, sealed, (now.mono, now.wall));
+        self.insert(sender, held, now.mono);
+        self.owner_is_here(now.mono, sender);
         Ok(())
     }
 
@@ -162,29 +212,28 @@ impl Confidant {
             return Outcome::Drop("unsigned");
         };
         if delete.owner_id != sender.id.as_str() {
-            return Outcome::Drop("not_the_owner");
+            return self.refuse(ctx, sender, "stash:delete");
         }
         let newer = |held: &Held| held.ts > delete.ts;
         let is_stale = self.held.get(sender).is_some_and(newer);
         if !is_stale {
             self.tombstones
                 .insert(ctx.now().mono, sender.clone(), delete.ts);
-            self.pushes.remove(sender);
-            if self.held.remove(sender).is_some() {
+            if self.remove(sender).is_some() {
                 let text = format!("{} wants its stash forgotten", delivery.message.from);
                 ctx.log().info(text);
             }
         }
         let reason = if is_stale {
-            "stale"
+            self.stale_reason(sender)
         } else {
-            &delivery.message.id
+            delivery.message.id.clone()
         };
         let ack = Ack {
             owner_id: delete.owner_id,
             stored_at: 0,
             success: !is_stale,
-            reason: reason.to_owned(),
+            reason,
         };
         ctx.reply(delivery, "stash:ack", &ack)
     }
@@ -200,10 +249,31 @@ impl Confidant {
             return Outcome::Drop("unsigned");
         };
         if request.owner_id != sender.id.as_str() {
-            return Outcome::Drop("not_the_owner");
+            return self.refuse(ctx, sender, "stash:request");
         }
-        let response = response(sender, self.held.get(sender), request.request_id);
+        self.owner_is_here(ctx.now().mono, sender);
+        let wants_previous = request.request_id.starts_with(PREVIOUS_PREFIX);
+        let found = self.held.get(sender).and_then(|held| {
+            if !wants_previous {
+                return Some((&held.sealed, held.stored_at));
+            }
+            let previous = held.previous.as_ref();
+            previous.map(|one| (&one.sealed, one.stored_at))
+        });
+        let response = response(sender, found, request.request_id);
         ctx.reply(delivery, "stash:response", &response)
+    }
+
+    pub(super) fn refuse(
+        &mut self,
+        ctx: &mut Context<'_>,
+        sender: &Identity,
+        kind: &str,
+    ) -> Outcome {
+        self.refusals += 1;
+        let text = format!("{} sent a {kind} for somebody else: refused", sender.id);
+        ctx.log().warn(text);
+        Outcome::Drop("not_the_owner")
     }
 
     /// The owner asked everybody.
@@ -231,7 +301,8 @@ impl Confidant {
         };
         let text = format!("giving {} its stash back", held.owner);
         ctx.log().info(text);
-        let response = response(owner, Some(held), String::new());
+        let found = Some((&held.sealed, held.stored_at));
+        let response = response(owner, found, String::new());
         ctx.send(owner, "stash:response", &response);
         true
     }
@@ -254,24 +325,13 @@ impl Confidant {
         for owner in due {
             self.push(ctx, &owner);
         }
+        self.watch_absence(ctx);
+        self.pass_on(ctx);
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.pushes.values().min().copied()
-    }
-}
-
-fn response(owner: &Identity, held: Option<&Held>, request_id: String) -> Response {
-    Response {
-        owner_id: owner.id.as_str().to_owned(),
-        request_id,
-        found: held.is_some(),
-        nonce: held
-            .map(|held| Bytes::from(held.sealed.nonce.to_vec()))
-            .unwrap_or_default(),
-        ciphertext: held
-            .map(|held| Bytes::from(held.sealed.ciphertext.clone()))
-            .unwrap_or_default(),
-        stored_at: held.map_or(0, |held| held.stored_at),
+        let pushes = self.pushes.values().min().copied();
+        let others = [self.observer.poll_timeout(), self.handoffs.poll_timeout()];
+        pushes.into_iter().chain(others.into_iter().flatten()).min()
     }
 }

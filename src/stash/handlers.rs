@@ -6,7 +6,9 @@ use super::filling::{PATIENCE, Reply};
 use super::recovery::{Answer, Question, SearchState, Why};
 use super::{Adopted, Stash};
 use crate::base::Identity;
-use crate::message::{Ack, Delete, Refresh, Request, Response, Store, parse_payload};
+use crate::message::{
+    Ack, Delete, Granted, Handoff, HandoffReceipt, Refresh, Request, Response, Store, parse_payload,
+};
 use crate::runtime::{CallError, CallId, Context, Delivery, Nothing, Outcome, PeerNews};
 
 impl Stash {
@@ -26,6 +28,33 @@ impl Stash {
         delete: Delete,
     ) -> Outcome {
         self.confidant.handle_delete(ctx, delivery, delete)
+    }
+
+    pub(super) fn on_grant(
+        &mut self,
+        ctx: &mut Context<'_>,
+        delivery: &Delivery,
+        granted: Granted,
+    ) -> Outcome {
+        self.confidant.handle_grant(ctx, delivery, granted)
+    }
+
+    pub(super) fn on_handoff(
+        &mut self,
+        ctx: &mut Context<'_>,
+        delivery: &Delivery,
+        handoff: Handoff,
+    ) -> Outcome {
+        self.confidant.handle_handoff(ctx, delivery, handoff)
+    }
+
+    pub(super) fn on_receipt(
+        &mut self,
+        ctx: &mut Context<'_>,
+        delivery: &Delivery,
+        receipt: HandoffReceipt,
+    ) -> Outcome {
+        self.confidant.handle_receipt(ctx, delivery, receipt)
     }
 
     /// An ack that no pending call awaited: its attempt was given up.
@@ -70,8 +99,9 @@ impl Stash {
             return Outcome::Drop("unsigned");
         };
         if ask.owner_id != sender.id.as_str() {
-            return Outcome::Drop("not_the_owner");
+            return self.confidant.refuse(ctx, sender, "stash-refresh");
         }
+        self.confidant.owner_is_here(ctx.now().mono, sender);
         self.confidant.handle_refresh(ctx, sender);
         Outcome::Continue
     }
@@ -88,6 +118,7 @@ impl Stash {
         } else {
             self.recovery.ask_everybody(ctx);
         }
+        self.confidant.tell_all_others(ctx);
         self.fill(ctx);
         Outcome::Continue
     }
@@ -109,6 +140,8 @@ impl Stash {
         _: &Delivery,
         news: PeerNews,
     ) -> Outcome {
+        self.confidant.owner_is_here(ctx.now().mono, &news.who);
+        self.confidant.count_copies(ctx);
         self.recovery.ask(ctx, &news.who);
         self.fill(ctx);
         Outcome::Continue
@@ -120,6 +153,7 @@ impl Stash {
         _: &Delivery,
         news: PeerNews,
     ) -> Outcome {
+        self.confidant.owner_is_here(ctx.now().mono, &news.who);
         self.confidant.handle_hello(ctx, &news.who);
         Outcome::Continue
     }
@@ -130,6 +164,7 @@ impl Stash {
         _: &Delivery,
         news: PeerNews,
     ) -> Outcome {
+        self.confidant.handle_gone(ctx, &news.who);
         if self.owner.handle_gone(ctx, &news.who) {
             ctx.log().warn(format!("confidant {} is gone", news.who.id));
             self.fill(ctx);
@@ -155,6 +190,12 @@ impl Stash {
         call: CallId,
         result: Result<&Delivery, CallError>,
     ) {
+        if self
+            .confidant
+            .end_handoff(ctx, call, result.as_ref().map(|one| *one).map_err(|e| *e))
+        {
+            return;
+        }
         if let Some(question) = self.recovery.take_question(call) {
             return self.end_question(ctx, &question, result);
         }

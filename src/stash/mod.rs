@@ -4,6 +4,7 @@
 //! Payloads and kinds: wire page, "Runtime message". It lives on the runtime
 //! alone and is the reference for services written by others.
 
+mod absence;
 mod asking;
 pub mod codec;
 mod confidant;
@@ -12,23 +13,33 @@ mod events;
 mod filling;
 mod forgetting;
 mod gate;
+mod grant;
+mod granting;
 mod handlers;
+mod held;
 mod keeping;
 mod operations;
 mod owner;
+mod passing;
+mod places;
 mod recovery;
 mod selection;
 mod state;
 
+pub use absence::{ABSENT_MAX, PRUNE_EVERY};
 pub use codec::{CodecError, MEMORY_SIZE_MAX, Memory, Padding, SEALED_SIZE};
-pub use confidant::{Confidant, Held, PUSH_AFTER, PUSH_EVERY};
+pub use confidant::{Confidant, PREVIOUS_PREFIX, PUSH_AFTER, PUSH_EVERY};
 pub use errors::StashError;
 pub use events::{BesideNews, Ending, Event, Forgotten, GateNews, Receipt, RecoveredNews};
 pub use filling::{LOOK_FURTHER_AFTER, PATIENCE};
 pub use gate::Gate;
+pub use grant::{COPIES_MAX, GRANT_FOR};
+pub use held::{Held, PREVIOUS_FOR, Previous};
 pub use keeping::{AUDIT_EVERY, CHECK_EVERY};
 pub use operations::{OPERATIONS_MAX, OperationId};
 pub use owner::{GROWN_AFTER, Holder, Owner, PINNED_MAX, REFUSED_FOR, SILENT_FOR, SPARES, TARGET};
+pub use passing::{HANDOFF_AFTER, HANDOFF_PATIENCE, HANDOFF_STEP};
+pub use places::PROVISIONAL_FOR;
 pub use recovery::{Answer, RECOVERY_DEADLINE, Recovery, SETTLE_AFTER, SearchState};
 pub use selection::{Candidate, choose, score};
 pub use state::{StashState, StateError};
@@ -38,6 +49,7 @@ use crate::neighbourhood::MemoryMode;
 use crate::runtime::{Behaviour, CallError, CallId, Context, Delivery, Service};
 use core::time::Duration;
 use forgetting::Forgetting;
+use granting::Granting;
 use keeping::Keeping;
 use operations::Operation;
 use owner::Adopted;
@@ -91,6 +103,7 @@ pub struct Stash {
     elsewhere: bool,
     keeping: Keeping,
     forgetting: Forgetting,
+    granting: Granting,
 }
 
 impl Stash {
@@ -112,6 +125,7 @@ impl Stash {
             elsewhere: false,
             keeping: Keeping::default(),
             forgetting: Forgetting::new(),
+            granting: Granting::default(),
             config,
         }
     }
@@ -162,6 +176,15 @@ impl Service for Stash {
             Behaviour::mesh_request("stash:delete")
                 .version(1, Self::on_delete)
                 .rate_limit(RATE, RATE_SPAN),
+            Behaviour::mesh_request("stash:grant")
+                .version(1, Self::on_grant)
+                .rate_limit(RATE, RATE_SPAN),
+            Behaviour::mesh_request("stash:handoff")
+                .version(1, Self::on_handoff)
+                .rate_limit(RATE, RATE_SPAN),
+            Behaviour::mesh_request("stash:receipt")
+                .version(1, Self::on_receipt)
+                .rate_limit(RATE, RATE_SPAN),
             Behaviour::mesh_request("stash:ack").version(1, Self::on_late_ack),
             Behaviour::mesh_request("stash:request")
                 .version(1, Self::on_request)
@@ -188,6 +211,10 @@ impl Service for Stash {
         }
     }
 
+    fn stop(&mut self, ctx: &mut Context<'_>) {
+        self.give_grants(ctx, true);
+    }
+
     fn handle_reply(
         &mut self,
         ctx: &mut Context<'_>,
@@ -206,6 +233,7 @@ impl Service for Stash {
         }
         self.expire_operations(ctx);
         self.keep(ctx);
+        self.give_grants(ctx, false);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -213,6 +241,7 @@ impl Service for Stash {
         let parts = [
             operations,
             self.keeping.poll_timeout(),
+            self.granting.poll_timeout(),
             self.confidant.poll_timeout(),
             self.owner.poll_timeout(),
             self.recovery.poll_timeout(),

@@ -197,7 +197,8 @@ impl Stash {
     }
 
     /// Tells everybody who waits, if the number of copies changed.
-    pub(super) fn report_saved(&mut self, _: &mut Context<'_>) {
+    pub(super) fn report_saved(&mut self, ctx: &mut Context<'_>) {
+        self.plan_grant(ctx);
         let Some(receipt) = self.receipt() else {
             return;
         };

@@ -1,6 +1,7 @@
 //! The stash's state as JSON, for debugging and for tests: what is held, for
 //! whom, and with whom my own memory is. No plaintext, no key of mine.
 
+use super::held::{Custody, Place};
 use super::{Held, Stash};
 use crate::base::{Identity, NaraId, PublicKey};
 use crate::message::{Bytes, to_go_json};
@@ -114,6 +115,10 @@ impl HeldState {
             sealed,
             ts: self.ts,
             stored_at: self.stored_at,
+            previous: None,
+            original: None,
+            place: Place::default(),
+            custody: Custody::default(),
         };
         Ok((
             Identity {

@@ -99,6 +99,11 @@ impl Peer {
         self.driver.act(|nara, _| nara.watch_traffic(watched));
     }
 
+    /// Passes on what it holds for those who are away, then sleeps.
+    pub fn leave(&self) {
+        self.driver.act(|nara, now| nara.leave(now));
+    }
+
     /// Says chau and closes; the listener is told `asleep`.
     pub fn sleep(&self) {
         self.driver.act(|nara, now| nara.sleep(now));

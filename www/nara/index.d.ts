@@ -258,6 +258,10 @@ export interface Status extends PeerName {
   held: {
     limit: number;
     count: number;
+    /** How often somebody was refused a place, or something that is not its own. */
+    refusals: number;
+    /** How many stashes were let go: owners that stayed away, places needed for others. */
+    prunings: number;
     stashes: Array<PeerName & { bytes: number; storedAt: number; presence: Presence }>;
   };
   clock: {
@@ -393,8 +397,11 @@ export class Nara extends EventTarget {
   status(): Status;
   /** Tries to reach the plaza now instead of waiting. */
   retryNow(): void;
-  /** Says chau and closes everything. */
-  sleep(): Promise<void>;
+  /**
+   * Says chau and closes everything. With `handOff`, what is held for naras that are away is
+   * passed on to others first, within 5 s: for a process that stops, not for a tab.
+   */
+  sleep(options?: { handOff?: boolean }): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
   addEventListener<K extends keyof NaraEvents>(
     type: K,

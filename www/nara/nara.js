@@ -92,12 +92,13 @@ export class Nara extends EventTarget {
     if (!this.#asleep) this.#peer.retryNow();
   }
 
-  async sleep() {
+  async sleep({ handOff = false } = {}) {
     if (!this.#asleep) {
       this.#asleep = true;
       const told = new Promise((resolve) => this.addEventListener("asleep", resolve, { once: true }));
       this.#services.stop();
-      this.#peer.sleep();
+      if (handOff) this.#peer.leave();
+      else this.#peer.sleep();
       // The last words are with the socket by then; give it a moment to send them.
       this.#fallenAsleep = told.then(() => new Promise((resolve) => setTimeout(resolve, SLEEP_FLUSH_MS)));
     }

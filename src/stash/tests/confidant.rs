@@ -126,7 +126,7 @@ fn a_stash_that_is_too_large_or_stale_is_refused_with_the_reason() {
     let cases = [
         (10_240, 5, ""),
         (10_241, 6, "stash_too_large"),
-        (10, 4, "stale"),
+        (10, 4, "stale ts=5"),
     ];
     for (size, ts, reason) in cases {
         let from = MockRuntime::identity("alice");

@@ -5,15 +5,20 @@ mod choosing;
 mod confidant;
 mod forgetting;
 mod gate;
+mod handoff;
 mod keeping;
 mod owner;
+mod places;
 mod recovery;
 mod state;
 
 use super::*;
 use crate::base::Identity;
-use crate::message::{Ack, Bytes, Message, Refresh, Request, Response, Store, parse_payload};
+use crate::message::{
+    Ack, Bytes, Delete, Message, Refresh, Request, Response, Store, parse_payload,
+};
 use crate::runtime::{Local, MockCrypto, MockRuntime, PeerNews, Sealed};
+use std::collections::BTreeMap;
 
 const DEADLINE: Duration = Duration::from_secs(10);
 

@@ -18,10 +18,13 @@ fn the_state_survives_a_round_trip_without_plaintext_or_key() {
     assert!(!text.contains(&MockRuntime::identity("owner").key.to_text()));
     let mut restored = stash(true);
     restored.unmarshal_state(&text).unwrap();
-    assert_eq!(
-        restored.confidant().held(),
-        rt.service::<Stash>().confidant().held()
-    );
+    let before = rt.service::<Stash>().confidant().held();
+    assert_eq!(restored.confidant().held().len(), 2);
+    for (owner, held) in restored.confidant().held() {
+        let was = &before[owner];
+        assert_eq!((&held.sealed, held.ts), (&was.sealed, was.ts));
+        assert_eq!((&held.owner, held.stored_at), (&was.owner, was.stored_at));
+    }
     assert_eq!(rt.service::<Stash>().owner().current_holders().count(), 3);
     assert!(matches!(
         restored.unmarshal_state("{}"),

@@ -1,0 +1,84 @@
+//! What a grant and a chain prove: that the owner allows it, and how a copy
+//! came to whoever says that it has it.
+
+use crate::base::Identity;
+use crate::message::{Digest, Grant, Link};
+use crate::runtime::{Context, Crypto, WINDOW};
+use core::time::Duration;
+
+/// A grant is good for so long at most. Whoever is away for longer is not
+/// waited for.
+pub const GRANT_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// The most copies that a grant may ask for: 7 and 2 spare ones.
+pub const COPIES_MAX: u8 = 9;
+
+/// Signs a grant as its owner.
+pub(super) fn give(
+    ctx: &Context<'_>,
+    revision: u64,
+    sealed: Digest,
+    holders: Vec<Identity>,
+    copies: usize,
+) -> Grant {
+    let given_at = ctx.now().wall.unix_seconds();
+    let mut grant = Grant {
+        owner: ctx.me().identity.clone(),
+        revision,
+        sealed,
+        holders,
+        copies: u8::try_from(copies).unwrap_or(COPIES_MAX).min(COPIES_MAX),
+        given_at,
+        until: given_at.saturating_add(GRANT_FOR.as_secs() as i64),
+        signature: ctx.crypto().sign(&[]),
+    };
+    grant.signature = ctx.crypto().sign(grant.signed_text().as_bytes());
+    grant
+}
+
+/// Whether a grant is the owner's and good now.
+pub(super) fn check_grant(ctx: &Context<'_>, grant: &Grant) -> Result<(), &'static str> {
+    let now = ctx.now().wall.unix_seconds();
+    let window = WINDOW.as_secs() as i64;
+    if grant.until <= now {
+        return Err("grant_ended");
+    }
+    let lifetime = grant.until.saturating_sub(grant.given_at);
+    if grant.given_at > now.saturating_add(window) || lifetime > GRANT_FOR.as_secs() as i64 {
+        return Err("grant_too_long");
+    }
+    if grant.holders.is_empty() || !(1..=COPIES_MAX).contains(&grant.copies) {
+        return Err("bad_grant");
+    }
+    let text = grant.signed_text();
+    let signed = ctx
+        .crypto()
+        .verify(&grant.owner.key, text.as_bytes(), &grant.signature);
+    signed.then_some(()).ok_or("bad_grant")
+}
+
+/// Whether a copy came to `to` step by step from a holder that the grant names.
+pub(super) fn check_chain(
+    crypto: &dyn Crypto,
+    grant: &Grant,
+    chain: &[Link],
+    to: &Identity,
+) -> Result<(), &'static str> {
+    let Some(last) = chain.last() else {
+        let is_named = grant.holders.contains(to);
+        return is_named.then_some(()).ok_or("not_a_holder");
+    };
+    let mut by: Option<&Identity> = None;
+    for link in chain {
+        let is_allowed = match by {
+            None => grant.holders.iter().any(|one| one.key == link.by),
+            Some(by) => by.key == link.by,
+        };
+        let text = Link::signed_text(grant, &link.by, &link.to);
+        if !is_allowed || !crypto.verify(&link.by, text.as_bytes(), &link.signature) {
+            return Err("not_a_holder");
+        }
+        by = Some(&link.to);
+    }
+    (last.to == *to).then_some(()).ok_or("not_a_holder")
+}

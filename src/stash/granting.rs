@@ -1,0 +1,77 @@
+//! The owner's leave: every holder learns who the others are and may pass its
+//! copy on while the owner is away.
+
+use super::Stash;
+use super::grant::give;
+use super::held::digest;
+use crate::base::{Identity, Instant};
+use crate::message::{GRANT_HOLDERS_MAX, Granted};
+use crate::runtime::Context;
+use core::time::Duration;
+
+/// Acks come in a row; the leave is given once, behind them.
+const GRANT_AFTER: Duration = Duration::from_millis(200);
+
+/// A leave is given anew so often, so that it never ends while the owner is
+/// here.
+const GRANT_AGAIN_AFTER: Duration = Duration::from_secs(24 * 3600);
+
+/// What was allowed last.
+#[derive(Default)]
+pub(super) struct Granting {
+    given: Option<(u64, Vec<Identity>, Instant)>,
+    due: Option<Instant>,
+}
+
+impl Granting {
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.due
+    }
+}
+
+impl Stash {
+    /// Gives leave soon, if the holders are not those of the last one.
+    pub(super) fn plan_grant(&mut self, ctx: &Context<'_>) {
+        let now = ctx.now().mono;
+        let Some((revision, holders)) = self.to_be_granted() else {
+            self.granting.due = None;
+            return;
+        };
+        let is_given = self.granting.given.as_ref().is_some_and(|(of, to, at)| {
+            *of == revision && *to == holders && now - *at < GRANT_AGAIN_AFTER
+        });
+        if is_given {
+            self.granting.due = None;
+        } else {
+            self.granting.due.get_or_insert(now + GRANT_AFTER);
+        }
+    }
+
+    fn to_be_granted(&self) -> Option<(u64, Vec<Identity>)> {
+        let revision = self.owner.memory()?.revision;
+        let holders = self.owner.current_holders().map(|(who, _)| who.clone());
+        let holders: Vec<Identity> = holders.take(GRANT_HOLDERS_MAX).collect();
+        (!holders.is_empty()).then_some((revision, holders))
+    }
+
+    /// Gives leave if it is time, or at once before falling asleep.
+    pub(super) fn give_grants(&mut self, ctx: &mut Context<'_>, at_once: bool) {
+        let now = ctx.now().mono;
+        let is_due = |at: &mut Instant| at_once || *at <= now;
+        if self.granting.due.take_if(is_due).is_none() || !ctx.is_connected() {
+            return;
+        }
+        let (Some((revision, holders)), Some(sealed)) =
+            (self.to_be_granted(), self.owner.sealed.as_ref())
+        else {
+            return;
+        };
+        let copies = self.owner.wanted(ctx);
+        let grant = give(ctx, revision, digest(sealed), holders.clone(), copies);
+        let granted = Granted { grant };
+        for who in &holders {
+            ctx.send(who, "stash:grant", &granted);
+        }
+        self.granting.given = Some((revision, holders, now));
+    }
+}

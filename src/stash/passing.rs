@@ -1,0 +1,551 @@
+//! Hand-off: while an owner is away, its holders keep up the number of copies
+//! by passing on what the owner itself has signed.
+//!
+//! Nobody decides who acts: each holder ranks all those it sees by a hash, and
+//! the lower its rank, the longer it waits for the others to have done it.
+
+use super::confidant::Confidant;
+use super::grant::{check_chain, check_grant};
+use super::held::{Held, check, digest};
+use super::selection::{Candidate, choose};
+use crate::base::{ExpiringMap, Identity, Instant, NaraId, PublicKey};
+use crate::message::{
+    CHAIN_LENGTH_MAX, GRANT_HOLDERS_MAX, Grant, Granted, Handoff, HandoffReceipt, Link, Message,
+    Store, parse_payload, to_go_json,
+};
+use crate::runtime::{CallError, CallId, Context, Delivery, Outcome, Sealed};
+use core::time::Duration;
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+
+/// The first in rank acts so long after it saw that a copy is missing.
+pub const HANDOFF_AFTER: Duration = Duration::from_secs(2);
+
+/// Each further one waits so much longer.
+pub const HANDOFF_STEP: Duration = Duration::from_secs(10);
+
+/// How long a peer may take to answer a hand-off.
+pub const HANDOFF_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Copies are counted so often even if nothing happens.
+const COUNT_EVERY: Duration = Duration::from_secs(30);
+
+/// Hand-offs on their way at once.
+const HANDOFFS_MAX: usize = 16;
+
+/// A peer that refused a hand-off, or was silent, is left alone for so long.
+const TURNED_AWAY_FOR: Duration = Duration::from_secs(5 * 60);
+
+/// Such peers that are remembered.
+const TURNED_AWAY_MAX: usize = 256;
+
+/// Holders that are told when this nara is back on the plaza.
+const TOLD_MAX: usize = 64;
+
+/// A hand-off on its way.
+struct Attempt {
+    owner: Identity,
+    to: Identity,
+    request_id: String,
+}
+
+/// What is to be passed on, and when.
+pub(super) struct Handoffs {
+    attempts: BTreeMap<CallId, Attempt>,
+    turned_away: ExpiringMap<Identity, ()>,
+    due: BTreeMap<Identity, Instant>,
+    count_at: Instant,
+    leaving: bool,
+}
+
+impl Handoffs {
+    pub(super) fn new() -> Self {
+        Self {
+            attempts: BTreeMap::new(),
+            turned_away: ExpiringMap::new(TURNED_AWAY_MAX, TURNED_AWAY_FOR),
+            due: BTreeMap::new(),
+            count_at: Instant::default(),
+            leaving: false,
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.due.values().chain([&self.count_at]).min().copied()
+    }
+
+    pub(super) fn forget(&mut self, owner: &Identity) {
+        self.due.remove(owner);
+    }
+
+    /// Whether this nara is about to go, and takes nothing any more.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving
+    }
+
+    /// Who is asked to take a copy of this owner's now.
+    fn asked<'a>(&'a self, owner: &'a Identity) -> impl Iterator<Item = &'a Identity> {
+        let attempts = self.attempts.values();
+        attempts
+            .filter(move |one| one.owner == *owner)
+            .map(|one| &one.to)
+    }
+}
+
+/// Where a holder stands in the order in which holders act for an owner.
+fn weight(grant: &Grant, holder: &PublicKey) -> [u8; 32] {
+    Sha256::new()
+        .chain_update(grant.owner.key.0)
+        .chain_update(grant.revision.to_be_bytes())
+        .chain_update(holder.0)
+        .finalize()
+        .into()
+}
+
+impl Confidant {
+    /// Counts the copies of whoever is away, and passes on what is due.
+    pub(super) fn pass_on(&mut self, ctx: &mut Context<'_>) {
+        let now = ctx.now().mono;
+        if self.handoffs.count_at <= now {
+            self.handoffs.count_at = now + COUNT_EVERY;
+            self.count_copies(ctx);
+        }
+        let due = self.handoffs.due.extract_if(.., |_, at| *at <= now);
+        for owner in due.map(|(owner, _)| owner).collect::<Vec<_>>() {
+            let missing = self.missing(ctx, &owner);
+            self.hand_off(ctx, &owner, missing);
+        }
+    }
+
+    /// Plans to act for every absent owner with too few copies.
+    pub(super) fn count_copies(&mut self, ctx: &Context<'_>) {
+        let owners: Vec<Identity> = self.held().keys().cloned().collect();
+        for owner in owners {
+            if self.missing(ctx, &owner) == 0 {
+                self.handoffs.due.remove(&owner);
+                continue;
+            }
+            let wait = HANDOFF_AFTER + HANDOFF_STEP * self.rank(ctx, &owner);
+            let wait = if self.handoffs.leaving {
+                Duration::ZERO
+            } else {
+                wait
+            };
+            let at = ctx.now().mono + wait;
+            let due = self.handoffs.due.entry(owner).or_insert(at);
+            *due = at.min(*due);
+        }
+    }
+
+    /// How many copies of an absent owner's stash are missing, as far as this
+    /// nara sees; none where it may do nothing about it.
+    fn missing(&self, ctx: &Context<'_>, owner: &Identity) -> usize {
+        let custody = self.held().get(owner).map(|held| &held.custody);
+        let Some((custody, grant)) = custody.and_then(|one| Some((one, one.grant.as_ref()?)))
+        else {
+            return 0;
+        };
+        if !ctx.is_connected()
+            || ctx.peers().is_online(owner)
+            || grant.until <= ctx.now().wall.unix_seconds()
+            || custody.chain.len() >= CHAIN_LENGTH_MAX
+        {
+            return 0;
+        }
+        let online = |who: &&Identity| ctx.peers().is_online(who);
+        let others = custody.others.iter().filter(online).count();
+        let coming = self.handoffs.asked(owner).count();
+        let mine = usize::from(!self.handoffs.leaving);
+        usize::from(grant.copies).saturating_sub(others + coming + mine)
+    }
+
+    /// How many of the holders that are here come before this nara.
+    fn rank(&self, ctx: &Context<'_>, owner: &Identity) -> u32 {
+        let custody = self.held().get(owner).map(|held| &held.custody);
+        let Some((custody, grant)) = custody.and_then(|one| Some((one, one.grant.as_ref()?)))
+        else {
+            return 0;
+        };
+        let mine = weight(grant, &ctx.me().identity.key);
+        let is_before =
+            |who: &&Identity| ctx.peers().is_online(who) && weight(grant, &who.key) > mine;
+        u32::try_from(custody.others.iter().filter(is_before).count()).unwrap_or(0)
+    }
+
+    fn hand_off(&mut self, ctx: &mut Context<'_>, owner: &Identity, missing: usize) {
+        let Some(held) = self.held().get(owner) else {
+            return;
+        };
+        let (Some(grant), Some(store)) = (held.custody.grant.clone(), held.store_message(owner))
+        else {
+            return;
+        };
+        let custody = held.custody.clone();
+        let now = ctx.now();
+        let me = ctx.me().identity.clone();
+        let is_free = |who: &Identity| {
+            who.id != me.id
+                && who.id != owner.id
+                && !custody.others.contains(who)
+                && self.handoffs.turned_away.get(now.mono, who).is_none()
+                && !self.handoffs.asked(owner).any(|one| one == who)
+        };
+        let online = ctx.peers().online().filter(|(who, _)| is_free(who));
+        let candidates: Vec<Candidate> = online
+            .map(|(who, peer)| Candidate {
+                who: who.clone(),
+                mode: peer.mode,
+                age: peer.age(now),
+            })
+            .collect();
+        let mut holders: Vec<Identity> = custody.others.iter().cloned().collect();
+        if !self.handoffs.leaving {
+            holders.insert(0, me.clone());
+        }
+        holders.truncate(GRANT_HOLDERS_MAX);
+        let room = HANDOFFS_MAX.saturating_sub(self.handoffs.attempts.len());
+        for to in choose(candidates, missing.min(room), ctx.rng()) {
+            let text = Link::signed_text(&grant, &me.key, &to);
+            let link = Link {
+                by: me.key,
+                to: to.clone(),
+                signature: ctx.crypto().sign(text.as_bytes()),
+            };
+            let request_id = bs58::encode(ctx.rng().array::<12>()).into_string();
+            let handoff = Handoff {
+                request_id: request_id.clone(),
+                store: store.clone(),
+                grant: grant.clone(),
+                chain: custody.chain.iter().cloned().chain([link]).collect(),
+                holders: holders.clone(),
+            };
+            let call = ctx.call(
+                &to,
+                "stash:handoff",
+                &handoff,
+                "stash:receipt",
+                HANDOFF_PATIENCE,
+            );
+            if let Ok(call) = call {
+                let text = format!("passing the stash of {} on to {}", owner.id, to.id);
+                ctx.log().info(text);
+                let owner = owner.clone();
+                let attempt = Attempt {
+                    owner,
+                    to,
+                    request_id,
+                };
+                self.handoffs.attempts.insert(call, attempt);
+            }
+        }
+    }
+
+    /// The end of a hand-off. Returns whether this call was one.
+    pub(super) fn end_handoff(
+        &mut self,
+        ctx: &mut Context<'_>,
+        call: CallId,
+        result: Result<&Delivery, CallError>,
+    ) -> bool {
+        let Some(attempt) = self.handoffs.attempts.remove(&call) else {
+            return false;
+        };
+        let receipt = result
+            .ok()
+            .and_then(|delivery| parse_payload::<HandoffReceipt>(delivery.payload()).ok());
+        let fits = |one: &HandoffReceipt| {
+            one.held && one.request_id == attempt.request_id && one.owner == attempt.owner
+        };
+        if receipt.is_some_and(|one| fits(&one)) {
+            if let Some(held) = self.held_mut(&attempt.owner) {
+                held.custody.note(&attempt.to);
+            }
+        } else {
+            let now = ctx.now().mono;
+            self.handoffs
+                .turned_away
+                .insert(now, attempt.to.clone(), ());
+            if self.missing(ctx, &attempt.owner) > 0 {
+                // The next one is asked at once.
+                self.handoffs.due.insert(attempt.owner, now);
+            }
+        }
+        true
+    }
+
+    /// Takes what another holder passes on, or says why not.
+    pub(super) fn handle_handoff(
+        &mut self,
+        ctx: &mut Context<'_>,
+        delivery: &Delivery,
+        handoff: Handoff,
+    ) -> Outcome {
+        let Some(sender) = &delivery.sender else {
+            return Outcome::Drop("unsigned");
+        };
+        let mut receipt = HandoffReceipt {
+            request_id: handoff.request_id.clone(),
+            owner: handoff.grant.owner.clone(),
+            revision: handoff.grant.revision,
+            held: false,
+            reason: String::new(),
+            chain: Vec::new(),
+        };
+        let taken = self.take_over(ctx, sender, &handoff);
+        match taken {
+            Ok(()) => {
+                receipt.held = true;
+                receipt.chain = handoff.chain;
+            }
+            Err("stale") => {
+                let held = self.held().get(&receipt.owner);
+                receipt.reason = held.map_or_else(|| "stale".to_owned(), Held::stale_reason);
+            }
+            Err(reason) => reason.clone_into(&mut receipt.reason),
+        }
+        let answered = ctx.reply(delivery, "stash:receipt", &receipt);
+        if let Err(reason) = taken {
+            self.refusals += 1;
+            let text = format!("{} passes a stash on: refused, {reason}", sender.id);
+            ctx.log().warn(text);
+            return Outcome::Drop(reason);
+        }
+        let text = format!(
+            "holding the stash of {}, by {}",
+            receipt.owner.id, sender.id
+        );
+        ctx.log().info(text);
+        let owner = receipt.owner.clone();
+        self.tell_others(ctx, &owner, Some(sender), TOLD_MAX);
+        answered
+    }
+
+    fn take_over(
+        &mut self,
+        ctx: &mut Context<'_>,
+        sender: &Identity,
+        handoff: &Handoff,
+    ) -> Result<(), &'static str> {
+        let (grant, me) = (&handoff.grant, ctx.me().identity.clone());
+        let owner = &grant.owner;
+        if *owner == me {
+            return Err("my_own");
+        }
+        if self.handoffs.leaving {
+            return Err("leaving");
+        }
+        // Whoever sends it must be the last but one of the chain.
+        let Some((last, before)) = handoff.chain.split_last() else {
+            return Err("not_a_holder");
+        };
+        let passed_by = before.last().map(|link| &link.to);
+        let is_sender = last.by == sender.key
+            && passed_by.map_or_else(|| grant.holders.contains(sender), |one| one == sender);
+        if !is_sender {
+            return Err("not_a_holder");
+        }
+        check_grant(ctx, grant)?;
+        check_chain(ctx.crypto(), grant, &handoff.chain, &me)?;
+        let (message, store) = read_store(ctx, grant, &handoff.store)?;
+        let nonce = check(&store)?;
+        let ciphertext = store.ciphertext.as_slice().to_vec();
+        let sealed = Sealed { nonce, ciphertext };
+        if digest(&sealed) != grant.sealed {
+            return Err("not_the_granted");
+        }
+        let now = ctx.now();
+        if self.is_buried(now.mono, owner, store.ts) {
+            return Err("deleted");
+        }
+        let held = self.held().get(owner);
+        let is_same = held.is_some_and(|held| held.sealed == sealed);
+        if !is_same && held.is_some_and(|held| is_older(&store, grant, held)) {
+            return Err("stale");
+        }
+        if !is_same {
+            self.admit(ctx, owner)?;
+            let held = Held::new(&message, &store, sealed, (now.mono, now.wall));
+            self.insert(owner, held, now.mono);
+            if !ctx.peers().is_online(owner) {
+                self.owner_is_away(owner);
+            }
+        }
+        if let Some(held) = self.held_mut(owner) {
+            let custody = &mut held.custody;
+            let known = custody.grant.as_ref();
+            if known.is_none_or(|known| known.given_at < grant.given_at) {
+                custody.grant = Some(grant.clone());
+                custody.chain.clone_from(&handoff.chain);
+            }
+            for who in handoff.holders.iter().filter(|who| **who != me) {
+                custody.note(who);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the owner's leave to pass its copy on.
+    pub(super) fn handle_grant(
+        &mut self,
+        ctx: &mut Context<'_>,
+        delivery: &Delivery,
+        granted: Granted,
+    ) -> Outcome {
+        let (Some(sender), grant) = (&delivery.sender, granted.grant) else {
+            return Outcome::Drop("unsigned");
+        };
+        if grant.owner != *sender {
+            self.refusals += 1;
+            return Outcome::Drop("not_the_owner");
+        }
+        if let Err(reason) = check_grant(ctx, &grant) {
+            return Outcome::Drop(reason);
+        }
+        let me = ctx.me().identity.clone();
+        let Some(held) = self.held_mut(sender) else {
+            return Outcome::Drop("no_such_store");
+        };
+        if digest(&held.sealed) != grant.sealed {
+            return Outcome::Drop("no_such_store");
+        }
+        let custody = &mut held.custody;
+        let known = custody.grant.as_ref();
+        if known.is_some_and(|known| known.given_at > grant.given_at) {
+            return Outcome::Drop("stale");
+        }
+        custody.others = grant
+            .holders
+            .iter()
+            .filter(|who| **who != me)
+            .cloned()
+            .collect();
+        if grant.holders.contains(&me) {
+            custody.chain.clear();
+        }
+        custody.grant = Some(grant);
+        Outcome::Continue
+    }
+
+    /// Another holder says that it holds a copy, and how it came by it.
+    pub(super) fn handle_receipt(
+        &mut self,
+        ctx: &mut Context<'_>,
+        delivery: &Delivery,
+        receipt: HandoffReceipt,
+    ) -> Outcome {
+        let Some(sender) = &delivery.sender else {
+            return Outcome::Drop("unsigned");
+        };
+        let held = self.held_mut(&receipt.owner).filter(|_| receipt.held);
+        let Some(custody) = held.map(|held| &mut held.custody) else {
+            return Outcome::Drop("no_such_store");
+        };
+        let grant = custody.grant.as_ref();
+        let Some(grant) = grant.filter(|grant| grant.revision == receipt.revision) else {
+            return Outcome::Drop("no_such_store");
+        };
+        if let Err(reason) = check_chain(ctx.crypto(), grant, &receipt.chain, sender) {
+            return Outcome::Drop(reason);
+        }
+        custody.note(sender);
+        self.count_copies(ctx);
+        Outcome::Continue
+    }
+
+    /// Tells the other holders that this nara holds a copy.
+    fn tell_others(
+        &self,
+        ctx: &mut Context<'_>,
+        owner: &Identity,
+        but: Option<&Identity>,
+        most: usize,
+    ) -> usize {
+        let Some(held) = self.held().get(owner) else {
+            return 0;
+        };
+        let custody = &held.custody;
+        let Some(grant) = &custody.grant else {
+            return 0;
+        };
+        let receipt = HandoffReceipt {
+            request_id: String::new(),
+            owner: owner.clone(),
+            revision: grant.revision,
+            held: true,
+            reason: String::new(),
+            chain: custody.chain.clone(),
+        };
+        let others = custody.others.iter().filter(|who| Some(*who) != but);
+        let others: Vec<&Identity> = others.take(most).collect();
+        for who in &others {
+            ctx.send(who, "stash:receipt", &receipt);
+        }
+        others.len()
+    }
+
+    /// The plaza is reached again: the other holders may have given this one
+    /// up, and learn that its copies are still there.
+    pub(super) fn tell_all_others(&mut self, ctx: &mut Context<'_>) {
+        let mut left = TOLD_MAX;
+        let away = self
+            .held()
+            .keys()
+            .filter(|owner| !ctx.peers().is_online(owner));
+        for owner in away.cloned().collect::<Vec<_>>() {
+            left -= self.tell_others(ctx, &owner, None, left);
+        }
+    }
+
+    /// Somebody is gone: an owner, or another holder.
+    pub(super) fn handle_gone(&mut self, ctx: &Context<'_>, who: &Identity) {
+        self.owner_is_away(who);
+        for held in self.all_held_mut() {
+            held.custody.others.remove(who);
+        }
+        self.count_copies(ctx);
+    }
+
+    /// Passes on, at once, what is held for those who are away: this nara
+    /// goes. Returns whether anything is on its way.
+    pub(super) fn leave(&mut self, ctx: &mut Context<'_>) -> bool {
+        self.handoffs.leaving = true;
+        self.count_copies(ctx);
+        self.pass_on(ctx);
+        self.is_passing_on()
+    }
+
+    /// Whether a hand-off is on its way.
+    pub(super) fn is_passing_on(&self) -> bool {
+        !self.handoffs.attempts.is_empty() || !self.handoffs.due.is_empty()
+    }
+}
+
+/// The owner's own store inside a hand-off, verified under the grant's key.
+fn read_store(
+    ctx: &Context<'_>,
+    grant: &Grant,
+    text: &str,
+) -> Result<(Message, Store), &'static str> {
+    let mut message = Message::parse(text.as_bytes()).map_err(|_| "bad_store")?;
+    let store: Store = parse_payload(&message.payload).map_err(|_| "bad_store")?;
+    message.payload = to_go_json(&store);
+    let owner = &grant.owner;
+    let is_owners = message.kind == "stash:store"
+        && NaraId::parse(&message.from_id).as_ref() == Ok(&owner.id)
+        && store.owner_id == owner.id.as_str();
+    let signature = message.signature.as_ref().ok_or("bad_store")?;
+    let text = message.signable();
+    let is_signed = ctx.crypto().verify(&owner.key, text.as_bytes(), signature);
+    if is_owners && is_signed {
+        Ok((message, store))
+    } else {
+        Err("bad_store")
+    }
+}
+
+/// Whether what is passed on is older than what is held.
+fn is_older(store: &Store, grant: &Grant, held: &Held) -> bool {
+    let known = held.custody.grant.as_ref().map(|known| known.revision);
+    known.map_or(store.ts <= held.ts, |known| {
+        grant.revision < known || store.ts < held.ts
+    })
+}

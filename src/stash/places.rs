@@ -1,0 +1,93 @@
+//! Who gets a place. Places are few and identities are free, so a newcomer's
+//! place is provisional, and some are kept for those who have been here.
+
+use super::confidant::Confidant;
+use super::held::response;
+use crate::base::{Identity, Instant};
+use crate::runtime::Context;
+use core::time::Duration;
+
+/// A place whose owner has not come back is safe for so long. Peers that have
+/// been seen for so long are no newcomers.
+pub const PROVISIONAL_FOR: Duration = Duration::from_secs(3600);
+
+impl Confidant {
+    /// Gives an owner a place, or says that there is none. Places that ran out
+    /// are taken back only if that helps, and never in silence.
+    pub(super) fn admit(
+        &mut self,
+        ctx: &mut Context<'_>,
+        owner: &Identity,
+    ) -> Result<(), &'static str> {
+        if self.held().contains_key(owner) {
+            return Ok(());
+        }
+        let needed = self.kept_from(ctx, owner) + 1;
+        let free = self.limit().saturating_sub(self.held().len());
+        let missing = needed.saturating_sub(free);
+        let overstayed = self.overstayed(ctx.now().mono);
+        if overstayed.len() < missing {
+            return Err("at_capacity");
+        }
+        for who in overstayed.iter().take(missing) {
+            self.take_back(ctx, who);
+        }
+        Ok(())
+    }
+
+    /// How many free places are not for this owner: as many as there are
+    /// peers of an hour that have none yet, at most half of all.
+    fn kept_from(&self, ctx: &Context<'_>, owner: &Identity) -> usize {
+        let now = ctx.now();
+        let is_old = |who: &Identity| {
+            let peer = ctx.peers().peer(who);
+            peer.is_some_and(|peer| peer.age(now) >= PROVISIONAL_FOR)
+        };
+        if is_old(owner) {
+            return 0;
+        }
+        let online = ctx.peers().online().map(|(who, _)| who);
+        let waiting = online.filter(|who| is_old(who) && !self.held().contains_key(*who));
+        waiting.count().min(self.limit() / 2)
+    }
+
+    /// Whose provisional hour is over, the longest over first.
+    fn overstayed(&self, now: Instant) -> Vec<Identity> {
+        let is_over = |since: Instant| now - since >= PROVISIONAL_FOR;
+        let held = self.held().iter();
+        let mut over: Vec<(Instant, &Identity)> = held
+            .filter(|(_, held)| !held.place.proven && is_over(held.place.since))
+            .map(|(who, held)| (held.place.since, who))
+            .collect();
+        over.sort();
+        over.into_iter().map(|(_, who)| who.clone()).collect()
+    }
+
+    /// Takes a provisional place back, and tells the owner, should it listen.
+    fn take_back(&mut self, ctx: &mut Context<'_>, who: &Identity) {
+        self.remove(who);
+        self.taken_back += 1;
+        ctx.log().warn(format!(
+            "the place of {} is needed; its owner never came back",
+            who.id
+        ));
+        ctx.send(who, "stash:response", &response(who, None, String::new()));
+    }
+
+    /// An owner was heard: whoever was away has come back, and whoever is
+    /// still here after the hour is no passer-by.
+    pub(super) fn owner_is_here(&mut self, now: Instant, owner: &Identity) {
+        if let Some(held) = self.held_mut(owner) {
+            let place = &mut held.place;
+            place.absent = Duration::ZERO;
+            place.proven |= place.was_away || now - place.since >= PROVISIONAL_FOR;
+        }
+    }
+
+    /// An owner is away.
+    pub(super) fn owner_is_away(&mut self, owner: &Identity) {
+        if let Some(held) = self.held_mut(owner) {
+            held.place.was_away = true;
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! Hand-off: several naras on mock runtimes, joined by a test that carries
+//! their messages.
+
+use super::*;
+use crate::message::{Granted, Handoff, HandoffReceipt, Link};
+use crate::runtime::{Crypto as _, Outgoing, Way};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Naras that hear each other, as long as they are there.
+struct Village {
+    naras: BTreeMap<String, MockRuntime>,
+}
+
+impl Village {
+    fn new(names: &[&str]) -> Self {
+        let wake = |name: &&str| {
+            let rt = MockRuntime::new(name).with(stash(true)).started();
+            ((*name).to_owned(), rt)
+        };
+        let mut village = Self {
+            naras: names.iter().map(wake).collect(),
+        };
+        for name in names {
+            for (other, rt) in &mut village.naras {
+                if other != name {
+                    rt.register(name);
+                }
+            }
+        }
+        village
+    }
+
+    fn carry(&mut self) {
+        loop {
+            let sent: Vec<Outgoing> = self
+                .naras
+                .values_mut()
+                .flat_map(MockRuntime::sent)
+                .collect();
+            if sent.is_empty() {
+                return;
+            }
+            for Outgoing { way, bytes } in sent {
+                if let Way::Direct { to } = way
+                    && let Some(rt) = self.naras.get_mut(&to)
+                {
+                    rt.deliver(&Message::parse(&bytes).unwrap());
+                }
+            }
+        }
+    }
+
+    fn pass(&mut self, seconds: u32) {
+        for _ in 0..seconds {
+            self.naras.values_mut().for_each(|rt| rt.advance(SECOND));
+            self.carry();
+        }
+    }
+
+    /// Somebody goes, and all others notice.
+    fn lose(&mut self, name: &str) -> MockRuntime {
+        let gone = self.naras.remove(name).unwrap();
+        let who = MockRuntime::identity(name);
+        for rt in self.naras.values_mut() {
+            rt.mark_gone(&who);
+        }
+        self.carry();
+        gone
+    }
+
+    /// Who holds the stash of "owner".
+    fn holders(&self) -> Vec<&str> {
+        let owner = MockRuntime::identity("owner");
+        let holds = |rt: &MockRuntime| rt.service::<Stash>().has_stash_for(&owner);
+        let naras = self.naras.iter().filter(|(_, rt)| holds(rt));
+        naras.map(|(name, _)| name.as_str()).collect()
+    }
+}
+
+/// An owner that stored with three of seven, gave its leave, and is away.
+fn away() -> (Village, MockRuntime) {
+    let mut village = Village::new(&["owner", "a", "b", "c", "d", "e", "f", "g"]);
+    set(village.naras.get_mut("owner").unwrap(), "{\"n\":1}");
+    village.carry();
+    village.pass(1);
+    assert_eq!(village.holders().len(), 3);
+    let owner = village.lose("owner");
+    (village, owner)
+}
+
+/// A hand-off as the first holder would send it to "d", taken from the wire.
+fn overheard() -> (Village, Message) {
+    let (mut village, _) = away();
+    let first = village.holders()[0].to_owned();
+    village.lose(&first);
+    for _ in 0..30 {
+        let mut sent = Vec::new();
+        for rt in village.naras.values_mut() {
+            rt.advance(SECOND);
+            sent.extend(rt.emitted());
+        }
+        if let Some(handoff) = of_kind(&sent, "stash:handoff").pop() {
+            return (village, handoff);
+        }
+    }
+    panic!("nobody passed anything on");
+}
+
+fn held_by(rt: &MockRuntime) -> bool {
+    let owner = MockRuntime::identity("owner");
+    rt.service::<Stash>().has_stash_for(&owner)
+}
+
+fn receipts(rt: &mut MockRuntime) -> Vec<HandoffReceipt> {
+    let sent = of_kind(&rt.emitted(), "stash:receipt");
+    let parse = |one: &Message| parse_payload(&one.payload).unwrap();
+    sent.iter().map(parse).collect()
+}
+
+/// Delivers a changed hand-off to a nara that was not there before. Returns
+/// the drop reason it leads to, and checks that nothing was kept or sent but
+/// the refusal.
+fn refused(handoff: &Message, reason: &str, change: impl FnOnce(&mut Handoff)) {
+    let mut rt = MockRuntime::new(&handoff.to_id).with(stash(true)).started();
+    rt.advance(Duration::from_secs(40));
+    rt.emitted();
+    let mut payload: Handoff = parse_payload(&handoff.payload).unwrap();
+    change(&mut payload);
+    let from = MockRuntime::identity(&handoff.from_id);
+    let message = rt.message(&from, "stash:handoff", &payload);
+    rt.deliver(&message);
+    assert_eq!(rt.dropped(reason), 1, "{reason}");
+    assert!(!held_by(&rt));
+    let sent = receipts(&mut rt);
+    assert_eq!(sent.len(), 1);
+    assert_eq!((sent[0].held, sent[0].reason.as_str()), (false, reason));
+    assert_eq!(rt.service::<Stash>().confidant().refusals(), 1);
+}
+
+#[test]
+fn an_owner_gives_every_holder_its_leave_and_names_the_others() {
+    let mut rt = newborn(&["a", "b", "c"]);
+    set(&mut rt, "1");
+    ack_all(&mut rt);
+    rt.advance(SECOND);
+    let grants = of_kind(&rt.emitted(), "stash:grant");
+    let mut to: Vec<&str> = grants.iter().map(|one| one.to_id.as_str()).collect();
+    to.sort_unstable();
+    assert_eq!(to, ["a", "b", "c"]);
+    let granted: Granted = parse_payload(&grants[0].payload).unwrap();
+    assert_eq!((granted.grant.copies, granted.grant.holders.len()), (3, 3));
+    rt.advance(Duration::from_secs(60));
+    assert!(of_kind(&rt.emitted(), "stash:grant").is_empty());
+}
+
+#[test]
+fn an_owner_that_goes_gives_its_leave_before_it_is_gone() {
+    let mut rt = newborn(&["a", "b", "c"]);
+    set(&mut rt, "1");
+    ack_all(&mut rt);
+    rt.command(|stash: &mut Stash, ctx| stash.stop(ctx));
+    assert_eq!(of_kind(&rt.emitted(), "stash:grant").len(), 3);
+}
+
+#[test]
+fn while_the_owner_is_away_one_holder_replaces_another_that_went() {
+    let (mut village, _) = away();
+    let before: Vec<String> = village.holders().iter().map(|&one| one.into()).collect();
+    village.lose(&before[0]);
+    village.pass(4);
+    assert_eq!(village.holders().len(), 3, "one acted, and only one");
+    village.pass(60);
+    assert_eq!(village.holders().len(), 3);
+}
+
+#[test]
+fn two_of_three_holders_go_and_an_hour_later_the_memory_comes_back() {
+    let (mut village, _) = away();
+    let before: Vec<String> = village.holders().iter().map(|&one| one.into()).collect();
+    village.lose(&before[0]);
+    village.pass(30);
+    village.lose(&before[1]);
+    village.pass(3600);
+    assert_eq!(village.holders().len(), 3);
+    // Those who hold it now are not all those who held it first: the last one
+    // of these goes, too, and the chain of those who followed goes on.
+    village.lose(&before[2]);
+    village.pass(30);
+    assert_eq!(village.holders().len(), 3);
+    let mut owner = reborn();
+    owner.advance(SECOND);
+    let now = village.naras.values().next().unwrap().now();
+    owner.advance(now.mono - owner.now().mono);
+    village.naras.insert("owner".into(), owner);
+    for name in village.naras.keys().cloned().collect::<Vec<_>>() {
+        if name != "owner" {
+            village.naras.get_mut("owner").unwrap().register(&name);
+            village.naras.get_mut(&name).unwrap().register("owner");
+        }
+    }
+    village.carry();
+    village.pass(3);
+    let owner = &village.naras["owner"];
+    assert_eq!(data_of(owner).as_deref(), Some("{\"n\":1}"));
+    assert_eq!(holders(owner).len(), 3);
+}
+
+#[test]
+fn while_the_owner_is_here_nobody_else_acts() {
+    let mut village = Village::new(&["owner", "a", "b", "c", "d", "e"]);
+    set(village.naras.get_mut("owner").unwrap(), "1");
+    village.carry();
+    village.pass(1);
+    let first = village.holders()[0].to_owned();
+    let who = MockRuntime::identity(&first);
+    for (name, rt) in &mut village.naras {
+        if name != "owner" && *name != first {
+            rt.mark_gone(&who);
+        }
+    }
+    village.pass(60);
+    assert_eq!(village.holders().len(), 3);
+}
+
+#[test]
+fn when_the_first_in_rank_does_nothing_the_next_one_acts() {
+    let (mut village, _) = away();
+    let before: Vec<String> = village.holders().iter().map(|&one| one.into()).collect();
+    village.lose(&before[0]);
+    // One of the two that are left says nothing any more, and is not missed.
+    let mute = village.naras.remove(&before[1]);
+    village.pass(15);
+    assert!(mute.is_some());
+    assert_eq!(village.holders().len(), 2);
+}
+
+#[test]
+fn a_holder_that_stops_passes_on_what_it_holds_before_it_goes() {
+    let (mut village, _) = away();
+    let first = village.holders()[0].to_owned();
+    let rt = village.naras.get_mut(&first).unwrap();
+    assert!(rt.command(|stash: &mut Stash, ctx| stash.leave(ctx)));
+    village.carry();
+    let rt = village.naras.get_mut(&first).unwrap();
+    assert!(!rt.service::<Stash>().is_passing_on());
+    assert_eq!(village.holders().len(), 4);
+    village.lose(&first);
+    village.pass(60);
+    assert_eq!(village.holders().len(), 3, "the others know of the new one");
+}
+
+#[test]
+fn a_copy_that_nobody_granted_or_that_was_changed_is_refused() {
+    let (_, handoff) = overheard();
+    refused(&handoff, "not_a_holder", |one| one.chain.clear());
+    refused(&handoff, "not_a_holder", |one| {
+        one.chain[0].to = MockRuntime::identity("zoe");
+    });
+    refused(&handoff, "bad_grant", |one| one.grant.copies = 9);
+    refused(&handoff, "bad_grant", |one| one.grant.revision += 1);
+    refused(&handoff, "bad_grant", |one| one.grant.until -= 1);
+    refused(&handoff, "grant_too_long", |one| one.grant.until += 1);
+    refused(&handoff, "bad_store", |one| {
+        one.store = one.store.replace("\"ts\":", "\"ts\":1");
+    });
+    refused(&handoff, "bad_store", |one| one.store = "{}".into());
+    refused(&handoff, "bad_store", |one| {
+        one.store = one.store.replace("stash:store", "stash:grant");
+    });
+}
+
+#[test]
+fn what_is_overheard_and_played_again_by_a_stranger_is_refused() {
+    // Stores that are overheard on the plaza must not fill places.
+    let (_, handoff) = overheard();
+    let mut rt = MockRuntime::new("zoe").with(stash(true)).started();
+    rt.advance(Duration::from_secs(40));
+    let mallory = MockRuntime::identity("mallory");
+    let mut payload: Handoff = parse_payload(&handoff.payload).unwrap();
+    let (me, grant) = (MockRuntime::identity("zoe"), payload.grant.clone());
+    let text = Link::signed_text(&grant, &mallory.key, &me);
+    payload.chain = vec![Link {
+        by: mallory.key,
+        to: me,
+        signature: MockCrypto::new(mallory.key).sign(text.as_bytes()),
+    }];
+    let message = rt.message(&mallory, "stash:handoff", &payload);
+    rt.deliver(&message);
+    assert_eq!(rt.dropped("not_a_holder"), 1);
+    // Nor the bare store, which is somebody else's.
+    let store = Message::parse(payload.store.as_bytes()).unwrap();
+    rt.deliver(&store);
+    assert_eq!(rt.dropped("not_for_me"), 1);
+    assert_eq!(rt.service::<Stash>().stored_count(), 0);
+}
+
+#[test]
+fn a_tombstone_outlives_the_grants_that_it_ends() {
+    let (mut village, handoff) = overheard();
+    let rt = village.naras.get_mut(&handoff.to_id).unwrap();
+    let owner = MockRuntime::identity("owner");
+    let handed: Handoff = parse_payload(&handoff.payload).unwrap();
+    let ts = handed.grant.given_at + 1;
+    let delete = Delete {
+        owner_id: "owner".into(),
+        ts,
+    };
+    let delete = rt.message(&owner, "stash:delete", &delete);
+    rt.deliver(&delete);
+    let from = MockRuntime::identity(&handoff.from_id);
+    let message = rt.message(&from, "stash:handoff", &handed);
+    rt.deliver(&message);
+    assert_eq!(rt.dropped("deleted"), 1);
+    // As long as the grant is good, and then it is not.
+    rt.advance(GRANT_FOR - Duration::from_secs(60));
+    let message = rt.message(&from, "stash:handoff", &handed);
+    rt.deliver(&message);
+    assert_eq!(rt.dropped("deleted"), 2);
+    rt.advance(Duration::from_secs(120));
+    let message = rt.message(&from, "stash:handoff", &handed);
+    rt.deliver(&message);
+    assert_eq!(rt.dropped("grant_ended"), 1);
+    assert!(!held_by(rt));
+}
+
+#[test]
+fn a_hand_off_older_than_what_is_held_is_refused_with_what_is_held() {
+    let (mut village, handoff) = overheard();
+    let rt = village.naras.get_mut(&handoff.to_id).unwrap();
+    let owner = MockRuntime::identity("owner");
+    let ts = rt.now().wall.unix_seconds();
+    let newer = rt.message(&owner, "stash:store", &store_of("owner", 100, ts));
+    rt.deliver(&newer);
+    rt.emitted();
+    let from = MockRuntime::identity(&handoff.from_id);
+    let handed: Handoff = parse_payload(&handoff.payload).unwrap();
+    let message = rt.message(&from, "stash:handoff", &handed);
+    rt.deliver(&message);
+    assert_eq!(rt.dropped("stale"), 1);
+    let receipt = receipts(rt).pop().unwrap();
+    assert_eq!(receipt.reason, format!("stale ts={ts}"));
+    let held = &rt.service::<Stash>().confidant().held()[&owner];
+    assert_eq!(held.sealed.ciphertext, [9; 100]);
+}
+
+#[test]
+fn whoever_only_says_that_it_holds_a_copy_is_not_believed() {
+    let (mut village, _) = away();
+    let first = village.holders()[0].to_owned();
+    let rt = village.naras.get_mut(&first).unwrap();
+    let mallory = rt.register("mallory");
+    let claim = HandoffReceipt {
+        request_id: String::new(),
+        owner: MockRuntime::identity("owner"),
+        revision: 1,
+        held: true,
+        reason: String::new(),
+        chain: Vec::new(),
+    };
+    let message = rt.message(&mallory, "stash:receipt", &claim);
+    rt.deliver(&message);
+    assert_eq!(rt.dropped("not_a_holder"), 1);
+}
+
+#[test]
+fn nobody_but_the_owner_gives_leave() {
+    let (mut village, handoff) = overheard();
+    let holder = handoff.from_id.clone();
+    let rt = village.naras.get_mut(&holder).unwrap();
+    let handed: Handoff = parse_payload(&handoff.payload).unwrap();
+    let mut granted = Granted {
+        grant: handed.grant,
+    };
+    let mallory = MockRuntime::identity("mallory");
+    granted.grant.holders = vec![mallory.clone()];
+    let message = rt.message(&mallory, "stash:grant", &granted);
+    rt.deliver(&message);
+    assert_eq!(rt.dropped("not_the_owner"), 1);
+    let owner = MockRuntime::identity("owner");
+    let message = rt.message(&owner, "stash:grant", &granted);
+    rt.deliver(&message);
+    assert_eq!(rt.dropped("bad_grant"), 1);
+}
