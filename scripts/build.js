@@ -1,8 +1,9 @@
 // Builds the WebAssembly module and its JS glue into www/nara/pkg, if they are not the newest.
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { digest, linker, lockedVersion, npmPackages, rust, wasmBindgen } from "./setup.js";
+import { withoutNames } from "./sections.js";
 import { StepError, ask, isCommand, root, run, runMain, say, toolsDir } from "./steps.js";
 
 /** Sets up what the build needs, then builds what is out of date. */
@@ -10,7 +11,7 @@ export async function build() {
   await npmPackages();
   await rust();
   const wanted = digest(...sources().map((path) => `${path}\n${readFileSync(path)}`), (await ask("rustc", ["--version"])) ?? "", lockedVersion("wasm-bindgen"));
-  if (OUTPUTS.every((path) => existsSync(path)) && existsSync(STAMP) && readFileSync(STAMP, "utf8") === wanted) return;
+  if ([...OUTPUTS, NAMED_MODULE].every((path) => existsSync(path)) && existsSync(STAMP) && readFileSync(STAMP, "utf8") === wanted) return;
   await linker();
   await wasmBindgen();
 
@@ -25,19 +26,20 @@ export async function build() {
   writeFileSync(STAMP, wanted);
 }
 
+/** Makes the module small. A copy keeps the names of its functions, for `npm run size`. */
 async function optimise(module) {
-  const optimised = `${module}.opt`;
   const wasmOpt = join(root, "node_modules", "binaryen", "bin", "wasm-opt");
-  const args = ["-Os", ...WASM_FEATURES.map((feature) => `--enable-${feature}`), "--strip-producers", module, "-o", optimised];
-  await run("optimise the module", "node", [wasmOpt, ...args], { usual: "about 20 s" });
-  if (!existsSync(optimised)) throw new StepError("wasm-opt wrote nothing");
-  renameSync(optimised, module);
-  const bytes = readFileSync(module);
+  const args = ["-Oz", "--converge", "-g", ...WASM_FEATURES.map((feature) => `--enable-${feature}`), "--strip-producers", module, "-o", NAMED_MODULE];
+  mkdirSync(toolsDir, { recursive: true });
+  await run("optimise the module", "node", [wasmOpt, ...args], { usual: "about 30 s" });
+  if (!existsSync(NAMED_MODULE)) throw new StepError("wasm-opt wrote nothing");
+  const bytes = withoutNames(readFileSync(NAMED_MODULE));
+  writeFileSync(module, bytes);
   say(`the module: ${kilobytes(bytes)}, gzip ${kilobytes(gzipSync(bytes, { level: 9 }))}, brotli ${kilobytes(brotliCompressSync(bytes))}`);
 }
 
 function sources() {
-  const files = [join(root, "Cargo.toml"), join(root, "Cargo.lock"), join(root, "scripts", "build.js")];
+  const files = [join(root, "Cargo.toml"), join(root, "Cargo.lock"), join(root, "scripts", "build.js"), join(root, "scripts", "sections.js")];
   const walk = (folder) => {
     for (const name of readdirSync(folder).sort()) {
       const path = join(folder, name);
@@ -59,6 +61,8 @@ function kilobytes(bytes) {
 const PKG = join(root, "www", "nara", "pkg");
 const STAMP = join(toolsDir, "wasm-stamp");
 const OUTPUTS = ["light_nara.js", "light_nara.d.ts", "light_nara_bg.wasm"].map((name) => join(PKG, name));
+/** The module with the names of its functions. */
+export const NAMED_MODULE = join(toolsDir, "light_nara_named.wasm");
 // What rustc emits for this target by default; Node 20 and today's browsers load all of it.
 const WASM_FEATURES = [
   "bulk-memory",

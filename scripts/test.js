@@ -3,6 +3,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "./build.js";
 import { linker, npmPackages, rust, rustLinters, testPrograms, wasmBindgen, wasmPack } from "./setup.js";
+import { printSizes } from "./size.js";
 import { StepError, find, root, run, say, seconds } from "./steps.js";
 
 /** Reads how many tests passed and failed from what a command printed. */
@@ -40,6 +41,7 @@ async function setUp() {
   await wasmBindgen();
   await wasmPack();
   await build();
+  await printSizes();
   return null;
 }
 

@@ -1,0 +1,82 @@
+// Prints how many bytes a page loads, and of what. With --json, one object on the last line.
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { NAMED_MODULE, build } from "./build.js";
+import { partSizes } from "./sections.js";
+import { StepError, ask, isCommand, root, runMain, say } from "./steps.js";
+
+/** What a page may load, gzipped, and where it fails. */
+const GOAL = 120_000;
+const LIMIT = 150_000;
+/** The goal is not reached yet; the limit counts from the day it is. */
+const LIMIT_FAILS = false;
+
+/** Prints the table; fails when the limit counts and is passed. */
+export async function printSizes({ json = false } = {}) {
+  await build();
+  const ours = total(pageFiles());
+  const parts = partSizes(readFileSync(NAMED_MODULE));
+  say("");
+  say(row("what a page loads", ["raw", "gzip -9", "brotli 11"]));
+  for (const path of pageFiles()) say(row(path, columns(total([path]))));
+  say(row("all of it", columns(ours)));
+  for (const [name, files] of Object.entries(INSTEAD)) say(row(`instead: ${name}`, columns(total(files))));
+  const tarball = await tarballSize();
+  say(row("the npm tarball", ["", String(tarball), ""]));
+  say("");
+  say("the module by part, in bytes before compression:");
+  for (const [name, size] of Object.entries(parts).slice(0, PARTS_SHOWN)) say(row(name, [String(size)]));
+  const verdict = ours.gzip <= GOAL ? "reached" : `missed by ${ours.gzip - GOAL} bytes`;
+  say(`the goal of ${GOAL} bytes gzip is ${verdict}; more than ${LIMIT} ${LIMIT_FAILS ? "fails" : "will fail"}`);
+  if (json) say(JSON.stringify({ ...ours, tarball, parts }));
+  if (LIMIT_FAILS && ours.gzip > LIMIT) throw new StepError(`a page loads ${ours.gzip} bytes gzipped; at most ${LIMIT} are allowed`);
+}
+
+/** Module, glue, and our entry point with everything that it imports. */
+function pageFiles() {
+  const scripts = readdirSync(join(root, "www", "nara")).filter((name) => name.endsWith(".js") && !NOT_LOADED.includes(name));
+  return [...scripts.sort().map((name) => `www/nara/${name}`), "www/nara/pkg/light_nara.js", "www/nara/pkg/light_nara_bg.wasm"];
+}
+
+/** Each file on its own, as it is loaded. */
+function total(files) {
+  const sum = { raw: 0, gzip: 0, brotli: 0 };
+  for (const path of files) {
+    if (!existsSync(join(root, path))) throw new StepError(`${path} is missing`);
+    const bytes = readFileSync(join(root, path));
+    sum.raw += bytes.length;
+    sum.gzip += gzipSync(bytes, { level: 9 }).length;
+    sum.brotli += brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }).length;
+  }
+  return sum;
+}
+
+async function tarballSize() {
+  const packed = await ask("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"]);
+  if (packed === null) throw new StepError("npm pack failed");
+  return JSON.parse(packed)[0].size;
+}
+
+function columns({ raw, gzip, brotli }) {
+  return [raw, gzip, brotli].map(String);
+}
+
+function row(name, cells) {
+  return `  ${name.padEnd(44)}${cells.map((cell) => cell.padStart(11)).join("")}`;
+}
+
+/** What a developer would load instead, as npm serves it; libsodium and mqtt are minified, fflate is not. */
+const INSTEAD = {
+  "libsodium, fflate, mqtt": [
+    "node_modules/libsodium/dist/modules-esm/libsodium.mjs",
+    "node_modules/libsodium-wrappers/dist/modules-esm/libsodium-wrappers.mjs",
+    "node_modules/fflate/esm/browser.js",
+    "node_modules/mqtt/dist/mqtt.min.js",
+  ],
+};
+/** Entry points for Node and workers, which the browser's page does not load. */
+const NOT_LOADED = ["node.js", "worker.js"];
+const PARTS_SHOWN = 24;
+
+if (isCommand(import.meta.url)) await runMain(() => printSizes({ json: process.argv.includes("--json") }));
