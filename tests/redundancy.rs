@@ -68,3 +68,38 @@ fn every_confidant_that_was_there_at_first_may_go_one_after_the_other() {
     plaza.run(10 * SECOND);
     assert_eq!(plaza.memory(again), Some(MEMORY));
 }
+
+#[test]
+fn the_owner_is_away_two_of_three_confidants_go_and_an_hour_later_the_memory_is_there() {
+    let (mut plaza, owner) = held_by_three();
+    let holders = plaza.holders(owner);
+    let soul = plaza.soul(owner);
+    plaza.sleep(owner);
+    plaza.sleep(holders[0]);
+    plaza.run(60 * SECOND);
+    plaza.kill(holders[1]);
+    plaza.run(3_600 * SECOND);
+    let again = plaza.wake(Config::reborn(&soul, None).unwrap(), 0);
+    plaza.run(10 * SECOND);
+    assert_eq!(plaza.memory(again), Some(MEMORY));
+    // And three hold it again, by the owner's own doing.
+    assert!(plaza.status(again).stash.safe);
+}
+
+#[test]
+fn a_version_set_while_a_confidant_was_cut_off_is_the_one_that_comes_back() {
+    let (mut plaza, owner) = held_by_three();
+    let left_behind = plaza.holders(owner)[0];
+    plaza.cut(left_behind);
+    plaza.run(2 * SECOND);
+    plaza.set(owner, "{\"tea\":\"sencha\"}");
+    plaza.run(10 * SECOND);
+    let soul = plaza.soul(owner);
+    plaza.kill(owner);
+    // The one with the older copy is the first to be there again.
+    plaza.mend(left_behind);
+    plaza.run(60 * SECOND);
+    let again = plaza.wake(Config::reborn(&soul, None).unwrap(), 0);
+    plaza.run(10 * SECOND);
+    assert_eq!(plaza.memory(again), Some("{\"tea\":\"sencha\"}"));
+}

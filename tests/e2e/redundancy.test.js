@@ -74,3 +74,40 @@ test("a confidant in a process of its own says chau, and three hold it again wit
   assert.ok(took <= BACK_WITHIN_MS && Date.now() - said <= BACK_WITHIN_MS, `it took ${took} ms`);
   await page.evaluate(() => globalThis.nara.sleep());
 });
+
+test("the owner's tab is closed, two of its three confidants go, and the memory is still there", PATIENT, async (t) => {
+  const residents = await Promise.all([1, 2, 3].map(() => startResident(host.plaza)));
+  t.after(() => Promise.all(residents.map((resident) => resident.kill())));
+  const ids = residents.map(({ id }) => id);
+  const first = await openPage(browser, host.url);
+  const soul = await first.page.evaluate(async ({ plaza, ids }) => {
+    const { Nara } = await import("/nara/index.js");
+    const nara = await Nara.wake({ plaza, stash: { spares: 0 } });
+    const until = async (isSo) => {
+      while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 50));
+    };
+    const isHere = (id) => nara.status().peers.some((peer) => peer.id === id && peer.presence === "online");
+    await until(() => ids.every(isHere));
+    nara.stash.setStashData({ kept: "while I was away" });
+    await nara.stash.setConfidants(ids);
+    const holds = (id) => nara.stash.confidants().some((holder) => holder.id === id);
+    await until(() => ids.every(holds));
+    for (const { id } of nara.stash.confidants()) if (!ids.includes(id)) await nara.stash.deleteFrom(id);
+    return nara.soul;
+  }, { plaza: host.plaza, ids });
+  await first.close();
+
+  await residents[0].sayChau();
+  await residents[1].kill();
+  const second = await openPage(browser, host.url);
+  const memory = await second.page.evaluate(async ({ plaza, soul }) => {
+    const { Nara } = await import("/nara/index.js");
+    const nara = await Nara.wake({ plaza, soul });
+    const { data } = await nara.stash.recover();
+    await nara.sleep();
+    return data;
+  }, { plaza: host.plaza, soul });
+  assert.deepEqual(memory, { kept: "while I was away" });
+  assert.deepEqual([...first.complaints, ...second.complaints], []);
+  await second.close();
+});

@@ -19,6 +19,7 @@ struct One {
     /// What the broker publishes if the connection breaks: a PUBLISH.
     will: Option<Vec<u8>>,
     is_dead: bool,
+    is_cut: bool,
 }
 
 /// A broker of a few lines, and the true time.
@@ -54,6 +55,7 @@ impl Plaza {
             topics: Vec::new(),
             will: None,
             is_dead: false,
+            is_cut: false,
         });
         let now = self.now(place);
         self.naras[place].nara.wake(now);
@@ -77,6 +79,9 @@ impl Plaza {
                 }
                 while let Some(effect) = self.naras[place].nara.poll_effect() {
                     match effect {
+                        Effect::Open if self.naras[place].is_cut => {
+                            self.naras[place].nara.handle_closed(now, "cut");
+                        }
                         Effect::Open => {
                             let (user, password) = ("test".to_owned(), None);
                             let who = Credentials { user, password };
@@ -182,6 +187,26 @@ impl Plaza {
             self.publish(&will);
             self.deliver();
         }
+    }
+
+    /// Cuts a nara's connection; it tries again, and the plaza is not there.
+    pub(crate) fn cut(&mut self, place: usize) {
+        let now = self.now(place);
+        let one = &mut self.naras[place];
+        one.topics.clear();
+        one.is_cut = true;
+        one.nara.handle_closed(now, "cut");
+        self.deliver();
+    }
+
+    /// The plaza is there again for this nara.
+    pub(crate) fn mend(&mut self, place: usize) {
+        let now = self.now(place);
+        let one = &mut self.naras[place];
+        one.is_cut = false;
+        one.nara.handle_closed(now, "cut");
+        one.nara.retry_now(now);
+        self.deliver();
     }
 
     /// The soul of a nara, dead or alive.
