@@ -126,6 +126,11 @@ impl Clock {
         })
     }
 
+    /// Whether a time lies further ahead than any clock here and there does.
+    pub fn is_ahead(&self, time: WallTime) -> bool {
+        self.judge(time) == Err("from_the_future")
+    }
+
     /// Whether a time is recent by the time to go by, whatever one peer says.
     pub fn agrees(&self, time: WallTime) -> bool {
         self.now().wall.distance(time) <= WINDOW

@@ -3,10 +3,10 @@
 use super::absence::Observer;
 use super::held::{Held, check, response};
 use super::passing::Handoffs;
-use crate::base::{ExpiringMap, Identity, Instant, SortedMap};
+use crate::base::{ExpiringMap, Identity, Instant, SortedMap, WallTime};
 use crate::message::{Ack, Delete, Message, Request, Store};
 use crate::neighbourhood::MemoryMode;
-use crate::runtime::{Context, Delivery, Outcome, Sealed, WINDOW};
+use crate::runtime::{Context, Delivery, Outcome, Sealed};
 use core::time::Duration;
 
 /// A returning owner gets its stash after a random wait in this span, so that
@@ -31,9 +31,6 @@ const PUSHES_REMEMBERED_MAX: usize = 256;
 
 /// A request whose id begins like this asks for the previous generation.
 pub const PREVIOUS_PREFIX: &str = "previous:";
-
-/// How far ahead of now the time of a seal may be, in seconds.
-const AHEAD_SECONDS_MAX: i64 = WINDOW.as_secs() as i64;
 
 /// Everything held for others: one place for each identity, so that whoever
 /// claims somebody's id with another key has a place of its own at most.
@@ -183,7 +180,7 @@ impl Confidant {
         }
         let nonce = check(&store)?;
         let now = ctx.now();
-        if store.ts > now.wall.unix_seconds().saturating_add(AHEAD_SECONDS_MAX) {
+        if ctx.clock().is_ahead(WallTime::from_unix_seconds(store.ts)) {
             return Err("from_the_future");
         }
         let held = self.held.get(sender);

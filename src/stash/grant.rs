@@ -1,9 +1,9 @@
 //! What a grant and a chain prove: that the owner allows it, and how a copy
 //! came to whoever says that it has it.
 
-use crate::base::Identity;
+use crate::base::{Identity, WallTime};
 use crate::message::{Digest, Grant, Link};
-use crate::runtime::{Context, Crypto, WINDOW};
+use crate::runtime::{Context, Crypto};
 use core::time::Duration;
 
 /// A grant is good for so long at most. Whoever is away for longer is not
@@ -39,12 +39,12 @@ pub(super) fn give(
 /// Whether a grant is the owner's and good now.
 pub(super) fn check_grant(ctx: &Context<'_>, grant: &Grant) -> Result<(), &'static str> {
     let now = ctx.now().wall.unix_seconds();
-    let window = WINDOW.as_secs() as i64;
+    let given_at = WallTime::from_unix_seconds(grant.given_at);
     if grant.until <= now {
         return Err("grant_ended");
     }
     let lifetime = grant.until.saturating_sub(grant.given_at);
-    if grant.given_at > now.saturating_add(window) || lifetime > GRANT_FOR.as_secs() as i64 {
+    if ctx.clock().is_ahead(given_at) || lifetime > GRANT_FOR.as_secs() as i64 {
         return Err("grant_too_long");
     }
     if grant.holders.is_empty() || !(1..=COPIES_MAX).contains(&grant.copies) {
