@@ -4,12 +4,19 @@ use crate::identity::{BondError, Keys, Soul, SoulError};
 use crate::neighbourhood::MemoryMode;
 use crate::stash::{self, Padding, SPARES, TARGET};
 use core::fmt;
+use core::time::Duration;
 
 /// The most confidants that may be wanted.
 pub const TARGET_MAX: usize = 7;
 
 /// The most spare copies that may be wanted.
 pub const SPARES_MAX: usize = 2;
+
+/// How long the plaza may hear nothing of a nara, in seconds. Where hidden
+/// pages' timers fire once a minute the shorter one would cut the connection;
+/// where a worker drives it, the broker notices its loss within 45 s instead
+/// of 180 s.
+pub const KEEP_ALIVES: [u64; 2] = [30, 120];
 
 /// Why a nara cannot be woken like this.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +35,8 @@ pub enum ConfigError {
     Target(usize),
     /// The number of spare copies is more than [`SPARES_MAX`].
     Spares(usize),
+    /// The keep-alive is none of [`KEEP_ALIVES`].
+    KeepAlive(u64),
     /// The padding is none of full, buckets and none.
     Padding(String),
 }
@@ -62,6 +71,9 @@ impl fmt::Display for ConfigError {
                     "spares: {spares} spare copies; it must be from 0 to {SPARES_MAX}"
                 )
             }
+            Self::KeepAlive(seconds) => {
+                write!(f, "keepAlive: {seconds} s; it must be 30 or 120")
+            }
             Self::Padding(word) => {
                 write!(
                     f,
@@ -82,6 +94,7 @@ pub struct Config {
     target: usize,
     spares: usize,
     padding: Padding,
+    keep_alive: Duration,
     newborn: bool,
 }
 
@@ -134,6 +147,7 @@ impl Config {
             target: TARGET,
             spares: SPARES,
             padding: Padding::default(),
+            keep_alive: Duration::from_secs(KEEP_ALIVES[1]),
             newborn,
         })
     }
@@ -170,6 +184,23 @@ impl Config {
         }
         self.spares = spares;
         Ok(self)
+    }
+
+    /// Chooses how long the plaza may hear nothing, in seconds.
+    ///
+    /// # Errors
+    /// When it is none of [`KEEP_ALIVES`].
+    pub fn with_keep_alive(mut self, seconds: u64) -> Result<Self, ConfigError> {
+        if !KEEP_ALIVES.contains(&seconds) {
+            return Err(ConfigError::KeepAlive(seconds));
+        }
+        self.keep_alive = Duration::from_secs(seconds);
+        Ok(self)
+    }
+
+    /// How long the plaza may hear nothing.
+    pub fn keep_alive(&self) -> Duration {
+        self.keep_alive
     }
 
     /// Chooses how much of the memory's size its holders learn: nothing
@@ -249,6 +280,7 @@ mod tests {
         assert!(refused(born().with_memory_mode("huge")).starts_with("memory: \"huge\""));
         assert_eq!(born().with_target(8).err(), Some(ConfigError::Target(8)));
         assert!(refused(born().with_target(0)).contains("from 1 to 7"));
+        assert!(refused(born().with_keep_alive(60)).contains("30 or 120"));
         assert!(refused(born().with_spares(3)).contains("from 0 to 2"));
         assert!(refused(born().with_padding("some")).starts_with("padding: \"some\""));
     }

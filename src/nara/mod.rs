@@ -10,7 +10,7 @@
 mod config;
 mod status;
 
-pub use config::{Config, ConfigError, Newborn, SPARES_MAX, TARGET_MAX};
+pub use config::{Config, ConfigError, KEEP_ALIVES, Newborn, SPARES_MAX, TARGET_MAX};
 pub use status::{
     ClockStatus, ConfidantStatus, ConnectionStatus, HeldStash, HeldStatus, HolderStatus, PeerName,
     PeerStatus, RecoveryAnswer, RecoveryStatus, StashStatus, Status,
@@ -19,19 +19,17 @@ pub use status::{
 use crate::base::{ID_LENGTH_MAX, Identity, Instant, NaraId, Now, Rng};
 use crate::clock::Clock;
 use crate::identity::Soul;
-use crate::plaza::{self, Credentials, Session, SessionConfig};
-use crate::presence::Presence;
-use crate::runtime::{Context, Local, Me, Outgoing, Record, Runtime, Service, Traffic, Way};
+use crate::plaza::{self, Credentials, Session, SessionConfig, Will};
+use crate::presence::{self, Presence};
+use crate::runtime::{
+    Context, Local, Me, Nothing, Outgoing, Record, Runtime, Service, Traffic, Way,
+};
 use crate::stash::{self, Ending, Memory, OperationId, Receipt, Stash, StashError};
 use core::time::Duration;
 use std::collections::VecDeque;
 
 /// The plaza topic on which a nara hears what is for it alone.
 pub const DIRECT_TOPIC: &str = "nara/mesh/";
-
-/// Where hidden pages' timers fire once a minute, a shorter keep-alive would
-/// cut the connection.
-const KEEP_ALIVE: Duration = Duration::from_secs(120);
 
 /// A nara that stops takes so long at most to pass on what it holds.
 pub const LEAVE_WITHIN: Duration = Duration::from_secs(5);
@@ -110,7 +108,7 @@ impl Nara {
         topics.push(direct);
         let session_config = SessionConfig {
             client_id,
-            keep_alive: KEEP_ALIVE,
+            keep_alive: config.keep_alive(),
             will: None,
             topics,
         };
@@ -301,6 +299,9 @@ impl Nara {
 
     /// The socket is open.
     pub fn handle_opened(&mut self, now: Now, credentials: Credentials) {
+        let payload = self.runtime.sign_ahead(now, presence::LOST, &Nothing {});
+        let topic = presence::GONE_TOPIC.to_owned();
+        self.session.set_will(Will { topic, payload });
         self.session.handle_opened(now.mono, credentials);
         self.turn(now);
     }

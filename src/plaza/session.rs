@@ -2,7 +2,7 @@
 //! lose it, wait, again.
 
 use super::codec::{self, Inbox, Incoming};
-use super::{Credentials, DropReason, Loss, PublishError, SessionConfig};
+use super::{Credentials, DropReason, Loss, PublishError, SessionConfig, Will};
 use crate::base::{Instant, Rng};
 use core::fmt;
 use core::time::Duration;
@@ -240,6 +240,11 @@ impl Session {
             State::Online if self.ping_deadline.is_some() => self.hang_up(Loss::PingTimeout),
             State::Online => self.ping(PING_TIMEOUT),
         }
+    }
+
+    /// What the broker publishes if the next connection breaks.
+    pub fn set_will(&mut self, will: Will) {
+        self.config.will = Some(will);
     }
 
     /// Wakes up.

@@ -5,11 +5,18 @@
 //! believed: a greeting and a farewell under the key that they name, a
 //! newspaper under a key that is known, a howdy under its sender's key.
 
+mod gone;
+
+pub use gone::{GONE_TOPIC, LOST, PING, PONG, Ping};
+
 use crate::base::{ExpiringMap, Identity, Instant, Now, SortedMap, WallTime};
 use crate::message::{Howdy, Newspaper, PresenceEvent, StatusBuilder, SyncEvent};
 use crate::neighbourhood::{MemoryMode, Presence as Whereabouts};
-use crate::runtime::{Behaviour, Context, Delivery, Nothing, Outcome, PeerNews, Service};
+use crate::runtime::{
+    Behaviour, CallError, CallId, Context, Delivery, Nothing, Outcome, PeerNews, Service,
+};
 use core::time::Duration;
+use gone::Gone;
 
 /// Where greetings go.
 pub const HEY_THERE_TOPIC: &str = "nara/plaza/hey_there";
@@ -46,6 +53,12 @@ const FIRST_NEWSPAPER_WITHIN: Duration = Duration::from_secs(2);
 /// How often silence is looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(15);
 
+/// Wills and pings of one peer that are heard in [`PINGS_SPAN`].
+const PINGS: u32 = 6;
+
+/// The span of [`PINGS`].
+const PINGS_SPAN: Duration = Duration::from_secs(60);
+
 /// Newcomers whose answers are counted at once.
 const NEWCOMERS_MAX: usize = 256;
 
@@ -75,6 +88,7 @@ pub struct Presence {
     answers: ExpiringMap<String, u32>,
     answered_by: ExpiringMap<(String, Identity), ()>,
     howdy_seq: i64,
+    gone: Gone,
 }
 
 impl Presence {
@@ -92,6 +106,7 @@ impl Presence {
             answers: ExpiringMap::new(NEWCOMERS_MAX, ANSWERS_FOR),
             answered_by: ExpiringMap::new(ANSWERS_MAX, ANSWERS_FOR),
             howdy_seq: 0,
+            gone: Gone::new(),
         }
     }
 
@@ -135,8 +150,9 @@ impl Presence {
         self.greet_at = Some(now.mono + ctx.rng().between(GREET_AGAIN.0, GREET_AGAIN.1));
     }
 
-    fn publish_event(&self, ctx: &mut Context<'_>, topic: &str, mut event: SyncEvent) {
+    fn publish_event(&mut self, ctx: &mut Context<'_>, topic: &str, mut event: SyncEvent) {
         event.sig = Some(ctx.crypto().sign(&event.signing_bytes()));
+        self.gone.note_said(ctx.now().mono, event.ts);
         ctx.publish(topic, event.to_json().into_bytes());
     }
 
@@ -166,9 +182,6 @@ impl Presence {
         let Ok(who) = event.identity() else {
             return Outcome::Drop("malformed");
         };
-        if who == ctx.me().identity {
-            return Outcome::Drop("from_myself");
-        }
         let Some(signature) = &event.sig else {
             return Outcome::Drop("unsigned");
         };
@@ -177,6 +190,10 @@ impl Presence {
             .verify(&who.key, &event.signing_bytes(), signature)
         {
             return Outcome::Drop("bad_signature");
+        }
+        if who == ctx.me().identity {
+            self.hear_own(ctx, event.ts, matches!(event.body, PresenceEvent::Chau(_)));
+            return Outcome::Drop("from_myself");
         }
         let time = WallTime::from_unix_nanos(event.ts);
         // Times only grow, so that an old event cannot be played again.
@@ -388,6 +405,15 @@ impl Service for Presence {
         vec![
             Behaviour::local("plaza:online").version(1, Self::on_connected),
             Behaviour::local("plaza:offline").version(1, Self::on_disconnected),
+            Behaviour::local("runtime:own").version(1, Self::on_own),
+            Behaviour::protocol(LOST, GONE_TOPIC)
+                .version(1, Self::on_lost)
+                .rate_limit(PINGS, PINGS_SPAN)
+                .any_time(),
+            Behaviour::mesh_request(PING)
+                .version(1, Self::on_ping)
+                .rate_limit(PINGS, PINGS_SPAN),
+            Behaviour::mesh_request(PONG).version(1, Self::on_late_pong),
             Behaviour::local("clock:set").version(1, Self::on_clock_set),
         ]
     }
@@ -433,16 +459,34 @@ impl Service for Presence {
             self.sweep(ctx);
         }
         self.answer_newcomers(ctx);
+        self.check_gone(ctx);
+    }
+
+    fn handle_reply(
+        &mut self,
+        ctx: &mut Context<'_>,
+        call: CallId,
+        result: Result<&Delivery, CallError>,
+    ) {
+        self.end_check(ctx, call, result);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
         let newcomers = self.newcomers.values().map(|newcomer| newcomer.at).min();
-        [self.greet_at, self.newspaper_at, self.sweep_at, newcomers]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.greet_at,
+            self.newspaper_at,
+            self.sweep_at,
+            newcomers,
+            self.gone.poll_timeout(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_gone;

@@ -4,7 +4,7 @@ use super::*;
 use crate::base::PublicKey;
 use crate::runtime::{Crypto, MockCrypto, MockRuntime, Outgoing, Way};
 
-fn presence() -> MockRuntime {
+pub(super) fn presence() -> MockRuntime {
     let now = Now::default();
     MockRuntime::new("me")
         .with(Presence::new(MemoryMode::Hog, now))
@@ -12,13 +12,13 @@ fn presence() -> MockRuntime {
 }
 
 /// A nara that has just reached the plaza.
-fn awake() -> MockRuntime {
+pub(super) fn awake() -> MockRuntime {
     let mut rt = presence();
     rt.set_connected(true);
     rt
 }
 
-fn on(sent: &[Outgoing], wanted: &str) -> Vec<Vec<u8>> {
+pub(super) fn on(sent: &[Outgoing], wanted: &str) -> Vec<Vec<u8>> {
     let is_there = |one: &&Outgoing| matches!(&one.way, Way::Plaza { topic } if topic == wanted);
     sent.iter()
         .filter(is_there)
@@ -26,17 +26,17 @@ fn on(sent: &[Outgoing], wanted: &str) -> Vec<Vec<u8>> {
         .collect()
 }
 
-fn sign(who: &Identity, mut event: SyncEvent) -> Vec<u8> {
+pub(super) fn sign(who: &Identity, mut event: SyncEvent) -> Vec<u8> {
     event.sig = Some(MockCrypto::new(who.key).sign(&event.signing_bytes()));
     event.to_json().into_bytes()
 }
 
-fn hello(rt: &MockRuntime, name: &str) -> Vec<u8> {
+pub(super) fn hello(rt: &MockRuntime, name: &str) -> Vec<u8> {
     let who = MockRuntime::identity(name);
     sign(&who, SyncEvent::hey_there(rt.now().wall, name, &who, ""))
 }
 
-fn chau(rt: &MockRuntime, name: &str) -> Vec<u8> {
+pub(super) fn chau(rt: &MockRuntime, name: &str) -> Vec<u8> {
     let who = MockRuntime::identity(name);
     sign(&who, SyncEvent::chau(rt.now().wall, name, &who))
 }
@@ -64,7 +64,7 @@ fn howdy(from: &str, to: &str) -> Vec<u8> {
     Howdy::to_json(from, to, 1, 0, &status(&who, "hog"), &signature).into_bytes()
 }
 
-fn whereabouts(rt: &MockRuntime, name: &str) -> Option<Whereabouts> {
+pub(super) fn whereabouts(rt: &MockRuntime, name: &str) -> Option<Whereabouts> {
     let peer = rt.runtime().peers().peer(&MockRuntime::identity(name))?;
     Some(peer.presence)
 }

@@ -56,6 +56,7 @@ pub(super) struct Core {
     pub(super) seen: ExpiringMap<(Option<PublicKey>, String), ()>,
     pub(super) replies: ExpiringMap<(PublicKey, String), (Outgoing, u8)>,
     pub(super) rates: ExpiringMap<(String, Option<PublicKey>), (Instant, u32)>,
+    pub(super) sent_ids: ExpiringMap<String, ()>,
     pub(super) last_stamp: i64,
     pub(super) activity: u64,
 }

@@ -128,7 +128,19 @@ impl Core {
         };
         let bytes = message.to_json().into_bytes();
         let kind = message.kind.clone();
+        if matches!(way, Way::Plaza { .. }) {
+            self.sent_ids.insert(self.now.mono, message.id.clone(), ());
+        }
         self.send(way, &kind, bytes)
+    }
+
+    /// A signed message that is not sent now.
+    pub(super) fn sign_ahead(&mut self, kind: &str, payload: String) -> Vec<u8> {
+        let mut message = self.draft(kind, payload);
+        message.id = message.computed_id();
+        message.signature = Some(self.crypto.sign(message.signable().as_bytes()));
+        message.key = Some(self.me.identity.key);
+        message.to_json().into_bytes()
     }
 
     fn notify_sent(&mut self, _: &Behaviour, emission: &mut Emission) -> Outcome {

@@ -30,7 +30,7 @@ pub use keyring::{KEYS_PER_ID_MAX, Keyring};
 pub use log::{Level, Record, Scope};
 pub use mock::{MockCrypto, MockRuntime};
 pub use pipeline::{DEAD_LETTERS_MAX, Delivery, IDS_REMEMBERED_MAX, Outcome};
-pub use service::{Local, Nothing, PeerNews, Service};
+pub use service::{Local, Nothing, OwnNews, PeerNews, Service};
 pub use traffic::Traffic;
 
 use crate::base::{Instant, Now, Rng};
@@ -186,6 +186,18 @@ impl Runtime {
     /// Counts a message that was dropped before it came here.
     pub fn refuse(&mut self, reason: &'static str, text: &str) {
         self.core.refuse(reason, text);
+    }
+
+    /// A signed message to be sent later by somebody else, such as a will.
+    pub fn sign_ahead<P: crate::message::Payload>(
+        &mut self,
+        now: Now,
+        kind: &str,
+        payload: &P,
+    ) -> Vec<u8> {
+        self.core.set_now(now);
+        self.core
+            .sign_ahead(kind, crate::message::to_go_json(payload))
     }
 
     /// Handles every deadline that has passed.

@@ -5,7 +5,7 @@ use super::behaviour::Handler;
 use super::clock::Clock;
 use super::context::Core;
 use super::traffic::{Traffic, Watch};
-use super::{Behaviour, Crypto, ErrorStrategy, Local, Me, Outgoing, PeerNews, Transport};
+use super::{Behaviour, Crypto, ErrorStrategy, Local, Me, Outgoing, OwnNews, PeerNews, Transport};
 use crate::base::{ExpiringMap, Identity, Now, Rng, SortedMap, WallTime};
 use crate::message::{Message, to_go_json};
 use crate::neighbourhood::Neighbourhood;
@@ -24,6 +24,8 @@ const REPLIES_REMEMBERED_MAX: usize = 64;
 /// played again by anybody.
 const REPLY_SENT_MAX: u8 = 3;
 const REPLIES_REMEMBERED_FOR: Duration = Duration::from_secs(2 * 60);
+/// Publications of one's own that are remembered, since brokers send them back.
+const SENT_IDS_MAX: usize = 1_024;
 const RATES_MAX: usize = 4_096;
 const RATES_FOR: Duration = Duration::from_secs(10 * 60);
 /// What a stage or a handler says of a message.
@@ -106,6 +108,7 @@ impl Core {
             seen: ExpiringMap::new(IDS_REMEMBERED_MAX, IDS_REMEMBERED_FOR),
             replies: ExpiringMap::new(REPLIES_REMEMBERED_MAX, REPLIES_REMEMBERED_FOR),
             rates: ExpiringMap::new(RATES_MAX, RATES_FOR),
+            sent_ids: ExpiringMap::new(SENT_IDS_MAX, IDS_REMEMBERED_FOR),
             last_stamp: 0,
             activity: 0,
         }
@@ -159,11 +162,24 @@ impl Core {
             return Outcome::Drop("bad_signature");
         };
         if sender == self.me.identity {
+            self.note_own(&delivery.message);
             return Outcome::Drop("from_myself");
         }
         self.keyring.register(sender.clone());
         delivery.sender = Some(sender);
         Outcome::Continue
+    }
+
+    /// A message under one's own key: brokers send back what was published.
+    /// What this nara has not sent, another device did, or the broker.
+    fn note_own(&mut self, message: &Message) {
+        if self.sent_ids.get(self.now.mono, &message.id).is_none() {
+            let own = OwnNews {
+                kind: message.kind.clone(),
+                sent_at: message.timestamp.nearest_wall().unix_nanos(),
+            };
+            self.push_local("runtime:own", to_go_json(&own), "runtime");
+        }
     }
 
     /// A message must be recent, unless it answers a request of ours and says

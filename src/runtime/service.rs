@@ -80,6 +80,20 @@ impl Payload for PeerNews {
     const FIELDS: &'static [&'static str] = &["who"];
 }
 
+/// The payload of the local message `runtime:own`: a message came back that
+/// only this nara can have signed, and that it has not sent since it woke.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnNews {
+    /// Its kind.
+    pub kind: String,
+    /// Its time, in Unix nanoseconds.
+    pub sent_at: i64,
+}
+
+impl Payload for OwnNews {
+    const FIELDS: &'static [&'static str] = &["kind", "sent_at"];
+}
+
 /// The payload of local messages that say nothing but their kind, such as
 /// `plaza:online` and `plaza:offline`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

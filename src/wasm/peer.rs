@@ -28,6 +28,7 @@ struct Options {
     target: Option<usize>,
     spares: Option<usize>,
     padding: Option<String>,
+    keep_alive: Option<u64>,
     #[serde(default)]
     services: Vec<Declared>,
 }
@@ -125,6 +126,9 @@ fn config(options: &Options) -> Result<Config, JsValue> {
     if let Some(spares) = options.spares {
         config = config.and_then(|config| config.with_spares(spares));
     }
+    if let Some(seconds) = options.keep_alive {
+        config = config.and_then(|config| config.with_keep_alive(seconds));
+    }
     if let Some(padding) = &options.padding {
         config = config.and_then(|config| config.with_padding(padding));
     }
@@ -137,6 +141,7 @@ fn config(options: &Options) -> Result<Config, JsValue> {
             ConfigError::MemoryMode(_)
             | ConfigError::Target(_)
             | ConfigError::Spares(_)
+            | ConfigError::KeepAlive(_)
             | ConfigError::Padding(_) => "option_invalid",
         };
         failure(code, &error.to_string())

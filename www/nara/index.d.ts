@@ -53,6 +53,12 @@ export interface WakeOptions {
   memory?: "short" | "medium" | "hog" | "low" | "high";
   /** Asked before each connect. Default user: the nara's id, without password. */
   credentials?: () => Credentials | Promise<Credentials>;
+  /**
+   * How long the plaza may hear nothing, in seconds. With 30 a loss is noticed within 45 s, else
+   * within 180 s; only where a worker or a process drives the nara, since timers of hidden pages
+   * fire once a minute. Default 120.
+   */
+  keepAlive?: 30 | 120;
   /** Services of one's own that run on this nara. */
   services?: Service[];
   stash?: {

@@ -6,7 +6,7 @@ import { declared, Services } from "./service.js";
 import { stashOf } from "./stash.js";
 
 const SLEEP_FLUSH_MS = 50;
-const OPTIONS = new Set(["plaza", "soul", "name", "memory", "credentials", "stash", "services"]);
+const OPTIONS = new Set(["plaza", "soul", "name", "memory", "credentials", "keepAlive", "stash", "services"]);
 
 let loadModule = () => undefined;
 let core;
@@ -188,7 +188,7 @@ function check(options) {
   for (const key of Object.keys(options)) {
     if (!OPTIONS.has(key)) throw new NaraError("option_invalid", `${key}: no such option`);
   }
-  const { plaza, soul, name, memory, credentials, stash = {}, services = [] } = options;
+  const { plaza, soul, name, memory, credentials, keepAlive, stash = {}, services = [] } = options;
   const given = Object.entries({ soul, name, memory });
   for (const [key, value] of given) {
     if (value !== undefined && typeof value !== "string") {
@@ -198,8 +198,11 @@ function check(options) {
   if (credentials !== undefined && typeof credentials !== "function") {
     throw new NaraError("option_invalid", "credentials: it must be a function");
   }
+  if (![undefined, 30, 120].includes(keepAlive)) {
+    throw new NaraError("option_invalid", "keepAlive: it must be 30 or 120 seconds");
+  }
   declared(services);
-  return { plaza: checkPlaza(plaza), soul, name, memory, credentials, services, ...checkStash(stash) };
+  return { plaza: checkPlaza(plaza), soul, name, memory, credentials, keepAlive, services, ...checkStash(stash) };
 }
 
 function checkStash(stash) {
