@@ -79,6 +79,8 @@ fn the_owner_is_away_two_of_three_confidants_go_and_an_hour_later_the_memory_is_
     plaza.run(60 * SECOND);
     plaza.kill(holders[1]);
     plaza.run(3_600 * SECOND);
+    // The one that was left has passed its copy on.
+    assert_eq!(plaza.copies(owner), 3);
     let again = plaza.wake(Config::reborn(&soul, None).unwrap(), 0);
     plaza.run(10 * SECOND);
     assert_eq!(plaza.memory(again), Some(MEMORY));

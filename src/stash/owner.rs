@@ -29,6 +29,9 @@ pub const REFUSED_FOR: Duration = Duration::from_secs(5 * 60);
 /// long.
 pub const SILENT_FOR: Duration = Duration::from_secs(60);
 
+/// How far ahead of now a version may be dated: holders take 30 s.
+const AHEAD_SECONDS_MAX: i64 = 25;
+
 /// Holders that are remembered; whoever claims a copy beyond that is not.
 pub(super) const HOLDERS_MAX: usize = 64;
 
@@ -191,9 +194,7 @@ impl Owner {
     pub(super) fn set(&mut self, ctx: &mut Context<'_>, data: String) -> Result<u64, CodecError> {
         codec::check(&data)?;
         let revision = self.highest.0.saturating_add(1);
-        // Never before the last one, also when the clock was put back: holders
-        // would refuse it as stale.
-        let timestamp = ctx.now().wall.unix_seconds().max(self.highest.1);
+        let timestamp = self.next_time(ctx);
         let memory = Memory {
             data,
             timestamp,
@@ -203,7 +204,7 @@ impl Owner {
         let plaintext = codec::encode(&memory, &planned, self.padding)?;
         self.planned = planned;
         self.sealed = Some(ctx.seal(&plaintext));
-        self.highest = (revision, timestamp);
+        self.highest = (revision, timestamp.max(self.highest.1));
         self.memory = Some(memory);
         self.set_here = true;
         self.cleared = false;
@@ -250,9 +251,21 @@ impl Owner {
     /// Seals the memory anew if something higher or later was seen, so that no
     /// holder takes it for stale. Returns whether it did.
     pub(super) fn rise(&mut self, ctx: &mut Context<'_>) -> bool {
-        let lower =
-            |memory: &Memory| memory.revision < self.highest.0 || memory.timestamp < self.highest.1;
+        let latest = self.highest.1.min(self.next_time(ctx));
+        let lower = |memory: &Memory| memory.revision < self.highest.0 || memory.timestamp < latest;
         self.memory.as_ref().is_some_and(lower) && self.seal_anew(ctx)
+    }
+
+    /// The time of the next version: never before the last one, or holders would
+    /// refuse it as stale, and never far ahead, or they would refuse that. Where
+    /// both cannot be, the revision decides for those who can open it.
+    fn next_time(&self, ctx: &Context<'_>) -> i64 {
+        let now = ctx.now().wall.unix_seconds();
+        if self.highest.1.saturating_sub(now) > AHEAD_SECONDS_MAX {
+            now
+        } else {
+            now.max(self.highest.1)
+        }
     }
 
     fn seal_anew(&mut self, ctx: &mut Context<'_>) -> bool {
@@ -294,7 +307,7 @@ impl Owner {
         self.forget_attempts(ctx);
         self.clear();
         self.planned.clear();
-        self.highest.1 = ctx.now().wall.unix_seconds().max(self.highest.1) + 1;
+        self.highest.1 = self.next_time(ctx) + 1;
         self.highest.1
     }
 

@@ -248,10 +248,10 @@ fn a_holder_with_a_later_clock_is_not_refused_by_for_ever() {
     let store = of_kind(&rt.emitted(), "stash:store").pop().unwrap();
     refuse(&mut rt, &store, "stale");
     let asked = of_kind(&rt.emitted(), "stash:request").remove(0);
-    // It holds the first revision, with a time far ahead of mine.
+    // It holds the first revision, with a time ahead of mine.
     let memory = Memory {
         data: "1".into(),
-        timestamp: rt.now().wall.unix_seconds() + 5_000,
+        timestamp: rt.now().wall.unix_seconds() + 20,
         revision: 1,
     };
     let me = MockRuntime::identity("owner");

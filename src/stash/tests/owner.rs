@@ -185,24 +185,26 @@ fn an_ack_of_a_go_nara_counts_by_its_time_and_an_impossible_time_harms_nobody() 
 }
 
 #[test]
-fn a_memory_saved_after_the_clock_was_put_back_is_not_older_than_the_last() {
-    let mut rt = reborn();
-    let me = MockRuntime::identity("owner");
-    let ahead = rt.now().wall.unix_seconds() + 3_600;
-    let memory = Memory {
-        data: "1".into(),
-        timestamp: ahead,
-        revision: 1,
-    };
-    let mut response = response_of(&me, "1", 1);
-    let plaintext = codec::encode(&memory, &[], Padding::Full).unwrap();
-    let sealed = crate::runtime::Crypto::seal(&MockCrypto::new(me.key), [1; 24], &plaintext);
-    response.ciphertext = Bytes::from(sealed);
-    push(&mut rt, "a", &response);
-    rt.advance(SETTLE_AFTER);
-    set(&mut rt, "2");
-    let memory = rt.service::<Stash>().owner().memory().unwrap();
-    assert_eq!((memory.timestamp, memory.revision), (ahead, 2));
+fn a_version_is_not_dated_before_the_last_one_nor_where_holders_would_refuse_it() {
+    for (ahead, expected) in [(-100, 0), (20, 18), (3_600, 0)] {
+        let mut rt = reborn();
+        let me = MockRuntime::identity("owner");
+        let memory = Memory {
+            data: "1".into(),
+            timestamp: rt.now().wall.unix_seconds() + ahead,
+            revision: 1,
+        };
+        let mut response = response_of(&me, "1", 1);
+        let plaintext = codec::encode(&memory, &[], Padding::Full).unwrap();
+        let sealed = crate::runtime::Crypto::seal(&MockCrypto::new(me.key), [1; 24], &plaintext);
+        response.ciphertext = Bytes::from(sealed);
+        push(&mut rt, "a", &response);
+        rt.advance(SETTLE_AFTER);
+        set(&mut rt, "2");
+        let now = rt.now().wall.unix_seconds();
+        let memory = rt.service::<Stash>().owner().memory().unwrap();
+        assert_eq!((memory.timestamp - now, memory.revision), (expected, 2));
+    }
 }
 
 #[test]
