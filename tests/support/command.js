@@ -15,7 +15,8 @@ export async function startCommand(...args) {
   const deadline = Date.now() + START_MS_MAX;
   for (;;) {
     const url = /light-nara is awake: (\S+)/.exec(host.stdout())?.[1];
-    if (url !== undefined) return { ...host, url, plaza: /the plaza is (\S+);/.exec(host.stdout())[1] };
+    const plaza = /the plaza is (\S+);/.exec(host.stdout())?.[1];
+    if (url !== undefined && plaza !== undefined) return { ...host, url, plaza };
     if (host.hasEnded() || Date.now() > deadline) {
       await host.stop();
       throw new Error(`light-nara did not wake: ${host.stdout()}${host.stderr()}`);
