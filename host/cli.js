@@ -2,8 +2,8 @@
 // The command `light-nara`: reads the options, runs the host, and ends it cleanly.
 import { pathToFileURL } from "node:url";
 import { realpathSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { startServer } from "./server.js";
+import { parse, readNumber, UsageError } from "./usage.js";
 
 /** What `--help` prints. */
 export const HELP = `light-nara: a page, a plaza and a few naras that live here
@@ -15,11 +15,22 @@ export const HELP = `light-nara: a page, a plaza and a few naras that live here
   --broker URL     use the MQTT broker at this ws:// or wss:// address, not one of our own
   --residents N    how many naras live on this host, 0 to 50 (default 5)
   --help           show this
+
+Other commands, each with a --help of its own:
+
+  light-nara confidant --plaza URL   an always-on nara, for a server
 `;
+
+/** Commands beside \`host\`: each a module with \`run(args)\`, loaded when it is asked for. */
+const COMMANDS = {
+  confidant: () => import("./confidant.js"),
+};
 
 /** Runs the command; resolves once the host is ready, or has failed and said why. */
 export async function main(args) {
   try {
+    const command = Object.hasOwn(COMMANDS, args[0] ?? "") ? await COMMANDS[args[0]]() : null;
+    if (command !== null) return await command.run(args.slice(1));
     const options = readOptions(args);
     if (options.help) process.stdout.write(HELP);
     else await runHost(options);
@@ -31,13 +42,7 @@ export async function main(args) {
 
 /** The options as values that are within their limits; throws a UsageError with a sentence. */
 export function readOptions(args) {
-  let parsed;
-  try {
-    parsed = parseArgs({ args, options: OPTIONS, allowPositionals: true });
-  } catch (error) {
-    throw new UsageError(`${error.message.split(". ")[0].replace(/^\w/, (letter) => letter.toLowerCase())}; --help lists what there is`);
-  }
-  const { values, positionals } = parsed;
+  const { values, positionals } = parse(args, OPTIONS);
   if (positionals.length > 1 || (positionals[0] ?? "host") !== "host") {
     throw new UsageError(`unknown command "${positionals.join(" ")}"; --help lists what there is`);
   }
@@ -82,14 +87,6 @@ async function runHost({ port, listen, broker, residents: count }) {
   process.stdout.write(`${names === "" ? "nobody lives here" : `living here: ${names}`}; the plaza is ${server.plaza}; Ctrl+C ends it\n`);
 }
 
-function readNumber(name, text, max) {
-  const number = Number(text);
-  if (!/^\d+$/.test(text) || number > max) {
-    throw new UsageError(`--${name} takes a whole number from 0 to ${max}, not "${text}"`);
-  }
-  return number;
-}
-
 function readAddress(text) {
   if (text === "") throw new UsageError("--listen takes an address, such as 127.0.0.1 or 0.0.0.0");
   return text;
@@ -121,11 +118,9 @@ function sentence(error) {
     case "ERR_MODULE_NOT_FOUND":
       return `a part is missing (${error.message.split("\n")[0]}); run npm run build`;
     default:
-      return error instanceof UsageError || error.name === "NaraError" ? error.message : error.stack;
+      return error.name === "UsageError" || error.name === "NaraError" ? error.message : error.stack;
   }
 }
-
-class UsageError extends Error {}
 
 const OPTIONS = {
   port: { type: "string", default: "8080" },

@@ -1,0 +1,83 @@
+// The command `light-nara confidant`, as a service on a server, on a real mosquitto.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { chmod, mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { readOptions } from "../../host/confidant.js";
+import { runCommand } from "../support/command.js";
+import { startMosquitto } from "../support/mosquitto.js";
+import { until } from "../support/until.js";
+
+const CLI = fileURLToPath(new URL("../../host/cli.js", import.meta.url));
+const plaza = "ws://127.0.0.1:9/mqtt";
+
+for (const [args, expected] of [
+  [[], /^--plaza is needed/],
+  [["--plaza", plaza, "--memory", "huge"], /^--memory takes short, medium or hog, not "huge"$/],
+  [["--plaza", plaza, "--port", "70000"], /^--port takes a whole number/],
+  [["--plaza", plaza, "now"], /^unknown word "now"/],
+]) {
+  test(`confidant ${args.join(" ")} is refused with a sentence`, () => {
+    assert.throws(() => readOptions(args), { name: "UsageError", message: expected });
+  });
+}
+
+test("confidant --help names its options, and --help names confidant", async () => {
+  assert.match((await runCommand("confidant", "--help")).stdout, /--soul-file FILE/);
+  assert.match((await runCommand("--help")).stdout, /light-nara confidant/);
+});
+
+describe("a confidant on a mosquitto", { timeout: 60_000 }, () => {
+  let folder;
+  let broker;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "light-nara-confidant-"));
+    broker = await startMosquitto();
+  });
+  after(async () => {
+    await broker?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function start() {
+    const child = spawn(process.execPath, [CLI, "confidant", "--plaza", broker.url, "--port", "0", "--soul-file", join(folder, "soul")]);
+    let stdout = "";
+    child.stdout.setEncoding("utf8").on("data", (text) => (stdout += text));
+    const ended = new Promise((resolve) => child.once("close", resolve));
+    const stop = () => (child.kill("SIGTERM"), ended);
+    try {
+      await until("the confidant", () => stdout.includes("is awake"));
+      const url = /http:\S+(?=\/health)/.exec(stdout)[0];
+      await until("the plaza", async () => (await fetch(`${url}/health`)).status === 200);
+      return { url, stop, health: await (await fetch(`${url}/health`)).json() };
+    } catch (error) {
+      await stop();
+      throw error;
+    }
+  }
+
+  test("it says how it is, ends with 0 on SIGTERM, and is the same nara again", async () => {
+    const first = await start();
+    const metrics = await (await fetch(`${first.url}/metrics`)).text();
+    assert.equal(await first.stop(), 0);
+    assert.match(metrics, /^light_nara_online 1$/m);
+    assert.match(metrics, /^light_nara_held_stashes_max 50$/m);
+    const soul = await readFile(join(folder, "soul"), "utf8");
+    assert.equal((await stat(join(folder, "soul"))).mode & 0o777, 0o600);
+    assert.ok(!metrics.includes(soul.trim()));
+
+    const second = await start();
+    assert.equal(await second.stop(), 0);
+    assert.deepEqual(second.health, first.health);
+  });
+
+  test("a soul file that others can read is refused", async () => {
+    await chmod(join(folder, "soul"), 0o644);
+    const { code, stderr } = await runCommand("confidant", "--plaza", broker.url, "--port", "0", "--soul-file", join(folder, "soul"));
+    assert.equal(code, 1);
+    assert.match(stderr, /chmod 600 it/);
+  });
+});
