@@ -63,3 +63,17 @@ test("types come with it, and nothing that is only for building it", async () =>
   }
   assert.deepEqual(files.filter((path) => /^(src|scripts|tests|\.|target)/.test(path)), []);
 });
+
+test("require gives the same nara in CommonJS", async () => {
+  const file = join(folder, "main.cjs");
+  await writeFile(file, `
+    const { Nara, load } = require("light-nara");
+    (async () => {
+      const nara = await Nara.wake({ plaza: "ws://127.0.0.1:9/mqtt" });
+      const all = await load();
+      console.log(nara instanceof all.Nara, typeof nara.soul);
+      await nara.sleep();
+    })();
+  `);
+  assert.equal((await run(process.execPath, [file], { cwd: folder, timeout: 30_000 })).stdout.trim(), "true string");
+});

@@ -12,9 +12,8 @@ export type NaraErrorCode =
   | "elsewhere" // another device lives as this nara; see `stash.goOnHere`
   | "name_invalid" // the name cannot be one: empty, over 128 bytes, or with a character MQTT reserves
   | "no_randomness" // the platform gives no randomness
-  | "no_answer" // the peer has not answered by the deadline
+  | "no_answer" // the peer, or whoever a service called, has not answered by the deadline
   | "not_connected" // the plaza is not reached
-  | "no_answer" // nobody answered a service's call before its deadline
   | "not_enough_peers" // fewer than `wanted` confidants; the memory is kept here and stored as peers appear
   | "not_found" // nobody gave the memory back by the deadline, or nobody has this id; the search goes on
   | "not_opened" // another key sealed it, or it was changed
@@ -86,7 +85,10 @@ export interface Service {
   stop?(ctx: ServiceContext): void;
 }
 
-export type ServiceHandler = (ctx: ServiceContext, payload: any, from: ServiceMessage) => void | Promise<void>;
+/** What a message says, by field; it comes from the network, so check what is in it. */
+export type Payload = { [field: string]: Json };
+
+export type ServiceHandler = (ctx: ServiceContext, payload: Payload, from: ServiceMessage) => void | Promise<void>;
 
 export interface ServiceVersion {
   /** The payload's fields, in the order in which they are signed. Others are passed over; doubles are refused. */
@@ -134,7 +136,7 @@ export interface ServiceContext {
   /** To one nara, without waiting for an answer. */
   send(to: ServicePeer, kind: string, payload?: object): void;
   /** To one nara, for its verified answer of the kind's `answeredBy`. Rejects with `no_answer` at its deadline, by default 30 s. */
-  call(to: ServicePeer, kind: string, payload?: object, options?: OperationOptions): Promise<{ payload: any; from: Omit<ServiceMessage, "reply"> }>;
+  call(to: ServicePeer, kind: string, payload?: object, options?: OperationOptions): Promise<{ payload: Payload; from: Omit<ServiceMessage, "reply"> }>;
   reply(message: ServiceMessage, kind: string, payload?: object): void;
   /** Encrypts under this nara's own key. */
   seal(plaintext: Uint8Array): { nonce: Uint8Array; ciphertext: Uint8Array };
