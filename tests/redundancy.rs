@@ -105,3 +105,27 @@ fn a_version_set_while_a_confidant_was_cut_off_is_the_one_that_comes_back() {
     plaza.run(10 * SECOND);
     assert_eq!(plaza.memory(again), Some("{\"tea\":\"sencha\"}"));
 }
+
+#[test]
+fn a_confidant_whose_connection_breaks_is_replaced_within_ten_seconds() {
+    let (mut plaza, owner) = held_by_three();
+    let gone = plaza.holders(owner)[0];
+    plaza.kill(gone);
+    assert!(plaza.sees(owner, gone), "a will is a hint only");
+    plaza.run(10 * SECOND);
+    assert!(!plaza.sees(owner, gone));
+    assert_eq!((plaza.holders(owner).len(), plaza.copies(owner)), (3, 3));
+}
+
+#[test]
+fn two_devices_with_one_soul_notice_each_other_and_an_echo_alone_is_no_device() {
+    let (mut plaza, owner) = held_by_three();
+    assert!(!plaza.status(owner).elsewhere);
+    let config = Config::reborn(&plaza.soul(owner), None).unwrap();
+    let second = plaza.wake(config, 0);
+    plaza.run(10 * SECOND);
+    assert!(plaza.status(owner).elsewhere);
+    // The first says nothing until it greets again, or is heard otherwise.
+    plaza.run(300 * SECOND);
+    assert!(plaza.status(second).elsewhere);
+}
