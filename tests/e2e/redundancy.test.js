@@ -111,3 +111,11 @@ test("the owner's tab is closed, two of its three confidants go, and the memory 
   assert.deepEqual([...first.complaints, ...second.complaints], []);
   await second.close();
 });
+test("a confidant is killed without a word, and three hold it again soon after that is noticed", PATIENT, async (t) => {
+  const resident = await startResident(host.plaza);
+  const page = await tabHeldBy(t, resident);
+  await resident.kill();
+  const took = await untilSafeWithout(page, resident);
+  assert.ok(took <= BACK_WITHIN_MS, `it took ${took} ms`);
+  await page.evaluate(() => globalThis.nara.sleep());
+});
