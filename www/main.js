@@ -13,12 +13,24 @@ import { mountRecovery } from "./panels/recovery.js";
 import { mountSafety } from "./panels/safety.js";
 import { mountWelcome } from "./panels/welcome.js";
 import { Store } from "./store.js";
+import { Place, hasLocks } from "./tabs.js";
 
 const store = new Store();
+store.insecure = !hasLocks();
+/** This tab's claim to a soul, that soul, and who lives or is mirrored here. */
+let place = null;
+let claimed = null;
+let mine = null;
 
 const { save } = mountMemory(store);
 const welcome = mountWelcome(store, { wake });
-mountSafety(store, { save, retry: () => store.nara.retryNow() });
+mountSafety(store, {
+  save,
+  retry: () => store.nara.retryNow(),
+  empty: () => attempt(() => store.nara.stash.startEmpty()),
+  here: () => attempt(() => store.nara.stash.goOnHere()),
+  takeover: () => takeOver().catch(welcome.explain),
+});
 mountIdentity(store);
 mountConfidants(store);
 mountPicture(store);
@@ -34,6 +46,8 @@ document.addEventListener("keydown", (event) => {
 });
 
 store.addEventListener("change", () => {
+  document.body.dataset.phase = store.phase;
+  if (store.phase === "awake") place?.show(store.snapshot);
   document.title = store.phase === "awake" ? `${store.unsaved ? "• " : ""}${store.nara.name} · light nara` : "light nara";
   say(byId("plaza"), store.phase === "awake" ? `plaza ${store.status.connection.url}` : "");
 });
@@ -43,11 +57,17 @@ addEventListener("beforeunload", (event) => {
   const lost = store.phase === "awake" && (store.unsaved || store.saving || (store.soulAtRisk && store.memory));
   if (lost) event.preventDefault();
 });
-addEventListener("pagehide", () => store.nara?.sleep());
+// Neither an open socket nor a lock lets the browser keep a page, so both are given up.
+addEventListener("pagehide", () => {
+  store.nara?.sleep();
+  place?.close();
+  place = null;
+});
 // A page brought back from the browser's cache has slept: the same nara wakes again, and the draft is still here.
 addEventListener("pageshow", (event) => {
-  if (event.persisted && store.nara) wake({ soul: store.nara.soul, name: store.nara.name }).catch(welcome.explain);
+  if (event.persisted && mine) wake(mine).catch(welcome.explain);
 });
+addEventListener("online", () => store.nara?.retryNow());
 
 start();
 
@@ -71,11 +91,14 @@ async function wake({ soul, name }) {
   store.set({ phase: "waking" });
   let nara;
   try {
+    if (soul && !(await claim({ soul, name }))) return;
     nara = await Nara.wake({ plaza: await plaza(), soul, name, memory: "medium" });
   } catch (error) {
     store.set({ phase: before });
     throw error;
   }
+  mine = { soul: nara.soul, name: nara.name };
+  if (!place?.mine) await claim(mine);
   store.follow(nara);
   byId("content").focus({ preventScroll: true });
   if (soul) {
@@ -83,6 +106,41 @@ async function wake({ soul, name }) {
   } else {
     store.set({ soulAtRisk: true });
     store.propose();
+  }
+}
+
+/** Claims the soul for this tab; where another tab lives as it, this one becomes its mirror. */
+async function claim({ soul, name }) {
+  if (place?.mine && claimed === soul) return true;
+  place?.close();
+  claimed = soul;
+  place = await Place.of(soul, {
+    hear: (snapshot) => store.phase === "mirror" && store.mirror(snapshot),
+    lost: async () => {
+      const nara = store.nara;
+      store.mirror();
+      await nara?.sleep();
+    },
+  });
+  if (await place.claim()) return true;
+  mine = { soul, name };
+  store.mirror();
+  return false;
+}
+
+/** Lives in this tab from now on; the draft that the other tab showed is kept. */
+async function takeOver() {
+  await place.takeOver();
+  await wake(mine);
+}
+
+/** Runs something on the nara; what goes wrong is said beside the editor. */
+function attempt(run) {
+  try {
+    run();
+    store.refresh();
+  } catch (error) {
+    store.set({ saveError: `${error.message}.` });
   }
 }
 

@@ -1,22 +1,74 @@
 // Answers "is my data safe?" in one sentence, with the next thing to do.
 
-import { clock, count, duration } from "./format.js";
+import { clock, count, duration, list, peerName } from "./format.js";
 import { foundBy, holdersOf, peersHere } from "./store.js";
 
 /**
  * `{ tone, words, action }`: a tone of "calm", "wait", "risk" or "safe"; the words, of which those as `{ tick }` change
- * by the second; and an action "retry", "save", "soul" or null.
+ * by the second; and an action "retry", "save", "soul", "empty", "here", "takeover" or null.
  */
 export function sentence(store, now) {
+  const said = main(store, now);
+  const aside = asides(store);
+  return aside ? { ...said, words: [...said.words, aside] } : said;
+}
+
+function main(store, now) {
   if (store.phase === "welcome") return answer("calm", ["Nothing is kept yet. Start new, or bring the soul you have."]);
   if (store.phase === "waking") return answer("wait", ["Waking up. Nothing has been sent yet."]);
+  if (store.phase === "mirror") return mirrored(store);
   const { state } = store.status.connection;
   if (state === "asleep") return answer(store.unsaved ? "risk" : "calm", ["Asleep. ", lastKnown(store)]);
+  if (store.status.elsewhere) return elsewhere(store);
   if (state !== "online") return reaching(store, now);
   if (store.saving) return saving(store);
+  if (store.status.stash.gate === "undecided") return undecided(store);
   if (isSearching(store) && !hasVersion(store)) return searching(store);
   if (store.unsaved) return unsaved(store);
   return hasVersion(store) ? kept(store) : empty(store);
+}
+
+/** What is true beside the answer, and changes what can be relied on. */
+function asides(store) {
+  const words = [];
+  const { clock: own } = store.status;
+  if (store.phase === "awake" && own?.off) {
+    const way = own.offsetMs > 0 ? "behind" : "ahead";
+    words.push(` This device's clock is ${duration(Math.abs(own.offsetMs))} ${way}; the peers' time is used instead.`);
+  }
+  if (store.insecure && store.phase !== "waking") {
+    words.push(" This page came without HTTPS: whoever is on the way could change it, and only one tab can be used.");
+  }
+  return words.join("");
+}
+
+function mirrored(store) {
+  const words = "Another tab of this browser lives as this nara; here you only see what it shows.";
+  if (store.insecure) return answer("calm", [`${words} Close it, then reload this one.`]);
+  return answer("calm", [words], "takeover");
+}
+
+function elsewhere(store) {
+  const edits = store.unsaved ? " Your edits are only in this tab." : "";
+  const words = "Another device lives as this nara, so nothing is stored from here until one of the two goes on.";
+  return answer("risk", [words, edits], "here");
+}
+
+/** Searched in vain: saving now is the user's choice, because it may replace what was not found. */
+function undecided(store) {
+  const here = peersHere(store.status).length;
+  const among = here === 0 ? "nobody is here to ask" : `${count(here, "peer")} asked`;
+  const edits = store.unsaved ? " Your edits are only in this tab." : "";
+  const words = `No copy of your memory was found yet (${among}). The search goes on; start empty only if there is none to wait for.`;
+  return answer(store.unsaved ? "risk" : "wait", [words, brokenBy(store), edits], "empty");
+}
+
+/** Who gave back something that this soul does not open. */
+function brokenBy(store) {
+  const broken = store.status.recovery.answers.filter((one) => one.result === "broken");
+  if (broken.length === 0) return "";
+  const copies = broken.length === 1 ? "a copy" : "copies";
+  return ` ${list(broken.map(peerName))} gave ${copies} that your soul does not open: damaged, or sealed with another.`;
 }
 
 function reaching(store, now) {
@@ -51,13 +103,13 @@ function searching(store) {
   const answered = store.status.recovery.answers.length;
   const asked = here === 0 ? "nobody is here to ask yet" : `${count(here, "peer")} asked, ${answered} answered`;
   const edits = store.unsaved ? " Your edits are only in this tab." : "";
-  return answer("wait", [`Looking for your memory: ${asked}.${edits}`]);
+  return answer("wait", [`Looking for your memory: ${asked}.${brokenBy(store)}${edits}`]);
 }
 
 function unsaved(store) {
   const { stash } = store.status;
   const edits = "Your edits are only in this tab.";
-  const waiting = tooFew(store.status);
+  const waiting = tooFew(store.status) || noPlace(store.status);
   const before = hasVersion(store) ? ` Version ${stash.version} is with ${share(stash, store)}.` : "";
   if (waiting) return answer("risk", [`${waiting} ${edits}${before}`]);
   return answer("risk", [`Not saved yet. ${edits}${before}`], store.checked.error ? null : "save");
@@ -89,6 +141,7 @@ function kept(store) {
   const next = tooFew(store.status) ? "waiting for another peer to come" : "finding another";
   if (holders > 0) return answer("wait", [first, `Partly safe: ${holders} of ${stash.target} confidants hold it ${which}; ${next}.`]);
   const only = `Version ${stash.version} is only in this tab.`;
+  if (noPlace(store.status)) return answer("risk", [first, `${noPlace(store.status)} ${only}`]);
   return answer("risk", [first, tooFew(store.status) ? `${tooFew(store.status)} ${only}` : `No confidant is known to hold it yet. ${only}`]);
 }
 
@@ -108,6 +161,13 @@ function absent(status) {
 function tooFew(status) {
   const here = peersHere(status).length;
   return here < status.stash.target ? `Waiting for peers: ${here} here, ${status.stash.target} needed.` : "";
+}
+
+/** Said when whoever was asked refused, and nobody is left to ask. */
+function noPlace(status) {
+  const { confidants } = status;
+  const all = confidants.length > 0 && confidants.every((confidant) => confidant.state === "refused");
+  return all ? `No place left: ${count(confidants.length, "peer")} refused. More are asked as they come.` : "";
 }
 
 function share(stash, store) {

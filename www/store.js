@@ -13,9 +13,11 @@ export const SAMPLE = '{\n  "note": "write something worth remembering"\n}';
 const NOTHING = {
   id: "",
   name: "",
+  elsewhere: false,
+  clock: { offsetMs: null, off: false },
   connection: { state: "opening", url: "", attempt: 0, retryAt: null, why: null },
   peers: [],
-  stash: { version: null, savedAt: null, bytes: null, sealedBytes: null, target: 3, holders: [], pending: [] },
+  stash: { version: null, savedAt: null, bytes: null, sealedBytes: null, target: 3, gate: "open", holders: [], pending: [] },
   confidants: [],
   held: { limit: null, count: 0, stashes: [] },
   recovery: { state: "none", startedAt: null, tookMs: null, count: 0, from: null, answers: [] },
@@ -23,7 +25,7 @@ const NOTHING = {
 
 /** The page's state. Its methods are the only way to change it. */
 export class Store extends EventTarget {
-  /** "welcome", "waking" or "awake". */
+  /** "welcome", "waking", "awake", or "mirror" of another tab. */
   phase = "welcome";
   status = NOTHING;
   /** What the nara knows to be its memory: `{ data, savedAt, version }`, or null. */
@@ -42,6 +44,8 @@ export class Store extends EventTarget {
   soulAtRisk = false;
   /** Woken with a soul whose memory has not been looked for to the end: a search may wait for the plaza first. */
   looking = false;
+  /** Served without HTTPS, where tabs cannot exclude each other. */
+  insecure = false;
   log = [];
 
   #nara = null;
@@ -63,6 +67,18 @@ export class Store extends EventTarget {
     });
     nara.addEventListener("log", ({ detail }) => this.#nara === nara && this.note(detail));
     this.refresh();
+  }
+
+  /** What another tab with the same soul may show; the soul is not in it. */
+  get snapshot() {
+    const { status, memory, text, base } = this;
+    return { status, memory, text, base };
+  }
+
+  /** Shows what another tab does, and does nothing itself. */
+  mirror(snapshot = {}) {
+    this.#nara = null;
+    this.set({ ...snapshot, phase: "mirror", saving: null, looking: false });
   }
 
   get nara() {

@@ -3,12 +3,12 @@ import { readFileSync } from "node:fs";
 import { chromium as engine } from "playwright-core";
 import { chromium as find } from "../../scripts/setup.js";
 
-/** The browser, with the same switches as the WebAssembly tests use. */
-export async function launchChromium() {
+/** The browser, with the same switches as the WebAssembly tests use, and the options given. */
+export async function launchChromium(options = {}) {
   const executablePath = find();
   if (executablePath === null) throw new Error("Chromium is not installed; npm test installs it");
   const { args } = JSON.parse(readFileSync(new URL("../../webdriver.json", import.meta.url)))["goog:chromeOptions"];
-  return engine.launch({ executablePath, args: args.filter((arg) => arg !== "--headless") });
+  return engine.launch({ executablePath, args: args.filter((arg) => arg !== "--headless"), ...options });
 }
 
 /**

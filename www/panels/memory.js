@@ -62,6 +62,7 @@ export function mountMemory(store) {
 
   const draw = () => {
     if (editor.value !== store.text) editor.value = store.text;
+    editor.readOnly = store.phase === "mirror";
     const searching = store.looking || store.status.recovery.state === "searching";
     editor.placeholder = searching ? "Looking for your memory…" : '{ "note": "…" }';
     const wrong = problem(store);

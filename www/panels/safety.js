@@ -3,7 +3,7 @@
 import { byId, html, say, svg } from "../dom.js";
 import { sentence } from "../sentence.js";
 
-const ACTIONS = { retry: "Try now", save: "Save", soul: "Keep my soul" };
+const ACTIONS = { retry: "Try now", save: "Save", soul: "Keep my soul", empty: "Start empty", here: "Go on here", takeover: "Use this tab instead" };
 const MARKS = {
   calm: ["M12 11v6", "M12 7h.01"],
   wait: ["M7 12h.01", "M12 12h.01", "M17 12h.01"],
@@ -12,7 +12,7 @@ const MARKS = {
 };
 
 /** Draws the sentence now and at every change; by the second while it counts down. */
-export function mountSafety(store, { save, retry }) {
+export function mountSafety(store, actions) {
   const box = byId("safety");
   const button = byId("safety-action");
   let shown = "";
@@ -41,9 +41,8 @@ export function mountSafety(store, { save, retry }) {
   };
 
   button.addEventListener("click", () => {
-    if (action === "retry") retry();
-    if (action === "save") save();
     if (action === "soul") byId("show-soul").focus();
+    else actions[action]?.();
   });
   store.addEventListener("change", draw);
   draw();

@@ -39,7 +39,7 @@ export function mountWelcome(store, { wake }) {
     }
   };
 
-  const explain = (error, who) => {
+  const explain = (error, who = {}) => {
     if (error.code === "soul_invalid") {
       wrong(soul, "soul-error", `This is not a soul: ${error.message}. Nothing was changed; check that all of it was pasted.`);
     } else if (error.code === "soul_mismatch" && !who.name) {
@@ -71,8 +71,9 @@ export function mountWelcome(store, { wake }) {
   };
 
   store.addEventListener("change", () => {
-    byId("welcome").hidden = store.phase === "awake";
-    byId("home").hidden = store.phase !== "awake";
+    const home = store.phase === "awake" || store.phase === "mirror";
+    byId("welcome").hidden = home;
+    byId("home").hidden = !home;
     byId("have-soul").hidden = !form.hidden;
   });
 

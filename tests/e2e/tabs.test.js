@@ -1,0 +1,66 @@
+// One soul in several tabs, and a tab that the browser keeps aside: nothing is lost, and never two live.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { launchChromium, openPage, untilText } from "../support/chromium.js";
+import { startCommand } from "../support/command.js";
+
+const PATIENT = { timeout: 90_000 };
+
+let browser;
+let host;
+before(async () => {
+  browser = await launchChromium({ ignoreDefaultArgs: ["--disable-back-forward-cache"] });
+  host = await startCommand();
+});
+after(async () => {
+  await browser?.close();
+  await host?.stop();
+});
+
+/** A tab with a saved memory and a remembered soul. */
+async function livingTab(t) {
+  const { page, complaints, close } = await openPage(browser, host.url);
+  t.after(async () => {
+    await close();
+    assert.deepEqual(complaints, []);
+  });
+  await page.getByTestId("start-new").click();
+  await page.getByTestId("memory-editor").fill('{"tea":"oolong"}');
+  await untilText(page, "sentence", /not saved yet/i);
+  await page.getByTestId("save").click();
+  await untilText(page, "sentence", /3 of 3 confidants hold it/);
+  await page.getByTestId("remember").check();
+  return page;
+}
+
+test("a second tab mirrors the first, takes over, and keeps the draft", PATIENT, async (t) => {
+  const first = await livingTab(t);
+  const second = await first.context().newPage();
+  await second.goto(host.url);
+  await untilText(second, "sentence", /another tab of this browser/i);
+  await second.waitForFunction(() => document.querySelector("#memory-editor").value.includes("oolong"));
+  assert.equal(await second.locator("#memory-editor").getAttribute("readonly"), "");
+
+  await first.getByTestId("memory-editor").fill('{"tea":"sencha"}');
+  await second.waitForFunction(() => document.querySelector("#memory-editor").value.includes("sencha"));
+  await second.getByText("Use this tab instead").click();
+  await untilText(first, "sentence", /another tab of this browser/i);
+  await second.waitForFunction(() => document.body.dataset.phase === "awake");
+  assert.equal(await second.getByTestId("memory-editor").inputValue(), '{"tea":"sencha"}');
+});
+
+test("a tab brought back from the browser's cache wakes again", PATIENT, async (t) => {
+  const page = await livingTab(t);
+  await page.evaluate(() => {
+    globalThis.before = true;
+    addEventListener("pageshow", ({ persisted }) => (globalThis.persisted = persisted));
+  });
+  // The soul is kept by now, so the browser has nothing to ask.
+  await page.goto(`${host.url}config.json`);
+  // A page from the cache loads nothing, so there is no load to wait for.
+  await page.goBack({ waitUntil: "commit" });
+  await page.waitForFunction(() => globalThis.persisted !== undefined, null, { timeout: 10_000 });
+  assert.deepEqual(await page.evaluate(() => [globalThis.before, globalThis.persisted]), [true, true]);
+  await untilText(page, "sentence", /3 of 3 confidants hold it/);
+  assert.equal(await page.getByTestId("memory-editor").inputValue(), '{"tea":"oolong"}');
+});
