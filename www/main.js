@@ -4,6 +4,7 @@ import { Nara } from "./nara/index.js";
 import { rememberedSoul } from "./device.js";
 import { byId, say } from "./dom.js";
 import { mountConfidants } from "./panels/confidants.js";
+import { mountForget } from "./panels/forget.js";
 import { mountHeld } from "./panels/held.js";
 import { mountIdentity } from "./panels/identity.js";
 import { mountLog } from "./panels/log.js";
@@ -24,6 +25,7 @@ let mine = null;
 
 const { save } = mountMemory(store);
 const welcome = mountWelcome(store, { wake });
+mountForget(store);
 mountSafety(store, {
   save,
   retry: () => store.nara.retryNow(),
@@ -43,6 +45,8 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     save();
   }
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea")) return;
+  if (event.key === "r" && store.nara) store.nara.retryNow();
 });
 
 store.addEventListener("change", () => {

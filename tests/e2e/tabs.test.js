@@ -64,3 +64,20 @@ test("a tab brought back from the browser's cache wakes again", PATIENT, async (
   await untilText(page, "sentence", /3 of 3 confidants hold it/);
   assert.equal(await page.getByTestId("memory-editor").inputValue(), '{"tea":"oolong"}');
 });
+
+test("forget everywhere says what it cannot do first, and who forgot after", PATIENT, async (t) => {
+  const page = await livingTab(t);
+  await page.getByTestId("forget").click();
+  await page.getByText(/keep what they hold until they restart/).waitFor();
+  await page.getByTestId("forget-yes").click();
+  await untilText(page, "forget-said", /^Forgotten in this tab\. .* forgot it\./);
+  assert.equal(await page.getByTestId("memory-editor").inputValue(), "");
+});
+
+test("the log shows only lines with the words asked for", PATIENT, async (t) => {
+  const page = await livingTab(t);
+  const shown = () => page.locator("#log li:visible").count();
+  assert.ok((await shown()) > 0);
+  await page.getByTestId("log-filter").fill("no line has these words");
+  assert.equal(await shown(), 0);
+});

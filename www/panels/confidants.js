@@ -31,6 +31,7 @@ function card(confidant, version) {
       html("p", { class: "peer-name" }, html("bdi", {}, peerName(confidant))),
       html("p", { class: "small muted" }, html("span", { class: "dot", "data-presence": confidant.presence }), `${confidant.presence} · ${shortId(confidant.id)}`),
       html("p", { class: "small state" }, words),
+      html("p", { class: "small muted" }, facts(confidant)),
     ),
   );
 }
@@ -41,6 +42,14 @@ function describe({ state, version, at }, newest) {
   if (state === "pending") return ["pending", "sent, waiting for an answer"];
   if (state === "refused") return ["failed", "has no place left"];
   return ["failed", "did not answer"];
+}
+
+const ROOM = { short: "keeps up to 5 memories", medium: "keeps up to 20 memories", hog: "keeps up to 50 memories" };
+
+/** What speaks for this peer; a field that is not known yet is left out. */
+function facts({ mode, firstSeen, verifiedAt, spare }) {
+  const known = [ROOM[mode], firstSeen && `known since ${clock(firstSeen)}`, verifiedAt && `copy checked ${clock(verifiedAt)}`, spare && "a spare"];
+  return known.filter(Boolean).join(" · ");
 }
 
 function place(saved) {

@@ -12,7 +12,8 @@ export function mountHeld(store) {
     const words = many === 0
       ? `Nobody has asked you to keep anything yet${held.limit ? `; there is room for ${number(held.limit)}` : ""}. What you keep, you cannot read.`
       : `${count(many, "stash").replace("stashs", "stashes")}${limit}, in this tab's memory only. You cannot read these.`;
-    byId("held").replaceChildren(html("p", { class: "small muted" }, words), ...(held.stashes.length ? [table(held.stashes)] : []));
+    const ended = held.refusals || held.prunings ? ` Refused so far: ${number(held.refusals)}; let go: ${number(held.prunings)}.` : "";
+    byId("held").replaceChildren(html("p", { class: "small muted" }, words + ended), ...(held.stashes.length ? [table(held.stashes)] : []));
   });
   store.addEventListener("change", () => draw(store.status.held));
 }

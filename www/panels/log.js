@@ -1,6 +1,7 @@
 // The log: plain lines, the newest first.
 
-import { byId, html } from "../dom.js";
+import { diagnostics } from "../diagnostics.js";
+import { byId, html, say } from "../dom.js";
 import { clock, peerName } from "../format.js";
 
 /** Keeps the list in step with the store's lines, making only those that are new. */
@@ -14,6 +15,24 @@ export function mountLog(store) {
     rows.clear();
     for (const [line, element] of kept) rows.set(line, element);
     list.replaceChildren(...rows.values());
+    sift();
+  });
+
+  const filter = byId("log-filter");
+  const sift = () => {
+    const wanted = filter.value.trim().toLowerCase();
+    for (const element of rows.values()) element.hidden = !element.textContent.toLowerCase().includes(wanted);
+  };
+  filter.addEventListener("input", sift);
+  byId("copy-diagnostics").addEventListener("click", async () => {
+    const text = diagnostics(store, [store.nara.soul], Date.now());
+    const said = byId("diagnostics-said");
+    try {
+      await navigator.clipboard.writeText(text);
+      say(said, "Copied: status and log, without your soul and your memory.");
+    } catch {
+      say(said, "This browser lets no page copy.");
+    }
   });
 }
 
