@@ -129,3 +129,19 @@ fn two_devices_with_one_soul_notice_each_other_and_an_echo_alone_is_no_device() 
     plaza.run(300 * SECOND);
     assert!(plaza.status(second).elsewhere);
 }
+
+#[test]
+fn of_two_devices_with_one_soul_the_one_that_is_told_goes_on_and_stays_undisturbed() {
+    let (mut plaza, owner) = held_by_three();
+    let config = Config::reborn(&plaza.soul(owner), None).unwrap();
+    let other = plaza.wake(config, 0);
+    plaza.run(60 * SECOND);
+    assert!(plaza.status(owner).elsewhere);
+    plaza.go_on(owner);
+    plaza.run(900 * SECOND);
+    assert!(!plaza.status(owner).elsewhere, "the other one is quiet");
+    assert!(plaza.status(other).elsewhere);
+    plaza.go_on(other);
+    plaza.run(10 * SECOND);
+    assert!(plaza.status(owner).elsewhere && !plaza.status(other).elsewhere);
+}

@@ -196,12 +196,29 @@ impl Presence {
         }
     }
 
+    /// The user chose this device: it greets, and the other hears it.
+    pub(super) fn on_go_on(&mut self, ctx: &mut Context<'_>, _: &Delivery, _: Nothing) -> Outcome {
+        self.quiet = false;
+        if ctx.is_connected() {
+            self.greet(ctx);
+        }
+        Outcome::Continue
+    }
+
     fn is_of_now(&self, ctx: &Context<'_>, time: WallTime) -> bool {
         ctx.clock().judge(time).is_ok() && time > self.woken.wall
     }
 
     fn judge_own(&mut self, ctx: &mut Context<'_>, time: WallTime) {
         if self.is_of_now(ctx, time) {
+            // Whoever was not told to go on is quiet, so that it is not taken
+            // for a third one by the one that does.
+            // The first time it greets once more, for the other to hear.
+            if !core::mem::replace(&mut self.met_itself, true) {
+                self.last_word = true;
+                self.greet_at = Some(ctx.now().mono + core::time::Duration::from_secs(1));
+            }
+            self.quiet = true;
             ctx.emit("presence:elsewhere", &Nothing {});
         }
     }

@@ -80,6 +80,13 @@ pub struct Presence {
     mode: MemoryMode,
     woken: Now,
     greeted: bool,
+    /// Whether another device lives as this nara, and this one was not told to
+    /// go on.
+    quiet: bool,
+    /// Whether another device was ever noticed.
+    met_itself: bool,
+    /// Whether one more greeting is to be said although it is quiet.
+    last_word: bool,
     greet_at: Option<Instant>,
     newspaper_at: Option<Instant>,
     sweep_at: Option<Instant>,
@@ -98,6 +105,9 @@ impl Presence {
             mode,
             woken: now,
             greeted: false,
+            quiet: false,
+            met_itself: false,
+            last_word: false,
             greet_at: None,
             newspaper_at: None,
             sweep_at: None,
@@ -142,6 +152,10 @@ impl Presence {
 
     fn greet(&mut self, ctx: &mut Context<'_>) {
         let now = ctx.now();
+        if self.quiet && !core::mem::take(&mut self.last_word) {
+            self.greet_at = None;
+            return;
+        }
         let (name, identity) = (ctx.me().name.clone(), ctx.me().identity.clone());
         // The nara has no address of its own; the plaza reaches it by its id.
         let event = SyncEvent::hey_there(now.wall, &name, &identity, "");
@@ -158,11 +172,14 @@ impl Presence {
 
     fn publish_newspaper(&mut self, ctx: &mut Context<'_>) {
         let now = ctx.now().mono;
+        self.newspaper_at = Some(now + ctx.rng().between(NEWSPAPER_EVERY.0, NEWSPAPER_EVERY.1));
+        if self.quiet {
+            return;
+        }
         let newspaper = Newspaper::unsigned(&ctx.me().name, self.status(ctx).newspaper());
         let signature = ctx.crypto().sign(newspaper.signed_text().as_bytes());
         let topic = format!("{NEWSPAPER_TOPIC}{}", ctx.me().name);
         ctx.publish(&topic, newspaper.to_json(&signature).into_bytes());
-        self.newspaper_at = Some(now + ctx.rng().between(NEWSPAPER_EVERY.0, NEWSPAPER_EVERY.1));
     }
 
     fn status(&self, ctx: &Context<'_>) -> StatusBuilder {
@@ -405,6 +422,7 @@ impl Service for Presence {
         vec![
             Behaviour::local("plaza:online").version(1, Self::on_connected),
             Behaviour::local("plaza:offline").version(1, Self::on_disconnected),
+            Behaviour::local("stash:go_on").version(1, Self::on_go_on),
             Behaviour::local("runtime:own").version(1, Self::on_own),
             Behaviour::protocol(LOST, GONE_TOPIC)
                 .version(1, Self::on_lost)

@@ -6,6 +6,8 @@ use core::time::Duration;
 use light_nara::base::{Instant, Now, WallTime};
 use light_nara::nara::{Config, Effect, Nara, Newborn, Status};
 use light_nara::plaza::Credentials;
+use light_nara::runtime::Context;
+use light_nara::stash::Stash;
 use std::collections::VecDeque;
 
 /// One second of injected time.
@@ -187,6 +189,17 @@ impl Plaza {
             self.publish(&will);
             self.deliver();
         }
+    }
+
+    /// Of several devices with one soul, this one goes on.
+    pub(crate) fn go_on(&mut self, place: usize) {
+        let now = self.now(place);
+        let go_on = |stash: &mut Stash, ctx: &mut Context<'_>| {
+            stash.go_on(ctx);
+            Ok(())
+        };
+        self.naras[place].nara.command(now, go_on).unwrap();
+        self.deliver();
     }
 
     /// Cuts a nara's connection; it tries again, and the plaza is not there.
