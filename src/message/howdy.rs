@@ -4,10 +4,10 @@ use super::envelope::{MessageError, frame_text, read_signature, signature_text};
 use super::json::ObjectWriter;
 use super::payload::Fields;
 use super::presence::read_name;
+use super::reader::RawJson;
 use super::status::{MESH_IP_LENGTH_MAX, Status, StatusBuilder};
 use crate::base::Identity;
 use crate::identity::{NAME_LENGTH_MAX, Signature, verify};
-use serde_json::value::RawValue;
 
 /// How many neighbours are read from one howdy; more are passed over.
 pub const NEIGHBOURS_MAX: usize = 64;
@@ -71,7 +71,7 @@ impl Howdy {
         let me = fields
             .raw("Me")
             .ok_or_else(|| MessageError::field("Me", "missing"))?;
-        let neighbours: Vec<&RawValue> = fields.read("Neighbors")?;
+        let neighbours: Vec<RawJson<'_>> = fields.read("Neighbors")?;
         let neighbours = neighbours.into_iter().take(NEIGHBOURS_MAX);
         let signature = read_signature(&fields, "Signature")?;
         Ok(Self {

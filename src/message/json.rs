@@ -1,13 +1,12 @@
 //! JSON spelled as Go's `encoding/json` spells it, because signatures cover
 //! the text.
 
+use super::writer::{GoJson, escape, quoted};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use core::fmt;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::ser::{Formatter, Serializer as JsonSerializer};
-use std::io;
 
 /// The longest ciphertext of a stash, in bytes, tag included.
 pub const CIPHERTEXT_SIZE_MAX: usize = 10_240;
@@ -19,13 +18,12 @@ pub const NONCE_SIZE: usize = 24;
 /// `&`, U+2028 and U+2029 escaped, floats by Go's rule. Maps must be ordered by
 /// key, as `SortedMap` is.
 pub fn to_go_json<T: Serialize + ?Sized>(value: &T) -> String {
-    let mut bytes = Vec::new();
-    let written = value.serialize(&mut JsonSerializer::with_formatter(&mut bytes, GoFormatter));
-    match (written, String::from_utf8(bytes)) {
-        (Ok(()), Ok(text)) => text,
+    let mut json = GoJson::default();
+    match value.serialize(&mut json) {
+        Ok(()) => json.text,
         // Only a map whose keys are no texts, or a failing `Serialize`, gets
         // here; no type of this crate is either.
-        _ => "null".to_owned(),
+        Err(_) => "null".to_owned(),
     }
 }
 
@@ -35,15 +33,7 @@ pub(super) fn compacted(json: &str) -> String {
     let (mut text, mut inside, mut escaped) = (String::new(), false, false);
     for c in json.chars() {
         match c {
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                text.push_str("\\u");
-                let digits = u32::from(c);
-                text.extend(
-                    (0..4).rev().map(|place| {
-                        char::from_digit(digits >> (4 * place) & 0xf, 16).unwrap_or('0')
-                    }),
-                );
-            }
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => escape(&mut text, c),
             c if !inside && c.is_ascii_whitespace() => {}
             c => text.push(c),
         }
@@ -51,62 +41,6 @@ pub(super) fn compacted(json: &str) -> String {
         escaped = c == '\\' && !escaped;
     }
     text
-}
-
-struct GoFormatter;
-
-impl Formatter for GoFormatter {
-    fn write_string_fragment<W>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()>
-    where
-        W: ?Sized + io::Write,
-    {
-        let mut rest = fragment;
-        while let Some(at) = rest.find(['<', '>', '&', '\u{2028}', '\u{2029}']) {
-            let (plain, special) = rest.split_at(at);
-            writer.write_all(plain.as_bytes())?;
-            let mut chars = special.chars();
-            if let Some(escaped) = chars.next() {
-                write!(writer, "\\u{:04x}", u32::from(escaped))?;
-            }
-            rest = chars.as_str();
-        }
-        writer.write_all(rest.as_bytes())
-    }
-
-    fn write_f64<W>(&mut self, writer: &mut W, value: f64) -> io::Result<()>
-    where
-        W: ?Sized + io::Write,
-    {
-        let size = value.abs();
-        let exponent = size != 0.0 && !(1e-6..1e21).contains(&size);
-        write_float(writer, &value, exponent)
-    }
-
-    fn write_f32<W>(&mut self, writer: &mut W, value: f32) -> io::Result<()>
-    where
-        W: ?Sized + io::Write,
-    {
-        let size = value.abs();
-        let exponent = size != 0.0 && !(1e-6..1e21).contains(&size);
-        write_float(writer, &value, exponent)
-    }
-}
-
-/// The shortest digits that mean the value, as both languages choose them; Go
-/// writes the sign of a positive exponent and Rust does not.
-fn write_float<W, F>(writer: &mut W, value: &F, exponent: bool) -> io::Result<()>
-where
-    W: ?Sized + io::Write,
-    F: fmt::Display + fmt::LowerExp,
-{
-    if !exponent {
-        return write!(writer, "{value}");
-    }
-    let text = format!("{value:e}");
-    match text.split_once('e') {
-        Some((digits, power)) if !power.starts_with('-') => write!(writer, "{digits}e+{power}"),
-        _ => writer.write_all(text.as_bytes()),
-    }
 }
 
 /// Writes a JSON object field by field, where a field may be JSON already.
@@ -122,7 +56,7 @@ impl ObjectWriter {
         if self.0.len() > 1 {
             self.0.push(',');
         }
-        self.0.push_str(&to_go_json(name));
+        quoted(&mut self.0, name);
         self.0.push(':');
         self.0.push_str(json);
         self
@@ -275,6 +209,7 @@ impl Visitor<'_> for BytesVisitor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::from_json;
     use std::collections::BTreeMap;
 
     #[test]
@@ -316,7 +251,7 @@ mod tests {
     #[test]
     fn byte_strings_keep_missing_and_empty_apart() {
         for text in ["null", "\"\"", "\"+//+\"", "\"AQ==\""] {
-            let bytes: Bytes = serde_json::from_str(text).unwrap();
+            let bytes: Bytes = from_json(text).unwrap();
             assert_eq!(to_go_json(&bytes), text);
         }
     }
@@ -325,16 +260,16 @@ mod tests {
     fn byte_strings_over_the_limit_keep_their_text_and_are_not_decoded() {
         for size in [10_241, 10_242, 10_243, 40_000] {
             let text = to_go_json(&Bytes::from(vec![7; size]));
-            let bytes: Bytes = serde_json::from_str(&text).unwrap();
+            let bytes: Bytes = from_json(&text).unwrap();
             assert_eq!((bytes.len(), bytes.as_slice().len()), (size, 0));
             assert_eq!(to_go_json(&bytes), text);
             assert!(bytes.into_vec().is_empty());
         }
         let text = to_go_json(&Bytes::from(vec![7; 10_240]));
-        let bytes: Bytes = serde_json::from_str(&text).unwrap();
+        let bytes: Bytes = from_json(&text).unwrap();
         assert_eq!(bytes.as_slice().len(), 10_240);
         let undecodable = format!("\"{}\"", "-".repeat(20_000));
-        let bytes: Bytes = serde_json::from_str(&undecodable).unwrap();
+        let bytes: Bytes = from_json(&undecodable).unwrap();
         assert_eq!(bytes.len(), 15_000);
     }
 
@@ -348,12 +283,12 @@ mod tests {
             "\"AQ==\\n\"",
             "\"=\"",
         ] {
-            let why = serde_json::from_str::<Bytes>(text).unwrap_err().to_string();
+            let why = from_json::<Bytes>(text).unwrap_err().to_string();
             assert!(
                 why.starts_with("not padded standard Base64"),
                 "{text}: {why}"
             );
         }
-        assert!(serde_json::from_str::<Bytes>("[1]").is_err());
+        assert!(from_json::<Bytes>("[1]").is_err());
     }
 }

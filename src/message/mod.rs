@@ -11,9 +11,11 @@ mod json;
 mod newspaper;
 mod payload;
 mod presence;
+mod reader;
 mod stash;
 mod status;
 mod time;
+mod writer;
 
 pub use envelope::{
     CONTENT_KEY_LENGTH_MAX, FRAME_SIZE_MAX, KIND_LENGTH_MAX, Message, MessageError,
@@ -27,6 +29,7 @@ pub use json::{Bytes, CIPHERTEXT_SIZE_MAX, NONCE_SIZE, to_go_json};
 pub use newspaper::Newspaper;
 pub use payload::{FIELDS_MAX, Payload, PayloadError, canonical_fields, parse_payload};
 pub use presence::{Chau, HeyThere, PresenceEvent, SyncEvent};
+pub use reader::{JsonError, RawJson, from_json};
 pub use stash::{Ack, Delete, REASON_LENGTH_MAX, Refresh, Request, Response, Store};
 pub use status::{MESH_IP_LENGTH_MAX, MODE_LENGTH_MAX, Status, StatusBuilder};
 pub use time::{TIMESTAMP_LENGTH_MAX, Timestamp, TimestampError};

@@ -2,12 +2,13 @@
 //! and spelled as declared, errors that name the field.
 
 use super::json::{ObjectWriter, compacted};
+use super::reader::{Json, JsonError, from_json};
 use crate::base::SortedSet;
 use core::fmt;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, DeserializeSeed, Error, IntoDeserializer, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed, Error, IntoDeserializer, MapAccess};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 /// How many fields an object may have.
 pub const FIELDS_MAX: usize = 64;
@@ -117,34 +118,33 @@ pub fn canonical_fields(
 }
 
 /// The known fields of an object, each still JSON text.
-pub(super) struct Fields<'a>(Vec<(&'static str, &'a RawValue)>);
+pub(super) struct Fields<'a>(Vec<(&'static str, &'a str)>);
 
 impl<'a> Fields<'a> {
     pub(super) fn parse(
         text: &'a str,
         known: &'static [&'static str],
     ) -> Result<Self, PayloadError> {
-        let mut json = serde_json::Deserializer::from_str(text);
-        let pairs = json.deserialize_map(PairsVisitor);
-        let pairs = pairs.and_then(|pairs| json.end().map(|()| pairs));
-        let pairs = pairs.map_err(|error| PayloadError::NotObject {
+        let pairs = pairs(text).map_err(|error| PayloadError::NotObject {
             why: reason(&error),
         })?;
+        if pairs.len() > FIELDS_MAX {
+            return Err(PayloadError::TooManyFields);
+        }
         let mut seen = SortedSet::new();
         let mut fields = Vec::new();
-        for (found, value) in pairs.ok_or(PayloadError::TooManyFields)? {
-            if let Some(field) = spelled(&found, known)? {
-                fields.push((field, value));
+        for (found, value) in &pairs {
+            if let Some(field) = spelled(found, known)? {
+                fields.push((field, *value));
             }
-            if seen.contains(&found) {
+            if !seen.insert(found.as_ref()) {
                 return Err(PayloadError::Duplicate {
-                    field: shortened(&found),
+                    field: shortened(found),
                 });
             }
-            seen.insert(found);
         }
         // Go takes `null` for a field that is not there.
-        fields.retain(|(_, value)| value.get() != "null");
+        fields.retain(|(_, value)| *value != "null");
         Ok(Self(fields))
     }
 
@@ -153,7 +153,7 @@ impl<'a> Fields<'a> {
         self.0
             .iter()
             .find(|(field, _)| *field == name)
-            .map(|(_, value)| value.get())
+            .map(|(_, value)| *value)
     }
 
     /// A field's value, or its type's zero value when it is not there.
@@ -175,7 +175,7 @@ impl<'a> Fields<'a> {
         let json = self
             .raw(name)
             .ok_or_else(|| PayloadError::field(name, "missing"))?;
-        serde_json::from_str(json).map_err(|error| PayloadError::field(name, reason(&error)))
+        from_json(json).map_err(|error| PayloadError::field(name, reason(&error)))
     }
 
     /// A text of at most `limit` bytes; empty when it is not there.
@@ -192,7 +192,7 @@ impl<'a> Fields<'a> {
 
     /// A value that nothing depends on: `None` when it is missing or wrong.
     pub(super) fn lenient<T: Deserialize<'a>>(&self, name: &str) -> Option<T> {
-        serde_json::from_str(self.raw(name)?).ok()
+        from_json(self.raw(name)?).ok()
     }
 
     fn into_typed<P: Payload>(self) -> Result<P, PayloadError> {
@@ -248,8 +248,8 @@ fn shortened(name: &str) -> String {
     name.chars().take(32).collect()
 }
 
-/// What serde_json says, without the position within one field's text.
-fn reason(error: &serde_json::Error) -> String {
+/// What is wrong, without the position within one field's text.
+fn reason(error: &JsonError) -> String {
     let text = error.to_string();
     match text.rsplit_once(" at line ") {
         Some((why, _)) => why.to_owned(),
@@ -257,31 +257,28 @@ fn reason(error: &serde_json::Error) -> String {
     }
 }
 
-struct PairsVisitor;
-
-impl<'de> Visitor<'de> for PairsVisitor {
-    type Value = Option<Vec<(String, &'de RawValue)>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut pairs = Vec::new();
-        while let Some(pair) = map.next_entry()? {
-            if pairs.len() < FIELDS_MAX + 1 {
-                pairs.push(pair);
-            }
+/// The fields of an object, each value as it is spelled; at most one more than
+/// are allowed.
+fn pairs(text: &str) -> Result<Vec<(Cow<'_, str>, &str)>, JsonError> {
+    let mut json = Json::new(text);
+    let mut pairs = Vec::new();
+    let mut is_first = true;
+    json.open_object()?;
+    while let Some(key) = json.next_key(&mut is_first)? {
+        let value = json.raw()?;
+        if pairs.len() <= FIELDS_MAX {
+            pairs.push((key, value));
         }
-        Ok((pairs.len() <= FIELDS_MAX).then_some(pairs))
     }
+    json.end()?;
+    Ok(pairs)
 }
 
 /// Hands fields to a type that deserializes itself, and puts the field's name
 /// to whatever goes wrong.
 struct TypedFields<'a> {
-    fields: std::vec::IntoIter<(&'static str, &'a RawValue)>,
-    next: Option<(&'static str, &'a RawValue)>,
+    fields: std::vec::IntoIter<(&'static str, &'a str)>,
+    next: Option<(&'static str, &'a str)>,
 }
 
 impl<'de> MapAccess<'de> for TypedFields<'de> {
@@ -305,7 +302,7 @@ impl<'de> MapAccess<'de> for TypedFields<'de> {
         let Some((name, value)) = self.next.take() else {
             return Err(PayloadError::custom("a value without a name"));
         };
-        seed.deserialize(value)
+        seed.deserialize(&mut Json::new(value))
             .map_err(|error| PayloadError::field(name, reason(&error)))
     }
 }

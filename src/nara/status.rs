@@ -4,6 +4,7 @@ use super::Nara;
 use crate::base::{Identity, NaraId, Now, SortedMap, WallTime};
 use crate::plaza::State;
 use crate::stash::{Answer, Gate, Holder, MEMORY_SIZE_MAX, SEALED_SIZE, Stash};
+use core::time::Duration;
 use serde::Serialize;
 
 /// What is known now. Times are milliseconds since the Unix epoch.
@@ -147,7 +148,7 @@ pub struct HeldStash {
 pub struct RecoveryStatus {
     pub state: &'static str,
     pub started_at: i64,
-    pub took_ms: Option<f64>,
+    pub took_ms: Option<u64>,
     pub count: usize,
     pub from: Option<PeerName>,
     pub answers: Vec<RecoveryAnswer>,
@@ -160,7 +161,7 @@ pub struct RecoveryStatus {
 pub struct RecoveryAnswer {
     pub id: String,
     pub name: String,
-    pub at_ms: f64,
+    pub at_ms: u64,
     pub result: &'static str,
     pub version: Option<u64>,
 }
@@ -231,6 +232,10 @@ impl RecoveryStatus {
             answers: Vec::new(),
         }
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    time.as_millis().try_into().unwrap_or(u64::MAX)
 }
 
 /// One look at a nara, at one time.
@@ -418,7 +423,7 @@ impl Looking<'_> {
             RecoveryAnswer {
                 id,
                 name,
-                at_ms: at.as_secs_f64() * 1e3,
+                at_ms: millis(*at),
                 result,
                 version,
             }
@@ -426,7 +431,7 @@ impl Looking<'_> {
         RecoveryStatus {
             state: recovery.state().as_str(),
             started_at: recovery.started().wall.unix_millis(),
-            took_ms: recovery.took().map(|took| took.as_secs_f64() * 1e3),
+            took_ms: recovery.took().map(millis),
             count: recovery.count(),
             from: chosen.map(|who| self.name(who)),
             answers: answers.collect(),

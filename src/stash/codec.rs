@@ -7,12 +7,12 @@
 //! every gzip reader skips. Source: wire page, "The older sealed format".
 
 use crate::base::Identity;
-use crate::message::to_go_json;
+use crate::message::{RawJson, from_json, to_go_json};
 use core::fmt;
+use core::str::from_utf8;
 use miniz_oxide::deflate::compress_to_vec;
 use miniz_oxide::inflate::decompress_to_vec_with_limit;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::Deserialize;
 
 /// The longest memory, in bytes of UTF-8.
 pub const MEMORY_SIZE_MAX: usize = 10_240;
@@ -112,7 +112,7 @@ impl Memory {
         // No light nara writes revision 0, so what its user wrote is safe.
         self.revision == 0
             && self.data.trim_start().starts_with('{')
-            && serde_json::from_str(&self.data).is_ok_and(|Probe { test }| test == "probe")
+            && from_json(&self.data).is_ok_and(|Probe { test }| test == "probe")
     }
 
     /// What decides between two memories: the revision, then the time, and
@@ -173,26 +173,16 @@ impl fmt::Display for CodecError {
 
 impl core::error::Error for CodecError {}
 
-#[derive(Serialize)]
-struct Written<'a> {
-    timestamp: i64,
-    data: &'a RawValue,
-    version: u32,
-    revision: u64,
-    #[serde(skip_serializing_if = "<[Identity]>::is_empty")]
-    holders: &'a [Identity],
-}
-
 #[derive(Deserialize)]
 struct Read<'a> {
     timestamp: i64,
     #[serde(borrow)]
-    data: &'a RawValue,
+    data: RawJson<'a>,
     version: u32,
     #[serde(default)]
     revision: u64,
     #[serde(borrow, default)]
-    holders: Option<&'a RawValue>,
+    holders: Option<RawJson<'a>>,
 }
 
 /// Checks that a text is JSON of a size that fits.
@@ -206,8 +196,8 @@ pub fn check(data: &str) -> Result<(), CodecError> {
     parse_json(data).map(|_| ())
 }
 
-fn parse_json(data: &str) -> Result<&RawValue, CodecError> {
-    serde_json::from_str(data).map_err(|error| CodecError::NotJson {
+fn parse_json(data: &str) -> Result<RawJson<'_>, CodecError> {
+    from_json(data).map_err(|error| CodecError::NotJson {
         what: error.to_string(),
     })
 }
@@ -223,17 +213,22 @@ pub fn encode(
     padding: Padding,
 ) -> Result<Vec<u8>, CodecError> {
     check(&memory.data)?;
-    let mut written = Written {
-        timestamp: memory.timestamp,
-        data: parse_json(&memory.data)?,
-        version: VERSION,
-        revision: memory.revision,
-        holders: &holders[..holders.len().min(NAMED_MAX)],
-    };
-    match gzip(&to_go_json(&written), padding) {
-        Err(_) if !holders.is_empty() => {
-            written.holders = &[];
-            gzip(&to_go_json(&written), padding)
+    let data = parse_json(&memory.data)?.get();
+    let (timestamp, revision) = (memory.timestamp, memory.revision);
+    let mut json = format!(
+        "{{\"timestamp\":{timestamp},\"data\":{data},\"version\":{VERSION},\"revision\":{revision}"
+    );
+    let plain = json.len();
+    if let named @ [_, ..] = &holders[..holders.len().min(NAMED_MAX)] {
+        json += ",\"holders\":";
+        json += &to_go_json(named);
+    }
+    json.push('}');
+    match gzip(&json, padding) {
+        Err(_) if json.len() > plain + 1 => {
+            json.truncate(plain);
+            json.push('}');
+            gzip(&json, padding)
         }
         result => result,
     }
@@ -272,7 +267,7 @@ fn member(json: &[u8], deflated: &[u8], padding: usize) -> Vec<u8> {
 /// [`CodecError::NoMemory`] or [`CodecError::InflatesTooFar`].
 pub fn decode(plaintext: &[u8]) -> Result<Opened, CodecError> {
     if !plaintext.starts_with(&MAGIC[..2]) {
-        let data = core::str::from_utf8(plaintext).map_err(|_| CodecError::NoMemory)?;
+        let data = from_utf8(plaintext).map_err(|_| CodecError::NoMemory)?;
         parse_json(data).map_err(|_| CodecError::NoMemory)?;
         let memory = Memory {
             data: data.to_owned(),
@@ -285,7 +280,10 @@ pub fn decode(plaintext: &[u8]) -> Result<Opened, CodecError> {
         });
     }
     let json = gunzip(plaintext)?;
-    let read: Read<'_> = serde_json::from_slice(&json).map_err(|_| CodecError::NoMemory)?;
+    let read: Read<'_> = from_utf8(&json)
+        .ok()
+        .and_then(|json| from_json(json).ok())
+        .ok_or(CodecError::NoMemory)?;
     if read.version != VERSION {
         return Err(CodecError::NoMemory);
     }
@@ -295,7 +293,7 @@ pub fn decode(plaintext: &[u8]) -> Result<Opened, CodecError> {
         revision: read.revision,
     };
     // A hint: whatever is wrong with it, the memory is there.
-    let holders = read.holders.map(|raw| serde_json::from_str(raw.get()));
+    let holders = read.holders.map(|raw| from_json(raw.get()));
     let mut holders: Vec<Identity> = holders.and_then(Result::ok).unwrap_or_default();
     holders.truncate(NAMED_MAX);
     Ok(Opened { memory, holders })

@@ -4,7 +4,7 @@
 use super::held::{Custody, Place};
 use super::{Held, Stash};
 use crate::base::{Identity, NaraId, PublicKey};
-use crate::message::{Bytes, to_go_json};
+use crate::message::{Bytes, from_json, to_go_json};
 use crate::runtime::Sealed;
 use core::fmt;
 use serde::{Deserialize, Serialize};
@@ -91,7 +91,7 @@ impl StashState {
     }
 
     pub(super) fn parse(text: &str) -> Result<Self, StateError> {
-        serde_json::from_str(text).map_err(|error| StateError::Shape(error.to_string()))
+        from_json(text).map_err(|error| StateError::Shape(error.to_string()))
     }
 
     pub(super) fn into_held(self) -> Result<Vec<(Identity, Held)>, StateError> {

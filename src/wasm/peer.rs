@@ -2,13 +2,14 @@
 
 use super::driver::{Driver, now};
 use super::service::{self, Declared, Mailbox};
+use crate::message::{from_json, to_go_json};
 use crate::nara::{Config, ConfigError, Nara, Newborn};
 use crate::runtime::{Local, Record, Traffic};
 use crate::stash::OperationId;
 use core::time::Duration;
-use js_sys::Function;
+use js_sys::{Function, JSON};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_wasm_bindgen::Serializer;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
@@ -46,8 +47,7 @@ impl Peer {
         listener: Function,
         credentials: Option<Function>,
     ) -> Result<Peer, JsValue> {
-        let options: Options = serde_wasm_bindgen::from_value(options)
-            .map_err(|error| failure("option_invalid", &error.to_string()))?;
+        let options: Options = from_js(&options)?;
         let config = config(&options)?;
         let mailbox = Mailbox::shared();
         let nara = Nara::new(config, seed()?, now());
@@ -163,11 +163,15 @@ pub(super) fn duration(ms: f64) -> Duration {
     Duration::from_millis(ms.clamp(0.0, 1e9) as u64)
 }
 
+/// Reads options, as JSON: functions and what is undefined are left out.
+fn from_js<T: DeserializeOwned>(value: &JsValue) -> Result<T, JsValue> {
+    let text = JSON::stringify(value).map(String::from).unwrap_or_default();
+    from_json(&text).map_err(|error| failure("option_invalid", &error.to_string()))
+}
+
 pub(super) fn to_js<T: Serialize>(value: &T) -> JsValue {
-    // Values are plain structs of this crate, which always convert.
-    value
-        .serialize(&Serializer::json_compatible())
-        .unwrap_or(JsValue::NULL)
+    // What `to_go_json` writes is JSON, which always parses.
+    JSON::parse(&to_go_json(value)).unwrap_or(JsValue::NULL)
 }
 
 #[derive(Serialize)]

@@ -71,7 +71,7 @@ pub(super) struct Said {
     name: String,
     message_id: String,
     /// Names the message for a reply, or the call that ended.
-    ticket: f64,
+    ticket: u64,
 }
 
 impl Said {
@@ -138,7 +138,7 @@ fn said(service: &'static str, what: &'static str, delivery: &Delivery, ticket: 
         from: delivery.sender.clone(),
         name: message.from.clone(),
         message_id: message.id.clone(),
-        ticket: ticket as f64,
+        ticket,
     }
 }
 
@@ -168,7 +168,7 @@ impl Service for JsService {
                 from: None,
                 name: String::new(),
                 message_id: String::new(),
-                ticket: call.number() as f64,
+                ticket: call.number(),
             },
         };
         self.mailbox.borrow_mut().said.push_back(said);

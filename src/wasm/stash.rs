@@ -247,7 +247,7 @@ struct Recovered<'a> {
     #[serde(flatten)]
     memory: Shown<'a>,
     from: Option<PeerName>,
-    took_ms: Option<f64>,
+    took_ms: Option<u64>,
     count: usize,
 }
 

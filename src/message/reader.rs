@@ -1,0 +1,540 @@
+//! Reads JSON into serde's types.
+//!
+//! It is here because serde_json cannot be had without its tables for floats,
+//! a tenth of all that a page loads. A number with a fraction is only parsed
+//! where a type asks for one.
+
+use core::fmt;
+use serde::de::{
+    self, DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess, SeqAccess,
+    Unexpected, Visitor,
+};
+use serde::{Deserialize, forward_to_deserialize_any, ser};
+use std::borrow::Cow;
+
+/// How deep lists and objects may lie in each other where a type reads them.
+const DEPTH_MAX: u8 = 128;
+
+/// The name by which [`RawJson`] asks for text.
+const RAW: &str = "$light_nara::RawJson";
+
+/// Why a text is not the JSON that it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonError(String);
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl core::error::Error for JsonError {}
+
+impl de::Error for JsonError {
+    fn custom<T: fmt::Display>(why: T) -> Self {
+        Self(why.to_string())
+    }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        mismatch("type", found, expected)
+    }
+
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        mismatch("value", found, expected)
+    }
+}
+
+/// Serde's own words bring the printing of floats.
+fn mismatch(what: &str, found: Unexpected<'_>, expected: &dyn de::Expected) -> JsonError {
+    let found = match found {
+        Unexpected::Bool(value) => format!("boolean `{value}`"),
+        Unexpected::Unsigned(value) => format!("integer `{value}`"),
+        Unexpected::Signed(value) => format!("integer `{value}`"),
+        Unexpected::Str(_) => "string".to_owned(),
+        Unexpected::Unit | Unexpected::Option => "null".to_owned(),
+        Unexpected::Seq => "list".to_owned(),
+        Unexpected::Map => "object".to_owned(),
+        Unexpected::Other(words) => words.to_owned(),
+        _ => "number".to_owned(),
+    };
+    JsonError(format!("invalid {what}: {found}, expected {expected}"))
+}
+
+impl ser::Error for JsonError {
+    fn custom<T: fmt::Display>(why: T) -> Self {
+        Self(why.to_string())
+    }
+}
+
+/// JSON text within JSON text, checked and as it is spelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawJson<'a>(&'a str);
+
+impl<'a> RawJson<'a> {
+    /// The text.
+    pub fn get(self) -> &'a str {
+        self.0
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for RawJson<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_newtype_struct(RAW, RawVisitor)
+    }
+}
+
+struct RawVisitor;
+
+impl<'de> Visitor<'de> for RawVisitor {
+    type Value = RawJson<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<RawJson<'de>, E> {
+        Ok(RawJson(text))
+    }
+}
+
+/// Reads a value that is all of a text.
+///
+/// # Errors
+/// When it is no JSON, or not of this type.
+pub fn from_json<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, JsonError> {
+    let mut json = Json::new(text);
+    let value = T::deserialize(&mut json)?;
+    json.end()?;
+    Ok(value)
+}
+
+/// What of a text is still to be read.
+pub(super) struct Json<'de> {
+    text: &'de str,
+    at: usize,
+    depth: u8,
+}
+
+impl<'de> Json<'de> {
+    pub(super) fn new(text: &'de str) -> Self {
+        Self {
+            text,
+            at: 0,
+            depth: 0,
+        }
+    }
+
+    /// An error with its place, in lines and columns from 1.
+    #[cold]
+    #[inline(never)]
+    fn wrong(&self, why: &str) -> JsonError {
+        let bytes = self.text.as_bytes();
+        let why = if self.at >= bytes.len() {
+            "EOF where more should be"
+        } else {
+            why
+        };
+        let before = &bytes[..bytes.len().min(self.at + 1)];
+        let line_start = before.iter().rposition(|byte| *byte == b'\n');
+        let lines = before.iter().filter(|byte| **byte == b'\n').count();
+        let column = before.len() - line_start.map_or(0, |at| at + 1);
+        JsonError(format!("{why} at line {} column {column}", lines + 1))
+    }
+
+    fn byte(&self) -> u8 {
+        self.text.as_bytes().get(self.at).copied().unwrap_or(0)
+    }
+
+    /// The next byte that is no space; 0 at the end.
+    fn peek(&mut self) -> u8 {
+        while matches!(self.byte(), b' ' | b'\n' | b'\t' | b'\r') {
+            self.at += 1;
+        }
+        self.byte()
+    }
+
+    fn expect(&mut self, byte: u8, why: &str) -> Result<(), JsonError> {
+        if self.peek() != byte {
+            return Err(self.wrong(why));
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    pub(super) fn end(&mut self) -> Result<(), JsonError> {
+        self.peek();
+        if self.at < self.text.len() {
+            return Err(self.wrong("trailing characters"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn open_object(&mut self) -> Result<(), JsonError> {
+        self.expect(b'{', "expected an object")
+    }
+
+    /// Whether another item follows, of a list or an object that ends with
+    /// `end`; reads the comma or the end.
+    fn more(&mut self, end: u8, is_first: &mut bool) -> Result<bool, JsonError> {
+        let next = self.peek();
+        if next == end {
+            self.at += 1;
+            return Ok(false);
+        }
+        if !core::mem::take(is_first) {
+            self.expect(b',', "expected a comma or the end")?;
+        }
+        Ok(true)
+    }
+
+    /// The next key of an object, with the colon behind it.
+    pub(super) fn next_key(
+        &mut self,
+        is_first: &mut bool,
+    ) -> Result<Option<Cow<'de, str>>, JsonError> {
+        if !self.more(b'}', is_first)? {
+            return Ok(None);
+        }
+        if self.peek() != b'"' {
+            return Err(self.wrong("key must be a string"));
+        }
+        let key = self.string()?;
+        self.expect(b':', "expected a colon")?;
+        Ok(Some(key))
+    }
+
+    /// A string, of which the quote is next.
+    fn string(&mut self) -> Result<Cow<'de, str>, JsonError> {
+        self.at += 1;
+        let start = self.at;
+        let mut owned: Option<String> = None;
+        let mut plain = start;
+        loop {
+            match self.byte() {
+                b'"' => {
+                    let last = &self.text[plain..self.at];
+                    self.at += 1;
+                    return Ok(match owned {
+                        None => Cow::Borrowed(last),
+                        Some(text) => Cow::Owned(text + last),
+                    });
+                }
+                b'\\' => {
+                    let text = owned.get_or_insert_default();
+                    text.push_str(&self.text[plain..self.at]);
+                    self.at += 1;
+                    let c = self.escape()?;
+                    owned.get_or_insert_default().push(c);
+                    plain = self.at;
+                }
+                0..0x20 => return Err(self.wrong("control character in a string")),
+                _ => self.at += 1,
+            }
+        }
+    }
+
+    /// Passes over a string, in which a surrogate may be alone.
+    fn pass_string(&mut self) -> Result<(), JsonError> {
+        self.at += 1;
+        loop {
+            match self.byte() {
+                b'"' => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                b'\\' => {
+                    self.at += 1;
+                    match self.byte() {
+                        b'u' => {
+                            self.at += 1;
+                            self.hex()?;
+                        }
+                        _ => self.escape().map(|_| ())?,
+                    }
+                }
+                0..0x20 => return Err(self.wrong("control character in a string")),
+                _ => self.at += 1,
+            }
+        }
+    }
+
+    /// The character that an escape stands for, behind its backslash.
+    fn escape(&mut self) -> Result<char, JsonError> {
+        let byte = self.byte();
+        self.at += 1;
+        Ok(match byte {
+            b'"' | b'\\' | b'/' => char::from(byte),
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                let first = self.hex()?;
+                let code = match first {
+                    0xd800..0xdc00 if self.text[self.at..].starts_with("\\u") => {
+                        self.at += 2;
+                        let second = self.hex()?.wrapping_sub(0xdc00);
+                        if second > 0x3ff {
+                            return Err(self.wrong("lone surrogate"));
+                        }
+                        0x10000 + ((first - 0xd800) << 10) + second
+                    }
+                    code => code,
+                };
+                return char::from_u32(code).ok_or_else(|| self.wrong("lone surrogate"));
+            }
+            _ => {
+                self.at -= 1;
+                return Err(self.wrong("invalid escape"));
+            }
+        })
+    }
+
+    fn hex(&mut self) -> Result<u32, JsonError> {
+        let mut code = 0;
+        for _ in 0..4 {
+            let digit = char::from(self.byte()).to_digit(16);
+            code = code << 4 | digit.ok_or_else(|| self.wrong("invalid escape"))?;
+            self.at += 1;
+        }
+        Ok(code)
+    }
+
+    /// A number as it is spelled.
+    fn number(&mut self) -> Result<&'de str, JsonError> {
+        let start = self.at;
+        if self.byte() == b'-' {
+            self.at += 1;
+        }
+        if self.byte() == b'0' {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.byte() == b'.' {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.byte(), b'e' | b'E') {
+            self.at += 1;
+            if matches!(self.byte(), b'+' | b'-') {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(&self.text[start..self.at])
+    }
+
+    fn digits(&mut self) -> Result<(), JsonError> {
+        if !self.byte().is_ascii_digit() {
+            return Err(self.wrong("invalid number"));
+        }
+        while self.byte().is_ascii_digit() {
+            self.at += 1;
+        }
+        Ok(())
+    }
+
+    fn word(&mut self, word: &str) -> Result<(), JsonError> {
+        if !self.text[self.at..].starts_with(word) {
+            return Err(self.wrong("expected value"));
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    /// Passes over a value, however deep, and returns its text.
+    pub(super) fn raw(&mut self) -> Result<&'de str, JsonError> {
+        self.peek();
+        let start = self.at;
+        let mut open: Vec<u8> = Vec::new();
+        let mut is_first = false;
+        loop {
+            // Here a value follows.
+            match self.peek() {
+                byte @ (b'{' | b'[') => {
+                    self.at += 1;
+                    open.push(byte + 2);
+                    is_first = true;
+                }
+                b'"' => self.pass_string()?,
+                _ => self.scalar()?,
+            }
+            // Here one has ended, or a list or an object has begun.
+            loop {
+                let Some(end) = open.last().copied() else {
+                    return Ok(&self.text[start..self.at]);
+                };
+                let is_item = if end == b'}' {
+                    self.next_key(&mut is_first)?.is_some()
+                } else {
+                    self.more(end, &mut is_first)?
+                };
+                if is_item {
+                    break;
+                }
+                open.pop();
+                is_first = false;
+            }
+        }
+    }
+
+    fn scalar(&mut self) -> Result<(), JsonError> {
+        match self.peek() {
+            b't' => self.word("true"),
+            b'f' => self.word("false"),
+            b'-' | b'0'..=b'9' => self.number().map(|_| ()),
+            _ => self.word("null"),
+        }
+    }
+
+    fn deeper(&mut self) -> Result<(), JsonError> {
+        self.at += 1;
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            return Err(self.wrong("too deep"));
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Deserializer<'de> for &mut Json<'de> {
+    type Error = JsonError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {
+        match self.peek() {
+            b'"' => match self.string()? {
+                Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
+                Cow::Owned(text) => visitor.visit_string(text),
+            },
+            b'{' => {
+                self.deeper()?;
+                let value = visitor.visit_map(Items::of(self))?;
+                self.depth -= 1;
+                Ok(value)
+            }
+            b'[' => {
+                self.deeper()?;
+                let value = visitor.visit_seq(Items::of(self))?;
+                self.depth -= 1;
+                Ok(value)
+            }
+            b't' => self.word("true").and_then(|()| visitor.visit_bool(true)),
+            b'f' => self.word("false").and_then(|()| visitor.visit_bool(false)),
+            b'-' | b'0'..=b'9' => {
+                let number = self.number()?;
+                if let Ok(number) = number.parse::<u64>() {
+                    visitor.visit_u64(number)
+                } else if let Ok(number) = number.parse::<i64>() {
+                    visitor.visit_i64(number)
+                } else {
+                    let found = Unexpected::Other("number that is no whole one of 64 bits");
+                    Err(JsonError::invalid_type(found, &visitor))
+                }
+            }
+            _ => self.word("null").and_then(|()| visitor.visit_unit()),
+        }
+    }
+
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {
+        if !matches!(self.peek(), b'-' | b'0'..=b'9') {
+            return self.deserialize_any(visitor);
+        }
+        let number = self.number()?.parse();
+        visitor.visit_f64(number.map_err(|_| self.wrong("invalid number"))?)
+    }
+
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {
+        self.deserialize_f64(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {
+        if self.peek() == b'n' {
+            return self.word("null").and_then(|()| visitor.visit_none());
+        }
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, JsonError> {
+        if name == RAW {
+            return visitor.visit_borrowed_str(self.raw()?);
+        }
+        visitor.visit_newtype_struct(self)
+    }
+
+    /// An enum is a word; variants that hold something are not read.
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, JsonError> {
+        let word = String::deserialize(self)?;
+        visitor.visit_enum(word.into_deserializer())
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {
+        self.raw()?;
+        visitor.visit_unit()
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 u8 u16 u32 u64 char str string bytes byte_buf unit
+        unit_struct seq tuple tuple_struct map struct identifier
+    }
+}
+
+/// The items of a list, or the fields of an object.
+struct Items<'a, 'de> {
+    json: &'a mut Json<'de>,
+    is_first: bool,
+    is_over: bool,
+}
+
+impl<'a, 'de> Items<'a, 'de> {
+    fn of(json: &'a mut Json<'de>) -> Self {
+        Self {
+            json,
+            is_first: true,
+            is_over: false,
+        }
+    }
+}
+
+impl<'de> SeqAccess<'de> for Items<'_, 'de> {
+    type Error = JsonError;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, JsonError> {
+        if self.is_over || !self.json.more(b']', &mut self.is_first)? {
+            self.is_over = true;
+            return Ok(None);
+        }
+        seed.deserialize(&mut *self.json).map(Some)
+    }
+}
+
+impl<'de> MapAccess<'de> for Items<'_, 'de> {
+    type Error = JsonError;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, JsonError> {
+        match self.json.next_key(&mut self.is_first)? {
+            Some(key) => seed.deserialize(key.into_deserializer()).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, JsonError> {
+        seed.deserialize(&mut *self.json)
+    }
+}
