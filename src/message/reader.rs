@@ -538,3 +538,67 @@ impl<'de> MapAccess<'de> for Items<'_, 'de> {
         seed.deserialize(&mut *self.json)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Rng;
+    use serde::de::IgnoredAny;
+
+    const TEXT: &str =
+        r#" {"a":[1,-20,0.5e+3,true,false,null,"x\"\\\u00e9\ud83d\ude00é"],"b":{"c":{},"d":[ ]}} "#;
+
+    #[test]
+    fn what_is_json_and_what_is_not_is_judged_as_serde_json_does() {
+        let mut rng = Rng::from_seed([5; 32]);
+        let letters = b"{}[]\",:0-1.e+\\u tfn\n";
+        let mut good = 0;
+        for _ in 0..20_000 {
+            let mut bytes = TEXT.as_bytes().to_vec();
+            for _ in 0..rng.below(3) {
+                let at = rng.below(bytes.len() as u32) as usize;
+                bytes[at] = letters[rng.below(letters.len() as u32) as usize];
+            }
+            let Ok(text) = String::from_utf8(bytes) else {
+                continue;
+            };
+            let theirs = serde_json::from_str::<IgnoredAny>(&text).is_ok();
+            assert_eq!(from_json::<RawJson<'_>>(&text).is_ok(), theirs, "{text}");
+            good += usize::from(theirs);
+        }
+        assert!((1_000..19_000).contains(&good), "{good} were JSON");
+    }
+
+    #[test]
+    fn strings_and_numbers_are_read_as_serde_json_does() {
+        for text in [
+            r#""\u00e9\n\/ \ud83d\ude00""#,
+            r#""\ud800""#,
+            r#""\udc00""#,
+            r#""\ud800\u0041""#,
+            "\"é\"",
+            "\"a\u{7f}\"",
+            "\"\t\"",
+            "\"",
+            "\"\\x\"",
+        ] {
+            let theirs = serde_json::from_str::<String>(text).ok();
+            assert_eq!(from_json::<String>(text).ok(), theirs, "{text}");
+        }
+        for text in [
+            "0",
+            "01",
+            "-1",
+            "9223372036854775807",
+            "9223372036854775808",
+            "1.0",
+            "1e3",
+            "-",
+        ] {
+            let theirs = serde_json::from_str::<i64>(text).ok();
+            assert_eq!(from_json::<i64>(text).ok(), theirs, "{text}");
+            let theirs = serde_json::from_str::<f64>(text).ok();
+            assert_eq!(from_json::<f64>(text).ok(), theirs, "{text}");
+        }
+    }
+}
