@@ -1,0 +1,52 @@
+//! The simulation: whole naras in one process, a broker that speaks MQTT as
+//! bytes, virtual time and one seeded generator. Links and hosts fail in every
+//! way; then all heals, and the naras must come together again.
+#![allow(dead_code, reason = "the command and the tests use what they need")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a simulation stops where its own assumptions fail"
+)]
+
+mod broker;
+mod faults;
+mod host;
+mod world;
+
+pub(crate) use world::run;
+
+/// What is simulated.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) naras: usize,
+    pub(crate) minutes: u64,
+    /// Whether log lines are kept.
+    pub(crate) is_logged: bool,
+}
+
+/// How one seed ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// A hash over everything that was delivered, and when.
+    pub(crate) trace: u64,
+    /// Inputs that naras took.
+    pub(crate) steps: u64,
+    /// Sets that were reported as saved.
+    pub(crate) saved: u64,
+    /// Naras that ended without a word.
+    pub(crate) crashes: u64,
+    /// Messages lost, doubled, delayed or damaged.
+    pub(crate) faults: u64,
+    /// Owners of whose memory no copy was left anywhere.
+    pub(crate) lost: u64,
+    /// Revisions that were written twice, because the newest was out of reach
+    /// when its owner woke.
+    pub(crate) forks: u64,
+    /// Seconds from the healing until everybody was whole.
+    pub(crate) healed_after: u64,
+    /// The first promise that was broken.
+    pub(crate) failure: Option<String>,
+    /// The last log lines, in simulated time.
+    pub(crate) log: Vec<String>,
+}

@@ -1,0 +1,30 @@
+//! The simulation gives the same trace for the same seed, on every target.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may say what must hold by unwrapping it"
+)]
+
+mod sim;
+
+use sim::{Plan, run};
+use wasm_bindgen_test::wasm_bindgen_test as both;
+
+fn plan(seed: u64) -> Plan {
+    let (naras, minutes, is_logged) = (4, 4, false);
+    Plan {
+        seed,
+        naras,
+        minutes,
+        is_logged,
+    }
+}
+
+#[both(unsupported = test)]
+fn one_seed_gives_one_trace_and_another_seed_another() {
+    let (once, again) = (run(plan(1)), run(plan(1)));
+    assert_eq!(once, again);
+    assert_eq!(once.failure, None);
+    assert!(once.saved > 0 && once.steps > 100);
+    assert_ne!(once.trace, run(plan(2)).trace);
+}
