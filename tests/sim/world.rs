@@ -505,8 +505,11 @@ impl World {
         if packet.is_empty() {
             return self.drop_client(place);
         }
-        if let Some(client) = &mut self.hosts[place].client {
-            client.last_heard = micros;
+        match &mut self.hosts[place].client {
+            Some(client) => client.last_heard = micros,
+            None if packet[0] >> 4 == 1 => {}
+            // It was given up for silence and has not heard so.
+            None => return self.schedule(0, Happening::ToHost(place, socket, Input::Closed)),
         }
         let answer = match broker::read(packet) {
             Packet::Connect(will) => {
