@@ -53,7 +53,7 @@ function total(files) {
 }
 
 async function tarballSize() {
-  const packed = await ask("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"]);
+  const packed = await ask("npm", ["pack", "--dry-run", "--json", "--ignore-scripts", "--loglevel=silent"]);
   if (packed === null) throw new StepError("npm pack failed");
   return JSON.parse(packed)[0].size;
 }
