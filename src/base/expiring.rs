@@ -55,6 +55,11 @@ impl<K: Ord + Clone, V> ExpiringMap<K, V> {
         (*deadline > now).then_some(value)
     }
 
+    /// Every value, expired ones included, to be changed.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.entries.values_mut().map(|(_, value)| value)
+    }
+
     /// Every entry, expired ones included, by key.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.entries.iter().map(|(key, (_, value))| (key, value))

@@ -32,6 +32,9 @@ const TOLERATED: Duration = Duration::from_secs(5);
 pub struct Clock {
     /// The driver's clocks, when they were last read.
     read: Now,
+    /// How far the wall clock fell behind the other one since samples were
+    /// last made to follow.
+    drift: i64,
     samples: ExpiringMap<PublicKey, Sample>,
     offset: Option<i64>,
     voices: usize,
@@ -54,6 +57,7 @@ impl Clock {
     pub(super) fn new(now: Now) -> Self {
         Self {
             read: now,
+            drift: 0,
             samples: ExpiringMap::new(SAMPLES_MAX, SAMPLES_FOR),
             offset: None,
             voices: 0,
@@ -62,17 +66,35 @@ impl Clock {
     }
 
     /// Takes what the driver reads and gives the time to go by. A wall clock
-    /// that was set meanwhile makes every sample worthless.
+    /// that was set meanwhile makes every sample worthless; one that runs slow
+    /// or stands still moves them with it.
     pub(super) fn read(&mut self, now: Now) -> Now {
         let passed = nanos(now.mono - self.read.mono);
         let expected = self.read.wall.unix_nanos().saturating_add(passed);
-        let jump = WallTime::from_unix_nanos(expected).distance(now.wall);
-        if jump > TOLERATED && self.offset.is_some() {
+        let behind = expected.saturating_sub(now.wall.unix_nanos());
+        self.read = now;
+        if behind.unsigned_abs() > TOLERATED.as_nanos() as u64 {
+            self.drift = 0;
             self.samples = ExpiringMap::new(SAMPLES_MAX, SAMPLES_FOR);
             self.settle(now.mono);
+        } else {
+            self.drift = self.drift.saturating_add(behind);
+            if self.drift.unsigned_abs() > TOLERATED.as_nanos() as u64 {
+                self.follow();
+            }
         }
-        self.read = now;
         self.now()
+    }
+
+    /// Peers' clocks went on while the driver's wall clock did not.
+    fn follow(&mut self) {
+        let drift = core::mem::take(&mut self.drift);
+        if drift != 0 {
+            for sample in self.samples.values_mut() {
+                sample.nanos = sample.nanos.saturating_add(drift);
+            }
+            self.settle(self.read.mono);
+        }
     }
 
     /// The time to go by: the driver's, corrected once at least two peers
@@ -148,6 +170,7 @@ impl Clock {
         proven: bool,
     ) -> bool {
         let now = self.read.mono;
+        self.follow();
         if !proven && self.samples.get(now, &key).is_some_and(|one| one.proven) {
             return false;
         }
@@ -313,6 +336,23 @@ mod tests {
         let took = Duration::from_secs(4);
         clock.sample(PublicKey([1; 32]), at(-2), took, true);
         assert_eq!(clock.offset_ms(), Some(0));
+    }
+
+    #[test]
+    fn a_clock_that_stands_still_goes_on_by_what_was_measured() {
+        let mut clock = clock();
+        for peer in 1..4 {
+            hear(&mut clock, peer, 0);
+        }
+        for second in 2..=600 {
+            let mono = Instant::from_micros(second * 1_000_000);
+            clock.read(Now { mono, wall: at(0) });
+        }
+        let off = clock.now().wall.distance(at(600));
+        assert!(clock.is_off() && off <= TOLERATED, "{off:?}");
+        hear(&mut clock, 9, 600);
+        let off = clock.now().wall.distance(at(600));
+        assert!(off <= Duration::from_secs(1), "{off:?}");
     }
 
     #[test]

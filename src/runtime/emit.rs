@@ -16,6 +16,9 @@ const RETRY_AFTER: [Duration; 3] = [
     Duration::from_secs(4),
 ];
 
+/// How far a message's time may be ahead of the clock, so that none repeats.
+const STAMP_AHEAD_MAX: Duration = Duration::from_secs(5);
+
 pub(super) struct Retry {
     at: Instant,
     attempt: usize,
@@ -57,13 +60,18 @@ impl Core {
 
     /// The wall time, never the same twice: ids of messages depend on it, and
     /// two requests within one tick of a coarse clock must not share an id.
+    /// A clock that was set back is followed, or nobody would take what is sent
+    /// for recent any more.
     fn stamp(&mut self) -> Timestamp {
-        self.last_stamp = self
-            .now
-            .wall
-            .unix_nanos()
-            .max(self.last_stamp.saturating_add(1));
-        Timestamp::from_wall(WallTime::from_unix_nanos(self.last_stamp))
+        let now = self.now.wall;
+        let next = WallTime::from_unix_nanos(self.last_stamp.saturating_add(1));
+        let stamp = if next > now && next.distance(now) <= STAMP_AHEAD_MAX {
+            next
+        } else {
+            now
+        };
+        self.last_stamp = stamp.unix_nanos();
+        Timestamp::from_wall(stamp)
     }
 
     /// Runs the emit pipeline. Returns the message's id and how it ended.

@@ -190,6 +190,11 @@ impl MockRuntime {
         self.collect();
     }
 
+    /// Sets the wall clock; the other one stays.
+    pub fn set_wall(&mut self, wall: WallTime) {
+        self.now.wall = wall;
+    }
+
     /// Moves the clock on, stopping at every deadline on the way.
     pub fn advance(&mut self, by: Duration) {
         let end = self.now.mono + by;

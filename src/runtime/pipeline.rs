@@ -221,7 +221,6 @@ impl Core {
     /// The peers agree that the clock is off by something else than thought.
     fn correct(&mut self) {
         self.now = self.clock.now();
-        self.last_stamp = 0;
         self.push_local("clock:set", "{}".to_owned(), "runtime");
     }
 

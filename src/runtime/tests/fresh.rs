@@ -103,3 +103,17 @@ fn traffic_is_told_with_its_outcome_only_while_somebody_watches() {
     say(&mut rt, "unseen");
     assert!(rt.traffic().is_empty());
 }
+
+#[test]
+fn what_is_sent_after_the_clock_was_set_back_has_the_new_time() {
+    let mut rt = parrot();
+    let stamp = |rt: &mut MockRuntime| {
+        call(rt, "x").unwrap();
+        rt.emitted().remove(0).timestamp.wall().unwrap()
+    };
+    let ahead = stamp(&mut rt);
+    rt.set_wall(WallTime::from_unix_seconds(1_768_000_000));
+    let (once, again) = (stamp(&mut rt), stamp(&mut rt));
+    assert_eq!(once, WallTime::from_unix_seconds(1_768_000_000));
+    assert!(once < again && again < ahead);
+}
