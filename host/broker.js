@@ -2,6 +2,7 @@
 import { Duplex } from "node:stream";
 import { Aedes } from "aedes";
 import { WebSocketServer } from "ws";
+import { HEARTBEAT_MS, openRedis } from "./redis.js";
 
 /** The largest MQTT packet that is taken, header included. */
 export const PACKET_SIZE_MAX = 65_536;
@@ -10,9 +11,14 @@ export const CONNECTIONS_MAX = 1_000;
 /** The number of topic filters that one client may hold. */
 export const SUBSCRIPTIONS_MAX = 64;
 
-/** Opens a plaza, and returns the ways into it and out of it. */
-export async function openPlaza() {
+/**
+ * Opens a plaza, and returns the ways into it and out of it. All that are
+ * opened with the same Redis are one plaza.
+ */
+export async function openPlaza({ redis = null } = {}) {
+  const shared = redis === null ? null : await openRedis(redis);
   const broker = await Aedes.createBroker({
+    ...(shared === null ? {} : { mq: shared.mq, heartbeatInterval: HEARTBEAT_MS }),
     maxInflightInbound: 16,
     maxTopicLevels: 16,
     connectTimeout: 10_000,
@@ -23,6 +29,7 @@ export async function openPlaza() {
     authorizeSubscribe,
     authorizeForward,
   });
+  shared?.keepWills(broker);
   const sockets = new WebSocketServer({
     noServer: true,
     // A frame may carry several packets; the packets are measured one by one below.
@@ -30,8 +37,11 @@ export async function openPlaza() {
     perMessageDeflate: false,
     handleProtocols: () => "mqtt",
   });
+  // Whoever were left connected would take the silence of the others for their end.
+  shared?.onLost(() => sockets.clients.forEach((socket) => socket.terminate()));
   return {
     isFull: () => sockets.clients.size >= CONNECTIONS_MAX,
+    isOpen: () => shared?.isOpen() ?? true,
     welcome(request, socket, head) {
       sockets.handleUpgrade(request, socket, head, (webSocket) => {
         broker.handle(new PacketStream(webSocket), request);

@@ -13,6 +13,7 @@ export const HELP = `light-nara: a page, a plaza and a few naras that live here
   --port N         the port to listen on (default 8080; 0 for any free one)
   --listen ADDR    the address to listen on (default 127.0.0.1, this machine only)
   --broker URL     use the MQTT broker at this ws:// or wss:// address, not one of our own
+  --redis URL      be one plaza with all hosts that have this redis:// or rediss:// address
   --residents N    how many naras live on this host, 0 to 50 (default 5)
   --help           show this
 
@@ -46,17 +47,21 @@ export function readOptions(args) {
   if (positionals.length > 1 || (positionals[0] ?? "host") !== "host") {
     throw new UsageError(`unknown command "${positionals.join(" ")}"; --help lists what there is`);
   }
+  if (values.broker !== undefined && values.redis !== undefined) {
+    throw new UsageError("--broker and --redis exclude each other: hosts with one --broker are one plaza already");
+  }
   return {
     help: values.help,
     port: readNumber("port", values.port, PORT_MAX),
     listen: readAddress(values.listen),
     broker: values.broker === undefined ? null : readBroker(values.broker),
+    redis: values.redis === undefined ? null : readRedis(values.redis),
     residents: readNumber("residents", values.residents, RESIDENTS_MAX),
   };
 }
 
-async function runHost({ port, listen, broker, residents: count }) {
-  const server = await startServer({ port, listen, broker });
+async function runHost({ port, listen, broker, redis, residents: count }) {
+  const server = await startServer({ port, listen, broker, redis });
   let residents = null;
   let isStopping = false;
   const stop = async () => {
@@ -104,6 +109,14 @@ function readBroker(text) {
   return text;
 }
 
+function readRedis(text) {
+  // Not shown, as it may have a password.
+  if (!URL.canParse(text) || !["redis:", "rediss:"].includes(new URL(text).protocol)) {
+    throw new UsageError("--redis takes an address that starts with redis:// or rediss://");
+  }
+  return text;
+}
+
 /** What went wrong, in words for the person who typed the command. */
 function sentence(error) {
   const { port, address } = error;
@@ -126,6 +139,7 @@ const OPTIONS = {
   port: { type: "string", default: "8080" },
   listen: { type: "string", default: "127.0.0.1" },
   broker: { type: "string" },
+  redis: { type: "string" },
   residents: { type: "string", default: "5" },
   help: { type: "boolean", default: false },
 };

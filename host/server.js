@@ -8,12 +8,13 @@ import { openPlaza } from "./broker.js";
 /**
  * Starts listening.
  * With `broker`, the address of another MQTT broker, the page is sent there and
- * no plaza is opened here.
+ * no plaza is opened here. With `redis`, the address of a Redis, the plaza is
+ * one with those of all other hosts that have it.
  * Returns `{ url, plaza, close }`: the page, the plaza's address as this
  * process reaches it, and a function that ends everything.
  */
-export async function startServer({ port, listen, broker = null }) {
-  const plaza = broker === null ? await openPlaza() : null;
+export async function startServer({ port, listen, broker = null, redis = null }) {
+  const plaza = broker === null ? await openPlaza({ redis }) : null;
   const server = createServer((request, response) => {
     answer(request, response, broker).catch(() => sendText(response, 500, "something went wrong here"));
   });
@@ -21,6 +22,7 @@ export async function startServer({ port, listen, broker = null }) {
     if (pathOf(request) !== "/mqtt") refuseUpgrade(socket, 404, "there is no WebSocket here, the plaza is at /mqtt");
     else if (plaza === null) refuseUpgrade(socket, 404, "this host keeps no plaza, it uses another broker");
     else if (!subprotocols(request).includes("mqtt")) refuseUpgrade(socket, 400, "the plaza speaks the WebSocket subprotocol mqtt");
+    else if (!plaza.isOpen()) refuseUpgrade(socket, 503, "the plaza cannot reach its Redis just now");
     else if (plaza.isFull()) refuseUpgrade(socket, 503, "the plaza is full");
     else plaza.welcome(request, socket, head);
   });

@@ -51,12 +51,13 @@ export async function wasmPack() {
   await cargoInstall("wasm-pack", ["--locked"], "about 5 min on two cores");
 }
 
-/** Chromium, its driver and the mosquitto broker. */
+/** Chromium, its driver, the mosquitto broker and Redis. */
 export async function testPrograms() {
   await debianPackages([
     { name: "chromium", programs: CHROMIUM },
     { name: "chromium-driver", programs: ["chromedriver"] },
     { name: "mosquitto", programs: ["mosquitto"] },
+    { name: "redis-server", programs: ["redis-server"] },
   ]);
 }
 

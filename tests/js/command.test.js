@@ -6,7 +6,7 @@ import { readOptions } from "../../host/cli.js";
 import { runCommand, startCommand } from "../support/command.js";
 
 test("without options it listens on loopback at 8080 with five residents", () => {
-  assert.deepEqual(readOptions([]), { help: false, port: 8080, listen: "127.0.0.1", broker: null, residents: 5 });
+  assert.deepEqual(readOptions([]), { help: false, port: 8080, listen: "127.0.0.1", broker: null, redis: null, residents: 5 });
 });
 
 test("the command's name may be written out", () => {
@@ -22,6 +22,8 @@ for (const [args, expected] of [
   [["--residents=-1"], /^--residents takes a whole number/],
   [["--broker", "http://127.0.0.1"], /^--broker takes an address that starts with ws:\/\/ or wss:\/\//],
   [["--broker", "ws://user:secret@127.0.0.1/mqtt"], /^--broker takes an address without a user name or password/],
+  [["--redis", "127.0.0.1:6379"], /^--redis takes an address that starts with redis:\/\/ or rediss:\/\/$/],
+  [["--redis", "redis://127.0.0.1", "--broker", "ws://127.0.0.1/mqtt"], /^--broker and --redis exclude each other/],
   [["--listen", ""], /^--listen takes an address/],
   [["dance"], /^unknown command "dance"/],
 ]) {
@@ -33,13 +35,19 @@ for (const [args, expected] of [
 test("--help names every option", async () => {
   const { code, stdout } = await runCommand("--help");
   assert.equal(code, 0);
-  for (const option of ["--port", "--listen", "--broker", "--residents"]) assert.match(stdout, new RegExp(`${option} `));
+  for (const option of ["--port", "--listen", "--broker", "--redis", "--residents"]) assert.match(stdout, new RegExp(`${option} `));
 });
 
 test("a mistyped option ends with code 1 and one line", async () => {
   const { code, stderr } = await runCommand("--porto", "1");
   assert.equal(code, 1);
   assert.match(stderr, /^light-nara: [^\n]+\n$/);
+});
+
+test("a Redis that is not there is a sentence without its password, and code 1", async () => {
+  const { code, stderr } = await runCommand("--port", "0", "--redis", "redis://:secret@127.0.0.1:9");
+  assert.equal(code, 1);
+  assert.equal(stderr, "light-nara: the Redis of --redis cannot be reached (connect ECONNREFUSED 127.0.0.1:9)\n");
 });
 
 test("an address of another machine is refused with a sentence", async () => {

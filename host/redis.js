@@ -1,0 +1,101 @@
+// What several hosts share through a Redis, so that they are one plaza: what is said, and the last wills.
+import { Readable } from "node:stream";
+import { UsageError } from "./usage.js";
+
+/** How often a host says that it is alive; one that was silent for three times as long is gone. */
+export const HEARTBEAT_MS = 2_000;
+
+/**
+ * Connects to a Redis; resolves with `{ mq, keepWills, isOpen, onLost }`: what
+ * the broker sends through, what puts its wills there, whether the Redis is
+ * reached now, and whom to call when it is no longer.
+ */
+export async function openRedis(url) {
+  const { Redis, emitter } = await load();
+  const options = { lazyConnect: true, connectTimeout: CONNECT_MS_MAX };
+  // What cannot be said now is lost, as on any plaza; it must not pile up here.
+  const pubConn = new Redis(url, { ...options, enableOfflineQueue: false, autoResubscribe: false });
+  const subConn = new Redis(url, { ...options, maxRetriesPerRequest: null });
+  const all = [pubConn, subConn];
+  const close = () => all.forEach((one) => one.disconnect());
+  let why = "";
+  for (const one of all) one.on("error", (error) => (why = error.message));
+  try {
+    await Promise.all(all.map((one) => one.connect()));
+  } catch (error) {
+    close();
+    // Without the address: it may have a password.
+    throw new UsageError(`the Redis of --redis cannot be reached (${why || error.message})`);
+  }
+  const mq = emitter({ pubConn, subConn, matchEmptyLevels: true });
+  // The emitter passes on each trouble of its connections; they mend by themselves.
+  mq.state.on("error", () => {});
+  mq.close = (done) => {
+    close();
+    done?.();
+  };
+  return {
+    mq,
+    keepWills: (broker) => keepWills(broker, pubConn),
+    isOpen: () => all.every((one) => one.status === "ready"),
+    onLost: (tell) => all.forEach((one) => one.on("close", tell)),
+  };
+}
+
+/** They are not installed with the package, which most people use in a page. */
+async function load() {
+  try {
+    const [{ Redis }, { default: emitter }] = await Promise.all([import("ioredis"), import("mqemitter-redis")]);
+    return { Redis, emitter };
+  } catch (error) {
+    if (error.code !== "ERR_MODULE_NOT_FOUND") throw error;
+    throw new UsageError("--redis needs two packages more: npm install mqemitter-redis ioredis");
+  }
+}
+
+/**
+ * Puts the wills of a broker's clients into Redis, one hash for each host: the
+ * others publish them when it ends without a word. The broker does so by
+ * itself, with whatever `streamWill` gives it of hosts that are not alive.
+ */
+function keepWills(broker, redis) {
+  const { persistence } = broker;
+  const mine = WILLS + broker.id;
+  const putWill = persistence.putWill.bind(persistence);
+  const delWill = persistence.delWill.bind(persistence);
+  persistence.putWill = async (client, packet) => {
+    await putWill(client, packet);
+    if (packet.payload.length > WILL_BYTES_MAX) return;
+    const will = JSON.stringify({ topic: packet.topic, payload: packet.payload.toString("base64") });
+    await quietly(redis.multi().sadd(HOSTS, broker.id).hset(mine, client.id, will).exec());
+  };
+  persistence.delWill = async (client) => {
+    await quietly(redis.hdel(client.brokerId === undefined ? mine : WILLS + client.brokerId, client.id));
+    return delWill(client);
+  };
+  persistence.streamWill = (alive) => Readable.from(willsOfTheDead(redis, broker.id, alive));
+}
+
+async function* willsOfTheDead(redis, me, alive) {
+  for (const brokerId of (await quietly(redis.smembers(HOSTS))) ?? []) {
+    if (brokerId === me || alive[brokerId] !== undefined) continue;
+    // Whoever takes the host off the list publishes its wills, so they come once.
+    const [wills, left] = (await quietly(redis.multi().hgetall(WILLS + brokerId).srem(HOSTS, brokerId).del(WILLS + brokerId).exec())) ?? [];
+    if (left?.[1] !== 1) continue;
+    for (const [clientId, text] of Object.entries(wills[1])) {
+      const { topic, payload } = JSON.parse(text);
+      yield { cmd: "publish", topic, payload: Buffer.from(payload, "base64"), qos: 0, retain: false, brokerId, clientId };
+    }
+  }
+}
+
+/** While the Redis is away there are no wills; a host must not end for that. */
+async function quietly(promise) {
+  return promise.catch(() => undefined);
+}
+
+const CONNECT_MS_MAX = 5_000;
+const HOSTS = "light-nara:hosts";
+const WILLS = "light-nara:wills:";
+/** A nara's will has some 500 bytes. */
+const WILL_BYTES_MAX = 2_048;
