@@ -8,8 +8,8 @@
 use light_nara::base::{Identity, WallTime};
 use light_nara::identity::{Keys, Signature, Soul, verify};
 use light_nara::message::{
-    Ack, Bytes, Delete, Digest, Grant, Granted, Handoff, HandoffReceipt, Link, Message, Payload,
-    Request, Store, Timestamp, parse_payload, to_go_json,
+    Ack, Bytes, Challenge, Delete, Digest, Grant, Granted, Handoff, HandoffReceipt, Link, Message,
+    Payload, Proof, Request, Store, Timestamp, parse_payload, to_go_json,
 };
 use light_nara::presence::{LOST, PING, PONG, Ping};
 use light_nara::runtime::Nothing;
@@ -96,6 +96,20 @@ fn made() -> Value {
         owner_id: owner_id.clone(),
         request_id: format!("previous:{request_id}"),
     };
+    let challenge = Challenge {
+        request_id: request_id.clone(),
+        owner: owner.identity().clone(),
+        sealed: grant.sealed,
+        challenge: Digest([5; 32]),
+    };
+    let hash = Sha256::new().chain_update([5; 32]);
+    let hash = hash.chain_update(second.identity().key.0);
+    let hash = hash.chain_update([7; 24]).chain_update([9; 32]);
+    let proof = Proof {
+        request_id: request_id.clone(),
+        held: true,
+        hash: Digest(hash.finalize().into()),
+    };
     let ping = Ping { request_id };
     let messages = [
         store.clone(),
@@ -117,6 +131,8 @@ fn made() -> Value {
         ),
         signed(&first, Some(&second), "stash:handoff", &handoff),
         signed(&second, Some(&first), "stash:receipt", &receipt),
+        signed(&first, Some(&second), "stash:challenge", &challenge),
+        signed(&second, Some(&first), "stash:proof", &proof),
         signed(&owner, Some(&first), "stash:delete", &delete),
         signed(&first, None, LOST, &Nothing {}),
         signed(&second, Some(&first), PING, &ping),
@@ -144,7 +160,7 @@ fn every_message_of_the_vectors_is_read_and_verifies_under_the_key_that_it_names
     let file: Value = serde_json::from_str(FILE).unwrap();
     let messages = file["messages"].as_array().unwrap();
     let text = |one: &Value, field: &str| one[field].as_str().unwrap().to_owned();
-    assert_eq!(messages.len(), 11);
+    assert_eq!(messages.len(), 13);
     for one in messages {
         let message = Message::parse(text(one, "wire").as_bytes()).unwrap();
         let (key, signature) = (message.key.unwrap(), message.signature.unwrap());

@@ -158,6 +158,42 @@ pub struct HandoffReceipt {
     pub chain: Vec<Link>,
 }
 
+/// `stash:challenge`: one holder asks another whether it still has the copy.
+/// Answered by `stash:proof`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Challenge {
+    /// Random; the proof repeats it.
+    #[serde(deserialize_with = "bounded::<ID_LENGTH_MAX, _>")]
+    pub request_id: String,
+    /// Whose stash it is.
+    pub owner: Identity,
+    /// Which copy: SHA-256 of nonce and ciphertext.
+    pub sealed: Digest,
+    /// Random; the proof is made of it.
+    pub challenge: Digest,
+}
+
+/// `stash:proof`: that the copy is there, or that it is not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// Repeats the challenge's.
+    #[serde(deserialize_with = "bounded::<ID_LENGTH_MAX, _>")]
+    pub request_id: String,
+    /// Whether this very copy is held.
+    pub held: bool,
+    /// SHA-256 of the challenge, the key of whoever proves, nonce and
+    /// ciphertext; zeros where it is not held.
+    pub hash: Digest,
+}
+
+impl Payload for Challenge {
+    const FIELDS: &'static [&'static str] = &["request_id", "owner", "sealed", "challenge"];
+}
+
+impl Payload for Proof {
+    const FIELDS: &'static [&'static str] = &["request_id", "held", "hash"];
+}
+
 impl Payload for Granted {
     const FIELDS: &'static [&'static str] = &["grant"];
 }

@@ -21,8 +21,8 @@ pub use envelope::{
     CONTENT_KEY_LENGTH_MAX, FRAME_SIZE_MAX, KIND_LENGTH_MAX, Message, MessageError,
 };
 pub use handoff::{
-    CHAIN_LENGTH_MAX, Digest, GRANT_HOLDERS_MAX, GRANT_PREFIX, Grant, Granted, Handoff,
-    HandoffReceipt, LINK_PREFIX, Link, STORE_LENGTH_MAX,
+    CHAIN_LENGTH_MAX, Challenge, Digest, GRANT_HOLDERS_MAX, GRANT_PREFIX, Grant, Granted, Handoff,
+    HandoffReceipt, LINK_PREFIX, Link, Proof, STORE_LENGTH_MAX,
 };
 pub use howdy::{Howdy, NEIGHBOURS_MAX, Neighbour};
 pub use json::{Bytes, CIPHERTEXT_SIZE_MAX, NONCE_SIZE, to_go_json};

@@ -7,7 +7,7 @@ use super::events::{Ending, Event};
 use super::held::Held;
 use super::operations::{OperationId, Wait};
 use super::owner::PINNED_MAX;
-use super::recovery::Why;
+use super::recovery::{Generation, Why};
 use crate::base::Identity;
 use crate::runtime::{CallError, Context};
 use core::time::Duration;
@@ -150,8 +150,8 @@ impl Stash {
         Ok(self.wait(ctx, deadline, Wait::Ack { revision, who }))
     }
 
-    /// Asks this peer for my memory. What it gives is taken over if it is
-    /// newer. Ends with [`Ending::Memory`].
+    /// Asks this peer for my memory, or for the one that it held before. What
+    /// it gives is taken over if it is newer. Ends with [`Ending::Memory`].
     ///
     /// # Errors
     /// When nothing can be asked now.
@@ -159,12 +159,14 @@ impl Stash {
         &mut self,
         ctx: &mut Context<'_>,
         who: &Identity,
+        generation: Generation,
         deadline: Duration,
     ) -> Result<OperationId, StashError> {
         self.check_room()?;
         let operation = self.wait(ctx, deadline, Wait::Answer { who: who.clone() });
         let why = Why::Operation(operation);
-        if let Err(error) = self.recovery.request(ctx, who, why, deadline) {
+        let asked = self.recovery.request(ctx, who, generation, why, deadline);
+        if let Err(error) = asked {
             self.cancel(operation);
             return Err(error.into());
         }

@@ -3,6 +3,7 @@
 use super::absence::Observer;
 use super::held::{Held, check, response};
 use super::passing::Handoffs;
+use super::proving::Challenged;
 use crate::base::{ExpiringMap, Identity, Instant, SortedMap, WallTime};
 use crate::message::{Ack, Delete, Message, Request, Store};
 use crate::neighbourhood::MemoryMode;
@@ -43,6 +44,7 @@ pub struct Confidant {
     tombstones: ExpiringMap<Identity, i64>,
     pub(super) observer: Observer,
     pub(super) handoffs: Handoffs,
+    pub(super) challenged: Option<Challenged>,
     pub(super) refusals: u64,
     pub(super) prunings: u64,
     pub(super) taken_back: u64,
@@ -59,6 +61,7 @@ impl Confidant {
             tombstones: ExpiringMap::new(TOMBSTONES_MAX, TOMBSTONES_FOR),
             observer: Observer::default(),
             handoffs: Handoffs::new(),
+            challenged: None,
             refusals: 0,
             prunings: 0,
             taken_back: 0,

@@ -3,11 +3,12 @@
 use super::codec::Memory;
 use super::errors::StashError;
 use super::filling::{PATIENCE, Reply};
-use super::recovery::{Answer, Question, SearchState, Why};
+use super::recovery::{Answer, Generation, Question, SearchState, Why};
 use super::{Adopted, Stash};
 use crate::base::Identity;
 use crate::message::{
-    Ack, Delete, Granted, Handoff, HandoffReceipt, Refresh, Request, Response, Store, parse_payload,
+    Ack, Challenge, Delete, Granted, Handoff, HandoffReceipt, Proof, Refresh, Request, Response,
+    Store, parse_payload,
 };
 use crate::runtime::{CallError, CallId, Context, Delivery, Nothing, Outcome, PeerNews};
 
@@ -57,6 +58,20 @@ impl Stash {
         self.confidant.handle_receipt(ctx, delivery, receipt)
     }
 
+    pub(super) fn on_challenge(
+        &mut self,
+        ctx: &mut Context<'_>,
+        delivery: &Delivery,
+        asked: Challenge,
+    ) -> Outcome {
+        self.confidant.handle_challenge(ctx, delivery, asked)
+    }
+
+    /// A proof that no pending call awaited.
+    pub(super) fn on_late_proof(&mut self, _: &mut Context<'_>, _: &Delivery, _: Proof) -> Outcome {
+        Outcome::Drop("late_reply")
+    }
+
     /// An ack that no pending call awaited: its attempt was given up.
     pub(super) fn on_late_ack(&mut self, _: &mut Context<'_>, _: &Delivery, _: Ack) -> Outcome {
         Outcome::Drop("late_reply")
@@ -84,7 +99,7 @@ impl Stash {
         if response.owner_id != ctx.me().identity.id.as_str() {
             return Outcome::Drop("not_my_stash");
         }
-        self.take_response(ctx, sender, response, false);
+        self.take_response(ctx, sender, response, Generation::Newest, false);
         self.fill(ctx);
         Outcome::Continue
     }
@@ -131,6 +146,7 @@ impl Stash {
     ) -> Outcome {
         self.owner.forget_attempts(ctx);
         self.recovery.forget_questions(ctx);
+        self.confidant.forget_challenge(ctx);
         Outcome::Continue
     }
 
@@ -190,9 +206,10 @@ impl Stash {
         call: CallId,
         result: Result<&Delivery, CallError>,
     ) {
-        if self
-            .confidant
-            .end_handoff(ctx, call, result.as_ref().map(|one| *one).map_err(|e| *e))
+        let copied = || result.as_ref().map(|one| *one).map_err(|error| *error);
+        let confidant = &mut self.confidant;
+        if confidant.end_handoff(ctx, call, copied())
+            || confidant.end_challenge(ctx, call, copied())
         {
             return;
         }
@@ -221,7 +238,10 @@ impl Stash {
         self.end_store(ctx, &who, &reply);
         if reply == Reply::Stale {
             // It may have something that I have not seen; then that is known.
-            let _ = self.recovery.request(ctx, &who, Why::Stale, PATIENCE);
+            let newest = Generation::Newest;
+            let _ = self
+                .recovery
+                .request(ctx, &who, newest, Why::Stale, PATIENCE);
         }
         self.fill(ctx);
     }
@@ -245,7 +265,8 @@ impl Stash {
                 return None;
             }
             // What opens is mine and welcome, whatever it answers.
-            Some(self.take_response(ctx, &question.to, response, echoes))
+            let (from, generation) = (&question.to, question.generation);
+            Some(self.take_response(ctx, from, response, generation, echoes))
         });
         match question.why {
             Why::Search => {
@@ -279,11 +300,14 @@ impl Stash {
         ctx: &mut Context<'_>,
         from: &Identity,
         response: Response,
+        generation: Generation,
         was_asked: bool,
     ) -> (Answer, Option<Memory>) {
-        let (answer, found) = self.recovery.handle_response(ctx, from, response);
+        let recovery = &mut self.recovery;
+        let (answer, found) = recovery.handle_response(ctx, from, response, generation);
+        let is_newest = generation == Generation::Newest;
         let Some(found) = found else {
-            if self.owner.drop_holder(from) {
+            if is_newest && self.owner.drop_holder(from) {
                 ctx.log()
                     .warn(format!("{} does not hold the memory any more", from.id));
                 self.owner.note_silence(ctx, from);
@@ -295,7 +319,9 @@ impl Stash {
             self.recovery.state(),
             SearchState::Searching | SearchState::NotFound
         );
-        if was_asked || is_searching {
+        if !is_newest {
+            // Whoever has it beside something else holds no copy that counts.
+        } else if was_asked || is_searching {
             self.owner.note_verified(from, found.memory.revision, at);
         } else {
             self.owner.note_offer(from, found.memory.revision, at);

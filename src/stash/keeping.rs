@@ -3,7 +3,7 @@
 
 use super::Stash;
 use super::filling::PATIENCE;
-use super::recovery::{Answer, Why};
+use super::recovery::{Answer, Generation, Why};
 use crate::base::{Identity, Instant};
 use crate::runtime::Context;
 use core::time::Duration;
@@ -61,7 +61,11 @@ impl Stash {
             return;
         };
         let who = &holders[ctx.rng().below(count) as usize];
-        if let Err(error) = self.recovery.request(ctx, who, Why::Audit, PATIENCE) {
+        let newest = Generation::Newest;
+        let asked = self
+            .recovery
+            .request(ctx, who, newest, Why::Audit, PATIENCE);
+        if let Err(error) = asked {
             ctx.log()
                 .warn(format!("cannot ask {} for its copy: {error}", who.id));
         }

@@ -22,9 +22,11 @@ mod operations;
 mod owner;
 mod passing;
 mod places;
+mod proving;
 mod recovery;
 mod selection;
 mod state;
+mod taking;
 
 pub use absence::{ABSENT_MAX, PRUNE_EVERY};
 pub use codec::{CodecError, MEMORY_SIZE_MAX, Memory, Padding, SEALED_SIZE};
@@ -38,9 +40,9 @@ pub use held::{Held, PREVIOUS_FOR, Previous};
 pub use keeping::{AUDIT_EVERY, CHECK_EVERY};
 pub use operations::{OPERATIONS_MAX, OperationId};
 pub use owner::{GROWN_AFTER, Holder, Owner, PINNED_MAX, REFUSED_FOR, SILENT_FOR, SPARES, TARGET};
-pub use passing::{HANDOFF_AFTER, HANDOFF_PATIENCE, HANDOFF_STEP};
+pub use passing::{COUNT_EVERY, HANDOFF_AFTER, HANDOFF_PATIENCE, HANDOFF_STEP};
 pub use places::PROVISIONAL_FOR;
-pub use recovery::{Answer, RECOVERY_DEADLINE, Recovery, SETTLE_AFTER, SearchState};
+pub use recovery::{Answer, Generation, RECOVERY_DEADLINE, Recovery, SETTLE_AFTER, SearchState};
 pub use selection::{Candidate, choose, score};
 pub use state::{StashState, StateError};
 
@@ -185,6 +187,10 @@ impl Service for Stash {
             Behaviour::mesh_request("stash:receipt")
                 .version(1, Self::on_receipt)
                 .rate_limit(RATE, RATE_SPAN),
+            Behaviour::mesh_request("stash:challenge")
+                .version(1, Self::on_challenge)
+                .rate_limit(RATE, RATE_SPAN),
+            Behaviour::mesh_request("stash:proof").version(1, Self::on_late_proof),
             Behaviour::mesh_request("stash:ack").version(1, Self::on_late_ack),
             Behaviour::mesh_request("stash:request")
                 .version(1, Self::on_request)

@@ -5,15 +5,13 @@
 //! the lower its rank, the longer it waits for the others to have done it.
 
 use super::confidant::Confidant;
-use super::grant::{check_chain, check_grant};
-use super::held::{Held, check, digest};
+use super::grant::check_chain;
 use super::selection::{Candidate, choose};
-use crate::base::{ExpiringMap, Identity, Instant, NaraId, PublicKey};
+use crate::base::{ExpiringMap, Identity, Instant, PublicKey};
 use crate::message::{
-    CHAIN_LENGTH_MAX, GRANT_HOLDERS_MAX, Grant, Granted, Handoff, HandoffReceipt, Link, Message,
-    Store, parse_payload, to_go_json,
+    CHAIN_LENGTH_MAX, GRANT_HOLDERS_MAX, Grant, Handoff, HandoffReceipt, Link, parse_payload,
 };
-use crate::runtime::{CallError, CallId, Context, Delivery, Outcome, Sealed};
+use crate::runtime::{CallError, CallId, Context, Delivery, Outcome};
 use core::time::Duration;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -27,8 +25,9 @@ pub const HANDOFF_STEP: Duration = Duration::from_secs(10);
 /// How long a peer may take to answer a hand-off.
 pub const HANDOFF_PATIENCE: Duration = Duration::from_secs(3);
 
-/// Copies are counted so often even if nothing happens.
-const COUNT_EVERY: Duration = Duration::from_secs(30);
+/// So often copies are counted even if nothing happens, and one other holder
+/// is challenged.
+pub const COUNT_EVERY: Duration = Duration::from_secs(30);
 
 /// Hand-offs on their way at once.
 const HANDOFFS_MAX: usize = 16;
@@ -40,7 +39,7 @@ const TURNED_AWAY_FOR: Duration = Duration::from_secs(5 * 60);
 const TURNED_AWAY_MAX: usize = 256;
 
 /// Holders that are told when this nara is back on the plaza.
-const TOLD_MAX: usize = 64;
+pub(super) const TOLD_MAX: usize = 64;
 
 /// A hand-off on its way.
 struct Attempt {
@@ -82,6 +81,11 @@ impl Handoffs {
         self.leaving
     }
 
+    /// Leaves somebody alone for a while.
+    pub(super) fn turn_away(&mut self, now: Instant, who: &Identity) {
+        self.turned_away.insert(now, who.clone(), ());
+    }
+
     /// Who is asked to take a copy of this owner's now.
     fn asked<'a>(&'a self, owner: &'a Identity) -> impl Iterator<Item = &'a Identity> {
         let attempts = self.attempts.values();
@@ -108,6 +112,7 @@ impl Confidant {
         if self.handoffs.count_at <= now {
             self.handoffs.count_at = now + COUNT_EVERY;
             self.count_copies(ctx);
+            self.challenge_one(ctx);
         }
         let due = self.handoffs.due.extract_if(.., |_, at| *at <= now);
         for owner in due.map(|(owner, _)| owner).collect::<Vec<_>>() {
@@ -261,168 +266,13 @@ impl Confidant {
             }
         } else {
             let now = ctx.now().mono;
-            self.handoffs
-                .turned_away
-                .insert(now, attempt.to.clone(), ());
+            self.handoffs.turn_away(now, &attempt.to);
             if self.missing(ctx, &attempt.owner) > 0 {
                 // The next one is asked at once.
                 self.handoffs.due.insert(attempt.owner, now);
             }
         }
         true
-    }
-
-    /// Takes what another holder passes on, or says why not.
-    pub(super) fn handle_handoff(
-        &mut self,
-        ctx: &mut Context<'_>,
-        delivery: &Delivery,
-        handoff: Handoff,
-    ) -> Outcome {
-        let Some(sender) = &delivery.sender else {
-            return Outcome::Drop("unsigned");
-        };
-        let mut receipt = HandoffReceipt {
-            request_id: handoff.request_id.clone(),
-            owner: handoff.grant.owner.clone(),
-            revision: handoff.grant.revision,
-            held: false,
-            reason: String::new(),
-            chain: Vec::new(),
-        };
-        let taken = self.take_over(ctx, sender, &handoff);
-        match taken {
-            Ok(()) => {
-                receipt.held = true;
-                receipt.chain = handoff.chain;
-            }
-            Err("stale") => {
-                let held = self.held().get(&receipt.owner);
-                receipt.reason = held.map_or_else(|| "stale".to_owned(), Held::stale_reason);
-            }
-            Err(reason) => reason.clone_into(&mut receipt.reason),
-        }
-        let answered = ctx.reply(delivery, "stash:receipt", &receipt);
-        if let Err(reason) = taken {
-            self.refusals += 1;
-            let text = format!("{} passes a stash on: refused, {reason}", sender.id);
-            ctx.log().warn(text);
-            return Outcome::Drop(reason);
-        }
-        let text = format!(
-            "holding the stash of {}, by {}",
-            receipt.owner.id, sender.id
-        );
-        ctx.log().info(text);
-        let owner = receipt.owner.clone();
-        self.tell_others(ctx, &owner, Some(sender), TOLD_MAX);
-        answered
-    }
-
-    fn take_over(
-        &mut self,
-        ctx: &mut Context<'_>,
-        sender: &Identity,
-        handoff: &Handoff,
-    ) -> Result<(), &'static str> {
-        let (grant, me) = (&handoff.grant, ctx.me().identity.clone());
-        let owner = &grant.owner;
-        if *owner == me {
-            return Err("my_own");
-        }
-        if self.handoffs.leaving {
-            return Err("leaving");
-        }
-        // Whoever sends it must be the last but one of the chain.
-        let Some((last, before)) = handoff.chain.split_last() else {
-            return Err("not_a_holder");
-        };
-        let passed_by = before.last().map(|link| &link.to);
-        let is_sender = last.by == sender.key
-            && passed_by.map_or_else(|| grant.holders.contains(sender), |one| one == sender);
-        if !is_sender {
-            return Err("not_a_holder");
-        }
-        check_grant(ctx, grant)?;
-        check_chain(ctx.crypto(), grant, &handoff.chain, &me)?;
-        let (message, store) = read_store(ctx, grant, &handoff.store)?;
-        let nonce = check(&store)?;
-        let ciphertext = store.ciphertext.as_slice().to_vec();
-        let sealed = Sealed { nonce, ciphertext };
-        if digest(&sealed) != grant.sealed {
-            return Err("not_the_granted");
-        }
-        let now = ctx.now();
-        if self.is_buried(now.mono, owner, store.ts) {
-            return Err("deleted");
-        }
-        let held = self.held().get(owner);
-        let is_same = held.is_some_and(|held| held.sealed == sealed);
-        if !is_same && held.is_some_and(|held| is_older(&store, grant, held)) {
-            return Err("stale");
-        }
-        if !is_same {
-            self.admit(ctx, owner)?;
-            let held = Held::new(&message, &store, sealed, (now.mono, now.wall));
-            self.insert(owner, held, now.mono);
-            if !ctx.peers().is_online(owner) {
-                self.owner_is_away(owner);
-            }
-        }
-        if let Some(held) = self.held_mut(owner) {
-            let custody = &mut held.custody;
-            let known = custody.grant.as_ref();
-            if known.is_none_or(|known| known.given_at < grant.given_at) {
-                custody.grant = Some(grant.clone());
-                custody.chain.clone_from(&handoff.chain);
-            }
-            for who in handoff.holders.iter().filter(|who| **who != me) {
-                custody.note(who);
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes the owner's leave to pass its copy on.
-    pub(super) fn handle_grant(
-        &mut self,
-        ctx: &mut Context<'_>,
-        delivery: &Delivery,
-        granted: Granted,
-    ) -> Outcome {
-        let (Some(sender), grant) = (&delivery.sender, granted.grant) else {
-            return Outcome::Drop("unsigned");
-        };
-        if grant.owner != *sender {
-            self.refusals += 1;
-            return Outcome::Drop("not_the_owner");
-        }
-        if let Err(reason) = check_grant(ctx, &grant) {
-            return Outcome::Drop(reason);
-        }
-        let me = ctx.me().identity.clone();
-        let Some(held) = self.held_mut(sender) else {
-            return Outcome::Drop("no_such_store");
-        };
-        if digest(&held.sealed) != grant.sealed {
-            return Outcome::Drop("no_such_store");
-        }
-        let custody = &mut held.custody;
-        let known = custody.grant.as_ref();
-        if known.is_some_and(|known| known.given_at > grant.given_at) {
-            return Outcome::Drop("stale");
-        }
-        custody.others = grant
-            .holders
-            .iter()
-            .filter(|who| **who != me)
-            .cloned()
-            .collect();
-        if grant.holders.contains(&me) {
-            custody.chain.clear();
-        }
-        custody.grant = Some(grant);
-        Outcome::Continue
     }
 
     /// Another holder says that it holds a copy, and how it came by it.
@@ -452,7 +302,7 @@ impl Confidant {
     }
 
     /// Tells the other holders that this nara holds a copy.
-    fn tell_others(
+    pub(super) fn tell_others(
         &self,
         ctx: &mut Context<'_>,
         owner: &Identity,
@@ -517,35 +367,4 @@ impl Confidant {
     pub(super) fn is_passing_on(&self) -> bool {
         !self.handoffs.attempts.is_empty() || !self.handoffs.due.is_empty()
     }
-}
-
-/// The owner's own store inside a hand-off, verified under the grant's key.
-fn read_store(
-    ctx: &Context<'_>,
-    grant: &Grant,
-    text: &str,
-) -> Result<(Message, Store), &'static str> {
-    let mut message = Message::parse(text.as_bytes()).map_err(|_| "bad_store")?;
-    let store: Store = parse_payload(&message.payload).map_err(|_| "bad_store")?;
-    message.payload = to_go_json(&store);
-    let owner = &grant.owner;
-    let is_owners = message.kind == "stash:store"
-        && NaraId::parse(&message.from_id).as_ref() == Ok(&owner.id)
-        && store.owner_id == owner.id.as_str();
-    let signature = message.signature.as_ref().ok_or("bad_store")?;
-    let text = message.signable();
-    let is_signed = ctx.crypto().verify(&owner.key, text.as_bytes(), signature);
-    if is_owners && is_signed {
-        Ok((message, store))
-    } else {
-        Err("bad_store")
-    }
-}
-
-/// Whether what is passed on is older than what is held.
-fn is_older(store: &Store, grant: &Grant, held: &Held) -> bool {
-    let known = held.custody.grant.as_ref().map(|known| known.revision);
-    known.map_or(store.ts <= held.ts, |known| {
-        grant.revision < known || store.ts < held.ts
-    })
 }

@@ -2,6 +2,7 @@
 //! choosing the newest.
 
 use super::codec::{self, Memory, NAMED_MAX};
+use super::confidant::PREVIOUS_PREFIX;
 use super::filling::PATIENCE;
 use super::operations::OperationId;
 use crate::base::{Identity, Instant, Now, SortedMap, SortedSet};
@@ -85,9 +86,19 @@ pub(super) enum Why {
     Operation(OperationId),
 }
 
+/// Which of the two copies that a holder keeps is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Generation {
+    /// The one that it took last.
+    Newest,
+    /// The one before, which it keeps for a day at least.
+    Previous,
+}
+
 /// A request on its way.
 pub(super) struct Question {
     pub(super) to: Identity,
+    pub(super) generation: Generation,
     /// Random and echoed inside the signed answer: no answer can be swapped.
     pub(super) request_id: String,
     pub(super) why: Why,
@@ -258,7 +269,16 @@ impl Recovery {
             return;
         }
         // Whoever cannot be asked now is asked with everybody, later.
-        let _ = self.request(ctx, who, Why::Search, PATIENCE);
+        let _ = self.request(ctx, who, Generation::Newest, Why::Search, PATIENCE);
+    }
+
+    /// What a peer sent is no memory, as when a Go nara has tried it with a
+    /// probe. It may still have what was there before.
+    pub(super) fn ask_for_previous(&mut self, ctx: &mut Context<'_>, who: &Identity) {
+        let is_asked = |one: &Question| one.to == *who && one.generation == Generation::Previous;
+        if self.goes_on() && self.asked.len() < ASKED_MAX && !self.asked.values().any(is_asked) {
+            let _ = self.request(ctx, who, Generation::Previous, Why::Search, PATIENCE);
+        }
     }
 
     /// Asks one peer for my stash, for whatever reason.
@@ -269,10 +289,15 @@ impl Recovery {
         &mut self,
         ctx: &mut Context<'_>,
         who: &Identity,
+        generation: Generation,
         why: Why,
         deadline: Duration,
     ) -> Result<(), CallError> {
-        let request_id = bs58::encode(ctx.rng().array::<12>()).into_string();
+        let random = bs58::encode(ctx.rng().array::<12>()).into_string();
+        let request_id = match generation {
+            Generation::Newest => random,
+            Generation::Previous => [PREVIOUS_PREFIX, &random].concat(),
+        };
         let owner_id = ctx.me().identity.id.as_str().to_owned();
         let request = Request {
             owner_id,
@@ -282,6 +307,7 @@ impl Recovery {
         let to = who.clone();
         let question = Question {
             to,
+            generation,
             request_id,
             why,
         };
@@ -313,6 +339,7 @@ impl Recovery {
         ctx: &mut Context<'_>,
         from: &Identity,
         response: Response,
+        generation: Generation,
     ) -> (Answer, Option<Found>) {
         let at = ctx.now().mono - self.started.mono;
         let (answer, found) = if !response.found {
@@ -335,9 +362,14 @@ impl Recovery {
                 }
             }
         };
-        self.note(from, at, answer);
+        let is_first = !self.answers.contains_key(from);
+        if generation == Generation::Newest || found.is_some() {
+            self.note(from, at, answer);
+        }
         if let Some(found) = &found {
             self.weigh(ctx, from, found);
+        } else if is_first && answer != Answer::NotFound {
+            self.ask_for_previous(ctx, from);
         }
         (answer, found)
     }

@@ -4,7 +4,7 @@ use super::peer::{Peer, duration, to_js};
 use crate::base::{Identity, Now};
 use crate::nara::{Nara, PeerName};
 use crate::runtime::Context;
-use crate::stash::{Ending, Memory, OperationId, Receipt, Stash, StashError};
+use crate::stash::{Ending, Generation, Memory, OperationId, Receipt, Stash, StashError};
 use core::time::Duration;
 use js_sys::{Function, Object, Reflect, Uint8Array};
 use serde::Serialize;
@@ -102,12 +102,23 @@ impl Peer {
         })
     }
 
-    /// Asks this peer for the memory.
+    /// Asks this peer for the memory, or for the one that it held before.
     #[wasm_bindgen(js_name = requestFrom)]
-    pub fn request_from(&self, id: &str, deadline_ms: f64, done: Function) -> Result<f64, JsValue> {
+    pub fn request_from(
+        &self,
+        id: &str,
+        previous: bool,
+        deadline_ms: f64,
+        done: Function,
+    ) -> Result<f64, JsValue> {
         let who = self.who(id)?;
+        let generation = if previous {
+            Generation::Previous
+        } else {
+            Generation::Newest
+        };
         self.begin(deadline_ms, done, |stash, ctx, deadline| {
-            stash.request_from(ctx, &who, deadline)
+            stash.request_from(ctx, &who, generation, deadline)
         })
     }
 

@@ -72,6 +72,19 @@ test("one peer can be chosen to hold it, asked for it, and asked to forget it", 
   await nara.sleep();
 });
 
+test("a holder gives back what it held before, on demand", PATIENT, async () => {
+  const nara = await settled({ stash: { target: 1, spares: 0 } });
+  await nara.stash.set("before");
+  const [holder] = nara.stash.confidants();
+  await assert.rejects(nara.stash.requestFrom(holder.id, { previous: true }), { code: "not_found" });
+  await nara.stash.set("a mistake");
+  const { data, version } = await nara.stash.requestFrom(holder.id, { previous: true });
+  assert.deepEqual([data, version], ["before", 1]);
+  assert.equal((await nara.stash.requestFrom(holder.id)).data, "a mistake");
+  assert.equal(nara.stash.get().data, "a mistake");
+  await nara.sleep();
+});
+
 test("named confidants hold it, and choosing by itself takes over again", PATIENT, async () => {
   const nara = await settled({ stash: { spares: 0 } });
   await assert.rejects(nara.stash.distributeToConfidants(), { code: "not_found" });

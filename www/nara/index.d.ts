@@ -373,8 +373,11 @@ export interface Stash {
   distributeToConfidants(options?: OperationOptions): Promise<Receipt>;
   /** Stores the memory with this peer. Rejects with `refused`, `stale` or `no_answer`. */
   storeWith(id: string, options?: OperationOptions): Promise<Receipt>;
-  /** Asks this peer for the memory. Rejects with `not_found`, `broken` or `no_answer`. */
-  requestFrom(id: string, options?: OperationOptions): Promise<Memory>;
+  /**
+   * Asks this peer for the memory, or with `previous` for the one that it held before, which it keeps
+   * for a day at least. Rejects with `not_found`, `broken` or `no_answer`.
+   */
+  requestFrom(id: string, options?: OperationOptions & { previous?: boolean }): Promise<Memory>;
 
   /** Asks this peer to forget; it is not chosen again unless you name it. */
   deleteFrom(id: string, options?: OperationOptions): Promise<Forgotten>;

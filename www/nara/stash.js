@@ -43,9 +43,9 @@ export function stashOf({ peer, call, operation }) {
       checkId(id);
       return later(options, (ms, done) => peer.storeWith(id, ms, done));
     },
-    requestFrom: async (id, options) => {
+    requestFrom: async (id, { previous = false, ...options } = {}) => {
       checkId(id);
-      return shown(await later(options, (ms, done) => peer.requestFrom(id, ms, done)));
+      return shown(await later(options, (ms, done) => peer.requestFrom(id, Boolean(previous), ms, done)));
     },
     deleteFrom: async (id, options) => {
       checkId(id);

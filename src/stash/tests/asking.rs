@@ -10,7 +10,7 @@ fn store_with(rt: &mut MockRuntime, who: &str) -> OperationId {
 
 fn request_from(rt: &mut MockRuntime, who: &str) -> OperationId {
     let who = MockRuntime::identity(who);
-    rt.command(|stash: &mut Stash, ctx| stash.request_from(ctx, &who, DEADLINE))
+    rt.command(|stash: &mut Stash, ctx| stash.request_from(ctx, &who, Generation::Newest, DEADLINE))
         .unwrap()
 }
 
@@ -179,8 +179,9 @@ fn what_needs_a_memory_or_a_connection_says_so() {
     let distribute =
         |stash: &mut Stash, ctx: &mut Context<'_>| stash.distribute_to_confidants(ctx, DEADLINE);
     let store = |stash: &mut Stash, ctx: &mut Context<'_>| stash.store_with(ctx, &who, DEADLINE);
-    let request =
-        |stash: &mut Stash, ctx: &mut Context<'_>| stash.request_from(ctx, &who, DEADLINE);
+    let request = |stash: &mut Stash, ctx: &mut Context<'_>| {
+        stash.request_from(ctx, &who, Generation::Newest, DEADLINE)
+    };
     assert_eq!(rt.command(distribute), Err(StashError::NoMemory));
     assert_eq!(rt.command(store), Err(StashError::NoMemory));
     rt.set_connected(false);

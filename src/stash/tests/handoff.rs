@@ -2,8 +2,9 @@
 //! their messages.
 
 use super::*;
-use crate::message::{Granted, Handoff, HandoffReceipt, Link};
+use crate::message::{Challenge, Digest, Granted, Handoff, HandoffReceipt, Link, Proof};
 use crate::runtime::{Crypto as _, Outgoing, Way};
+use sha2::{Digest as _, Sha256};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -41,12 +42,16 @@ impl Village {
             if sent.is_empty() {
                 return;
             }
-            for Outgoing { way, bytes } in sent {
-                if let Way::Direct { to } = way
-                    && let Some(rt) = self.naras.get_mut(&to)
-                {
-                    rt.deliver(&Message::parse(&bytes).unwrap());
-                }
+            self.post(sent);
+        }
+    }
+
+    fn post(&mut self, sent: Vec<Outgoing>) {
+        for Outgoing { way, bytes } in sent {
+            if let Way::Direct { to } = way
+                && let Some(rt) = self.naras.get_mut(&to)
+            {
+                rt.deliver(&Message::parse(&bytes).unwrap());
             }
         }
     }
@@ -361,6 +366,75 @@ fn whoever_only_says_that_it_holds_a_copy_is_not_believed() {
     let message = rt.message(&mallory, "stash:receipt", &claim);
     rt.deliver(&message);
     assert_eq!(rt.dropped("not_a_holder"), 1);
+}
+
+#[test]
+fn a_holder_that_lost_its_copy_without_a_word_is_found_out_and_replaced() {
+    let (mut village, _) = away();
+    let loser = village.holders()[0].to_owned();
+    let mut fresh = MockRuntime::new(&loser).with(stash(true)).started();
+    for other in ["a", "b", "c", "d", "e", "f", "g"] {
+        if other != loser {
+            fresh.register(other);
+        }
+    }
+    fresh.advance(village.naras["a"].now().mono - fresh.now().mono);
+    village.naras.insert(loser, fresh);
+    assert_eq!(village.holders().len(), 2);
+    // Each of the two that are left challenges one of two others each time.
+    village.pass(10 * COUNT_EVERY.as_secs() as u32);
+    assert_eq!(village.holders().len(), 3);
+}
+
+#[test]
+fn holders_that_have_their_copies_prove_it_and_nothing_is_passed_on() {
+    let (mut village, _) = away();
+    let before = village.holders().join(" ");
+    let mut challenges = 0;
+    for _ in 0..10 * COUNT_EVERY.as_secs() {
+        let clocks = village.naras.values_mut();
+        clocks.for_each(|rt| rt.advance(SECOND));
+        let challenge = |one: &Outgoing| one.bytes.windows(15).any(|it| it == b"stash:challenge");
+        let sent: Vec<Outgoing> = village
+            .naras
+            .values_mut()
+            .flat_map(MockRuntime::sent)
+            .collect();
+        challenges += sent.iter().filter(|one| challenge(one)).count();
+        village.post(sent);
+        village.carry();
+    }
+    assert!(challenges >= 20, "{challenges} challenges");
+    assert_eq!(village.holders().join(" "), before);
+}
+
+#[test]
+fn a_proof_is_given_to_other_holders_only_and_fits_one_key_and_one_challenge() {
+    let (mut village, _) = away();
+    let holders: Vec<String> = village.holders().iter().map(|&one| one.into()).collect();
+    let owner = MockRuntime::identity("owner");
+    let rt = village.naras.get_mut(&holders[0]).unwrap();
+    let held = &rt.service::<Stash>().confidant().held()[&owner];
+    let (sealed, nonce) = (held.sealed.ciphertext.clone(), held.sealed.nonce);
+    let challenge = Challenge {
+        request_id: "8CSYtVUMsrR1wQyM".into(),
+        owner,
+        sealed: super::super::held::digest(&held.sealed),
+        challenge: Digest([5; 32]),
+    };
+    let stranger = MockRuntime::identity("mallory");
+    let message = rt.message(&stranger, "stash:challenge", &challenge);
+    rt.deliver(&message);
+    assert_eq!(rt.dropped("not_a_holder"), 1);
+    let other = MockRuntime::identity(&holders[1]);
+    let message = rt.message(&other, "stash:challenge", &challenge);
+    rt.deliver(&message);
+    let proofs = of_kind(&rt.emitted(), "stash:proof");
+    let proof: Proof = parse_payload(&proofs[0].payload).unwrap();
+    let me = MockRuntime::identity(&holders[0]);
+    let text = [&[5; 32], &me.key.0[..], &nonce, &sealed].concat();
+    assert_eq!(proof.hash.0, <[u8; 32]>::from(Sha256::digest(text)));
+    assert!(proof.held);
 }
 
 #[test]

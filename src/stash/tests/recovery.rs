@@ -249,6 +249,52 @@ fn a_probe_is_named_and_dropped() {
 }
 
 #[test]
+fn whoever_sends_a_probe_is_asked_for_what_it_held_before() {
+    let mut rt = reborn();
+    rt.register("a");
+    let asked = of_kind(&rt.emitted(), "stash:request").remove(0);
+    let (me, a) = (MockRuntime::identity("owner"), MockRuntime::identity("a"));
+    let ask: Request = parse_payload(&asked.payload).unwrap();
+    let probe = Response {
+        request_id: ask.request_id,
+        ..raw_response(&me, "{\"test\":\"probe\",\"timestamp\":1768756453}")
+    };
+    rt.answer(&asked, &a, "stash:response", &probe);
+    let asked = of_kind(&rt.emitted(), "stash:request").remove(0);
+    let ask: Request = parse_payload(&asked.payload).unwrap();
+    assert!(ask.request_id.starts_with("previous:"));
+    let before = Response {
+        request_id: ask.request_id,
+        ..response_of(&me, "\"before\"", 4)
+    };
+    rt.answer(&asked, &a, "stash:response", &before);
+    rt.advance(SETTLE_AFTER);
+    assert_eq!(data_of(&rt).as_deref(), Some("\"before\""));
+    // What it holds is still the probe: it gets the memory again.
+    assert!(holders(&rt).is_empty());
+    assert_eq!(of_kind(&rt.emitted(), "stash:store").len(), 1);
+}
+
+#[test]
+fn whoever_has_a_probe_and_nothing_before_it_is_asked_once() {
+    let mut rt = reborn();
+    rt.register("a");
+    rt.emitted();
+    let me = MockRuntime::identity("owner");
+    let probe = raw_response(&me, "{\"test\":\"probe\",\"timestamp\":1768756453}");
+    for _ in 0..3 {
+        push(&mut rt, "a", &probe);
+    }
+    let asked = of_kind(&rt.emitted(), "stash:request");
+    assert_eq!(asked.len(), 1);
+    let a = MockRuntime::identity("a");
+    rt.answer(&asked[0], &a, "stash:response", &not_found(&asked[0]));
+    assert!(of_kind(&rt.emitted(), "stash:request").is_empty());
+    let answers = rt.service::<Stash>().recovery().answers();
+    assert_eq!(answers[&a].1, Answer::Probe);
+}
+
+#[test]
 fn the_memory_of_a_go_nara_goes_on_as_revision_one() {
     let mut rt = reborn();
     let me = MockRuntime::identity("owner");
