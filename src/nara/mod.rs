@@ -220,6 +220,13 @@ impl Nara {
         self.turn(now);
     }
 
+    /// Asks the plaza for a sign of life within 5 s, and reconnects without
+    /// one: after sleep, or when the network changed.
+    pub fn prove(&mut self, now: Now) {
+        self.session.prove(now.mono);
+        self.turn(now);
+    }
+
     /// Keeps a memory: any JSON of at most 10,240 bytes.
     ///
     /// # Errors

@@ -94,6 +94,16 @@ impl Peer {
         self.driver.act(|nara, now| nara.retry_now(now));
     }
 
+    /// Asks the plaza for a sign of life within 5 s, and reconnects without one.
+    pub fn prove(&self) {
+        self.driver.act(|nara, now| nara.prove(now));
+    }
+
+    /// Does what is due, for where this module's own timer is held back.
+    pub fn tick(&self) {
+        self.driver.act(|nara, now| nara.handle_timeout(now));
+    }
+
     /// Begins or ends to tell the listener of every message: `traffic`.
     #[wasm_bindgen(js_name = watchTraffic)]
     pub fn watch_traffic(&self, watched: bool) {

@@ -1,5 +1,6 @@
 // What a nara in Node does when it is given nonsense, or nobody answers.
 import assert from "node:assert/strict";
+import { connect, createServer } from "node:net";
 import { afterEach, test } from "node:test";
 import { NaraError } from "light-nara";
 import { startServer } from "../../host/server.js";
@@ -73,6 +74,44 @@ test("a plaza that comes back is joined again", SLOW, async (t) => {
   t.after(() => second.close());
   await untilConnection(nara, "online");
 });
+
+test("a connection that went dead without a word is found out within 5 s, and made anew", SLOW, async (t) => {
+  const server = await startServer({ port: 0, listen: "127.0.0.1" });
+  const line = await openLine(Number(new URL(server.plaza).port));
+  t.after(async () => {
+    line.close();
+    await server.close();
+  });
+  const nara = await neighbours.wake({ plaza: `ws://127.0.0.1:${line.port}/mqtt` });
+  await untilConnection(nara, "online");
+  line.fallSilent();
+  const asked = Date.now();
+  nara.prove();
+  await untilConnection(nara, "waiting");
+  const took = Date.now() - asked;
+  assert.ok(took >= 4_500 && took < 8_000, `it took ${took} ms`);
+  nara.prove();
+  await untilConnection(nara, "online");
+});
+
+/** A line to a port of this machine. What is connected when it falls silent stays open, and carries nothing any more. */
+async function openLine(to) {
+  const ends = new Set();
+  const server = createServer((near) => {
+    const far = connect(to, "127.0.0.1");
+    near.pipe(far).pipe(near);
+    for (const end of [near, far]) ends.add(end.on("error", () => {}));
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    port: server.address().port,
+    fallSilent: () => ends.forEach((end) => end.unpipe().resume()),
+    close() {
+      server.close();
+      ends.forEach((end) => end.destroy());
+    },
+  };
+}
 
 test("setting with nobody there ends at its deadline, and the memory is not lost", SLOW, async () => {
   const nara = await neighbours.wake();

@@ -409,6 +409,13 @@ export class Nara extends EventTarget {
   /** Tries to reach the plaza now instead of waiting. */
   retryNow(): void;
   /**
+   * Does not believe that the plaza is still there: without a sign of life within 5 s it reconnects, and where it
+   * waited to, it does so now. For `pageshow`, `online`, `visibilitychange`, and a clock that jumped.
+   */
+  prove(): void;
+  /** Does what is due. For a timer in a worker that calls it while the timers of a hidden page are held back. */
+  tick(): void;
+  /**
    * Says chau and closes everything. With `handOff`, what is held for naras that are away is
    * passed on to others first, within 5 s: for a process that stops, not for a tab.
    */

@@ -92,6 +92,16 @@ export class Nara extends EventTarget {
     if (!this.#asleep) this.#peer.retryNow();
   }
 
+  prove() {
+    if (this.#asleep) return;
+    this.#peer.retryNow();
+    this.#peer.prove();
+  }
+
+  tick() {
+    if (!this.#asleep) this.#peer.tick();
+  }
+
   async sleep({ handOff = false } = {}) {
     if (!this.#asleep) {
       this.#asleep = true;
