@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
-/// One nara, awake from the first moment.
+/// One nara.
 #[wasm_bindgen]
 pub struct Peer {
     pub(super) driver: Rc<Driver>,
@@ -36,8 +36,9 @@ struct Options {
 
 #[wasm_bindgen]
 impl Peer {
-    /// Wakes a nara. The listener is told words with a value each: `status`,
-    /// `saved`, `local`, `traffic`, `service`, `log` and `asleep`.
+    /// A nara that is somebody, and does nothing before `wake`. The listener is
+    /// told words with a value each: `status`, `saved`, `local`, `traffic`,
+    /// `service`, `log` and `asleep`.
     ///
     /// # Errors
     /// `{code, message}` when an option is wrong or there is no randomness.
@@ -53,8 +54,12 @@ impl Peer {
         let nara = Nara::new(config, seed()?, now());
         let nara = service::add(nara, options.services, &mailbox)?;
         let driver = Driver::new(nara, options.plaza, listener, credentials, mailbox);
-        driver.act(|nara, now| nara.wake(now));
         Ok(Peer { driver })
+    }
+
+    /// Joins the others.
+    pub fn wake(&self) {
+        self.driver.act(|nara, now| nara.wake(now));
     }
 
     /// Its id.

@@ -2,8 +2,8 @@
 
 /** An error of light-nara; `code` is one of the `NaraErrorCode`s in index.d.ts. */
 export class NaraError extends Error {
-  constructor(code, message) {
-    super(message);
+  constructor(code, message, options) {
+    super(message, options);
     this.name = "NaraError";
     this.code = code;
   }

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" />
 // Every shape of the package. Times are milliseconds since the Unix epoch unless a name says otherwise.
 
 /** Any JSON value. */
@@ -8,7 +9,7 @@ export type NaraErrorCode =
   | "aborted" // the signal was aborted
   | "asleep" // the nara sleeps
   | "broken" // what the peer sent is not what this nara sealed
-  | "core_not_loaded" // the WebAssembly module could not be loaded
+  | "core_not_loaded" // the WebAssembly module could not be loaded, or is not loaded yet
   | "elsewhere" // another device lives as this nara; see `stash.goOnHere`
   | "name_invalid" // the name cannot be one: empty, over 128 bytes, or with a character MQTT reserves
   | "no_randomness" // the platform gives no randomness
@@ -27,6 +28,7 @@ export type NaraErrorCode =
   | "soul_invalid" // the soul is no soul: 40 bytes in Base58
   | "soul_mismatch" // the soul belongs to another name
   | "stale" // the peer holds something newer
+  | "storage_failed" // the application's `storage` threw, or gave no string; `cause` has what it threw
   | "too_large" // over 10,240 bytes, plain or sealed
   | "too_many"; // 64 operations wait already
 
@@ -38,7 +40,7 @@ export class NaraError extends Error {
   readonly found?: number;
   /** With `refused`: the peer's own word, such as `at_capacity`. */
   readonly reason?: string;
-  constructor(code: NaraErrorCode, message: string);
+  constructor(code: NaraErrorCode, message: string, options?: ErrorOptions);
 }
 
 export interface WakeOptions {
@@ -58,6 +60,8 @@ export interface WakeOptions {
    * fire once a minute. Default 120.
    */
   keepAlive?: 30 | 120;
+  /** Where the soul is kept from one visit to the next. Default: nowhere, and the soul is yours to keep. */
+  storage?: SoulStorage;
   /** Services of one's own that run on this nara. */
   services?: Service[];
   stash?: {
@@ -68,6 +72,19 @@ export interface WakeOptions {
     /** How much of the memory's size its holders learn: nothing, one of four sizes, or what it compresses to. Default `full`. */
     padding?: "full" | "buckets" | "none";
   };
+}
+
+/**
+ * The application's own storage, such as a `Map`, or a few lines around `localStorage` or IndexedDB.
+ *
+ * The soul is asked for by `get` under the one key `light-nara:soul`, and a nara that is born has it stored by
+ * `set` before it joins. Nothing else is ever kept: the memory is with the confidants, who are named inside its
+ * seal. Whoever can read the storage is this nara. To forget the soul on a device, remove the key yourself.
+ * A `soul` that differs from the one stored is refused, since storing it would lose the other.
+ */
+export interface SoulStorage {
+  get(key: string): string | null | undefined | Promise<string | null | undefined>;
+  set(key: string, value: string): unknown;
 }
 
 /**
@@ -431,7 +448,23 @@ export class Nara extends EventTarget {
     listener: EventListenerOrEventListenerObject | null,
     options?: boolean | AddEventListenerOptions,
   ): void;
+  removeEventListener<K extends keyof NaraEvents>(
+    type: K,
+    listener: (this: Nara, event: NaraEvents[K]) => void,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
 }
 
-/** Loads the core, once. `Nara.wake` calls it by itself. */
-export function init(input?: string | URL | Request | Response | BufferSource | WebAssembly.Module): Promise<void>;
+/** Where the core is: an address, its bytes, or the module. */
+export type CoreInput = string | URL | Request | Response | BufferSource | WebAssembly.Module;
+
+/**
+ * Loads the core, once; later calls wait for the same. `Nara.wake` calls it by itself, so it is needed only to load
+ * early, or from elsewhere than the file in the package. After a failure it may be called again.
+ */
+export function init(input?: CoreInput | Promise<CoreInput>): Promise<void>;

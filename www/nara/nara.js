@@ -4,16 +4,18 @@ import initCore, { Peer } from "./pkg/light_nara.js";
 import { fromCore, NaraError } from "./errors.js";
 import { declared, Services } from "./service.js";
 import { stashOf } from "./stash.js";
+import { checkStorage, keepSoul, soulFrom } from "./storage.js";
 
 const SLEEP_FLUSH_MS = 50;
-const OPTIONS = new Set(["plaza", "soul", "name", "memory", "credentials", "keepAlive", "stash", "services"]);
+const OPTIONS = new Set(["plaza", "soul", "name", "memory", "credentials", "keepAlive", "storage", "stash", "services"]);
 
-let loadModule = () => undefined;
+let prepare = (input) => input;
 let core;
+let isLoaded = false;
 
-/** Says where the module comes from when `init` is given nothing; for entry points. */
-export function loadWith(load) {
-  loadModule = load;
+/** Says what is made of the input of `init` first; for entry points. */
+export function loadWith(prepareInput) {
+  prepare = prepareInput;
 }
 
 /**
@@ -23,14 +25,15 @@ export function loadWith(load) {
 export function init(input) {
   core ??= load(input).catch((error) => {
     core = undefined; // A failed download may be tried again.
-    throw new NaraError("core_not_loaded", `the core could not be loaded: ${error.message}`);
+    throw new NaraError("core_not_loaded", `the core could not be loaded: ${error?.message ?? error}`, { cause: error });
   });
   return core;
 }
 
 async function load(input) {
-  const module = input ?? (await loadModule());
+  const module = await prepare(await input);
   await initCore(module === undefined ? undefined : { module_or_path: module });
+  isLoaded = true;
 }
 
 /** A nara that is awake. See index.d.ts for every shape. */
@@ -46,13 +49,20 @@ export class Nara extends EventTarget {
 
   /** Wakes a nara; use this and not the constructor. */
   static async wake(options = {}) {
-    const checked = check(options);
+    const { storage, ...checked } = check(options);
     await init();
-    return new Nara(checked);
+    const remembered = await soulFrom(storage, checked.soul);
+    const nara = new Nara({ ...checked, soul: checked.soul ?? remembered });
+    // Before it joins: who stores a memory must still have the soul tomorrow.
+    if (nara.soul !== remembered) await keepSoul(storage, nara.soul);
+    nara.#peer.wake();
+    nara.#services.start();
+    return nara;
   }
 
-  constructor({ plaza, soul, name, memory, credentials, services, ...stash }) {
+  constructor({ plaza, soul, name, memory, credentials, services, ...stash } = {}) {
     super();
+    if (!isLoaded) throw new NaraError("core_not_loaded", "the core is not loaded yet: use Nara.wake, or await init first");
     this.#plaza = plaza;
     const tell = (word, value) => this.#tell(word, value);
     try {
@@ -198,7 +208,7 @@ function check(options) {
   for (const key of Object.keys(options)) {
     if (!OPTIONS.has(key)) throw new NaraError("option_invalid", `${key}: no such option`);
   }
-  const { plaza, soul, name, memory, credentials, keepAlive, stash = {}, services = [] } = options;
+  const { plaza, soul, name, memory, credentials, keepAlive, storage, stash = {}, services = [] } = options;
   const given = Object.entries({ soul, name, memory });
   for (const [key, value] of given) {
     if (value !== undefined && typeof value !== "string") {
@@ -211,8 +221,9 @@ function check(options) {
   if (![undefined, 30, 120].includes(keepAlive)) {
     throw new NaraError("option_invalid", "keepAlive: it must be 30 or 120 seconds");
   }
+  checkStorage(storage);
   declared(services);
-  return { plaza: checkPlaza(plaza), soul, name, memory, credentials, keepAlive, services, ...checkStash(stash) };
+  return { plaza: checkPlaza(plaza), soul, name, memory, credentials, keepAlive, storage, services, ...checkStash(stash) };
 }
 
 function checkStash(stash) {

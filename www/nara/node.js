@@ -5,10 +5,15 @@ import { loadWith } from "./nara.js";
 export { init, Nara } from "./nara.js";
 export { NaraError } from "./errors.js";
 
-loadWith(async () => {
+loadWith(async (input = new URL("./pkg/light_nara_bg.wasm", import.meta.url)) => {
   globalThis.WebSocket ??= quiet((await import("ws")).WebSocket);
-  return readFile(new URL("./pkg/light_nara_bg.wasm", import.meta.url));
+  // Node fetches no files.
+  return isFile(input) ? readFile(new URL(input)) : input;
 });
+
+function isFile(input) {
+  return (typeof input === "string" || input instanceof URL) && String(input).startsWith("file:");
+}
 
 /** `ws` throws what no listener takes, where a browser's socket says nothing: so one always listens. */
 function quiet(WebSocket) {

@@ -55,7 +55,10 @@ export class Services {
     this.#peer = peer;
     this.#status = status;
     this.#services = new Map(services.map((service) => [service.name, { service, ctx: this.#context(service, me) }]));
-    // Like every handler, in a microtask: nobody hears anything before `wake` has returned.
+  }
+
+  /** The nara is awake. Like every handler, in a microtask: nobody hears anything before `wake` has returned. */
+  start() {
     for (const name of this.#services.keys()) queueMicrotask(() => this.#run(name, "start", ({ service, ctx }) => service.start?.(ctx)));
   }
 

@@ -1,0 +1,108 @@
+// How the core is loaded: once, from wherever it is, and by nobody who only imports the package.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { createServer } from "node:http";
+import { readFile, readdir } from "node:fs/promises";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const WASM = new URL("../../www/nara/pkg/light_nara_bg.wasm", import.meta.url);
+const ENTRIES = ["index.js", "node.js"];
+
+/** Runs a module in a process of its own, where nothing is loaded yet, and gives what it printed. */
+async function fresh(source) {
+  const args = ["--input-type=module", "--eval", source];
+  return (await promisify(execFile)(process.execPath, args, { cwd: root, timeout: 30_000 })).stdout.trim();
+}
+
+const WAKE = `
+  const nara = await Nara.wake({ plaza: "ws://127.0.0.1:9/mqtt" });
+  console.log(typeof nara.soul);
+  await nara.sleep();
+`;
+
+for (const [what, input] of [
+  ["nothing", ""],
+  ["the address of a file", JSON.stringify(WASM.href)],
+  ["a URL", `new URL(${JSON.stringify(WASM.href)})`],
+  ["bytes", `readFileSync(new URL(${JSON.stringify(WASM.href)}))`],
+  ["a promise of bytes", `(await import("node:fs/promises")).readFile(new URL(${JSON.stringify(WASM.href)}))`],
+  ["a WebAssembly.Module", `new WebAssembly.Module(readFileSync(new URL(${JSON.stringify(WASM.href)})))`],
+]) {
+  test(`init takes ${what}, and wake needs no other`, async () => {
+    assert.equal(await fresh(`
+      import { readFileSync } from "node:fs";
+      import { init, Nara } from "light-nara";
+      await init(${input});
+      ${WAKE}
+    `), "string");
+  });
+}
+
+test("init takes the address of a server, and downloads it once however often it is called", async (t) => {
+  let downloads = 0;
+  const server = createServer(async (request, response) => {
+    downloads += 1;
+    response.writeHead(200, { "Content-Type": "application/wasm" }).end(await readFile(WASM));
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => server.close());
+  const address = JSON.stringify(`http://127.0.0.1:${server.address().port}/core.wasm`);
+  assert.equal(await fresh(`
+    import { init, Nara } from "light-nara";
+    await Promise.all([init(${address}), init(${address}), init()]);
+    await init(new Uint8Array());
+    ${WAKE}
+  `), "string");
+  assert.equal(downloads, 1);
+});
+
+test("a core that cannot be loaded is an error with code and cause, and may be tried again", async () => {
+  assert.deepEqual(JSON.parse(await fresh(`
+    import { init, Nara } from "light-nara";
+    const failures = [];
+    for (const input of ["http://127.0.0.1:9/core.wasm", new Uint8Array([1, 2, 3]), 5]) {
+      await init(input).catch((error) => failures.push([error.name, error.code, error.cause !== undefined]));
+    }
+    await init();
+    console.log(JSON.stringify(failures));
+  `)), Array(3).fill(["NaraError", "core_not_loaded", true]));
+});
+
+test("who makes a nara before the core is loaded is told what to do", async () => {
+  assert.equal(await fresh(`
+    import { Nara } from "light-nara";
+    try {
+      new Nara({ plaza: "ws://127.0.0.1:9/mqtt" });
+    } catch (error) {
+      console.log(error.name, error.code, error.message);
+    }
+  `), "NaraError core_not_loaded the core is not loaded yet: use Nara.wake, or await init first");
+});
+
+for (const entry of ENTRIES) {
+  test(`${entry} can be imported where pages are rendered on a server: it looks at nothing and starts nothing`, async () => {
+    const output = await fresh(`
+      const looked = [];
+      for (const name of ["window", "document", "navigator", "location", "localStorage", "self", "WebSocket", "Worker", "fetch"]) {
+        Object.defineProperty(globalThis, name, { configurable: true, get() { looked.push(name); } });
+      }
+      WebAssembly.instantiate = WebAssembly.instantiateStreaming = () => looked.push("WebAssembly");
+      const { Nara, NaraError } = await import("./www/nara/${entry}");
+      console.log(typeof Nara.wake, typeof NaraError, looked.join());
+      process.on("exit", () => console.log(process.getActiveResourcesInfo().filter((name) => name === "Timeout").length));
+    `);
+    assert.equal(output, "function function \n0");
+  });
+}
+
+test("no module of the package waits at its top level", async () => {
+  const scripts = (await readdir(new URL("../../www/nara/", import.meta.url))).filter((name) => name.endsWith(".js") && !name.startsWith("worker-side"));
+  // CommonJS may require modules, but none that wait.
+  const requires = scripts.map((name) => `require("./www/nara/${name}");`).join("\n");
+  const source = `${requires} console.log("none");`;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--no-warnings", "--eval", source], { cwd: root });
+  assert.equal(stdout.trim(), "none");
+});

@@ -1,0 +1,79 @@
+// The option `storage`: the application's own place for the soul.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Nara } from "light-nara";
+import { startServer } from "../../host/server.js";
+import { Neighbourhood, untilConnection } from "../support/naras.js";
+
+const KEY = "light-nara:soul";
+
+let server;
+let neighbours;
+before(async () => {
+  server = await startServer({ port: 0, listen: "127.0.0.1" });
+  neighbours = new Neighbourhood(server.plaza);
+});
+after(async () => {
+  await neighbours.sleep();
+  await server.close();
+});
+
+test("a nara is the same one again, by a Map that holds its soul and nothing else", async () => {
+  const storage = new Map();
+  const first = await neighbours.wake({ storage });
+  assert.deepEqual([...storage], [[KEY, first.soul]]);
+  first.stash.setStashData({ tea: "oolong" });
+  await first.sleep();
+  const second = await neighbours.wake({ storage });
+  assert.equal(second.id, first.id);
+  assert.equal(second.status().stash.gate, "searching");
+  assert.deepEqual([...storage], [[KEY, first.soul]]);
+  await second.sleep();
+});
+
+test("a storage may answer later, and is waited for before the nara joins", async () => {
+  const calls = [];
+  let stored;
+  const later = (value) => new Promise((resolve) => setTimeout(resolve, 50, value));
+  const watcher = await neighbours.wake();
+  await untilConnection(watcher, "online");
+  const nara = await neighbours.wake({
+    storage: {
+      get: async (key) => (calls.push(["get", key]), later(null)),
+      set: async (key, value) => {
+        calls.push(["set", key]);
+        await later();
+        assert.deepEqual(watcher.status().peers.filter(({ presence }) => presence === "online"), []);
+        stored = value;
+      },
+    },
+  });
+  assert.deepEqual(calls, [["get", KEY], ["set", KEY]]);
+  assert.equal(stored, nara.soul);
+  await nara.sleep();
+  await watcher.sleep();
+});
+
+test("a soul that is given is stored where none was, and never over another", async () => {
+  const [one, other] = await neighbours.wakeMany(2);
+  const storage = new Map();
+  await (await neighbours.wake({ storage, soul: one.soul })).sleep();
+  assert.equal(storage.get(KEY), one.soul);
+  await assert.rejects(neighbours.wake({ storage, soul: other.soul }), { name: "NaraError", code: "option_invalid", message: /^soul: the storage remembers another/ });
+  assert.equal(storage.get(KEY), one.soul);
+});
+
+test("a storage that fails is an error with its cause, and nobody joins whose soul is not kept", async () => {
+  const full = new Error("no room");
+  const throwing = { get: () => null, set: () => { throw full; } };
+  await assert.rejects(neighbours.wake({ storage: throwing }), { name: "NaraError", code: "storage_failed", message: "storage.set: no room", cause: full });
+  await assert.rejects(neighbours.wake({ storage: { get: async () => { throw full; }, set() {} } }), { code: "storage_failed", cause: full });
+  await assert.rejects(neighbours.wake({ storage: { get: () => 5, set() {} } }), { code: "storage_failed", message: /no string/ });
+  await assert.rejects(neighbours.wake({ storage: new Map([[KEY, "no soul"]]) }), { code: "soul_invalid" });
+});
+
+test("what is no storage is refused by name", async () => {
+  for (const storage of [null, {}, { get() {} }, "localStorage"]) {
+    await assert.rejects(Nara.wake({ plaza: server.plaza, storage }), { code: "option_invalid", message: /^storage\.(get|set): / });
+  }
+});

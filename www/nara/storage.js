@@ -1,0 +1,41 @@
+// The option `storage`: where the application keeps the soul from one visit to the next.
+
+import { NaraError } from "./errors.js";
+
+const KEY = "light-nara:soul";
+
+/** Refuses what cannot be a storage. */
+export function checkStorage(storage) {
+  if (storage === undefined) return;
+  for (const method of ["get", "set"]) {
+    if (typeof storage?.[method] !== "function") throw new NaraError("option_invalid", `storage.${method}: it must be a function`);
+  }
+}
+
+/** The soul that is remembered, if any. Refuses to go on as another, which would replace it. */
+export async function soulFrom(storage, given) {
+  const remembered = await ask("get", () => storage?.get(KEY));
+  if (remembered === undefined || remembered === null) return undefined;
+  if (typeof remembered !== "string") throw failed("get", "it gave no string");
+  if (given !== undefined && given !== remembered) {
+    throw new NaraError("option_invalid", `soul: the storage remembers another one, and would lose it; remove "${KEY}" there first`);
+  }
+  return remembered;
+}
+
+/** Remembers a soul. */
+export async function keepSoul(storage, soul) {
+  await ask("set", () => storage?.set(KEY, soul));
+}
+
+async function ask(method, run) {
+  try {
+    return await run();
+  } catch (error) {
+    throw failed(method, error?.message ?? error, error);
+  }
+}
+
+function failed(method, why, cause) {
+  return new NaraError("storage_failed", `storage.${method}: ${why}`, { cause });
+}
