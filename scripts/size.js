@@ -76,7 +76,7 @@ const INSTEAD = {
   ],
 };
 /** Entry points for Node and workers, which the browser's page does not load. */
-const NOT_LOADED = ["node.js", "worker.js"];
+const NOT_LOADED = ["node.js", "worker.js", "worker-node.js", "worker-side.js", "worker-side-node.js"];
 const PARTS_SHOWN = 24;
 
 if (isCommand(import.meta.url)) await runMain(() => printSizes({ json: process.argv.includes("--json") }));

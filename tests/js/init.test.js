@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const WASM = new URL("../../www/nara/pkg/light_nara_bg.wasm", import.meta.url);
-const ENTRIES = ["index.js", "node.js"];
+const ENTRIES = ["index.js", "node.js", "worker.js", "worker-node.js"];
 
 /** Runs a module in a process of its own, where nothing is loaded yet, and gives what it printed. */
 async function fresh(source) {
@@ -99,7 +99,7 @@ for (const entry of ENTRIES) {
 }
 
 test("no module of the package waits at its top level", async () => {
-  const scripts = (await readdir(new URL("../../www/nara/", import.meta.url))).filter((name) => name.endsWith(".js") && !name.startsWith("worker-side"));
+  const scripts = (await readdir(new URL("../../www/nara/", import.meta.url))).filter((name) => name.endsWith(".js"));
   // CommonJS may require modules, but none that wait.
   const requires = scripts.map((name) => `require("./www/nara/${name}");`).join("\n");
   const source = `${requires} console.log("none");`;

@@ -19,7 +19,7 @@ test("NaraErrorCode lists every code that the sources can give, once, and no oth
   const wasm = sources("src/wasm", ".rs");
   const errors = readFileSync(join(root, "src/stash/errors.rs"), "utf8");
   const given = [
-    ...js.matchAll(/new NaraError\(\s*"(\w+)"/g),
+    ...js.matchAll(/(?:new NaraError|\.#end)\(\s*"(\w+)"/g),
     ...wasm.matchAll(/failure\(\s*"(\w+)"/g),
     ...wasm.matchAll(/ConfigError[^"]*?=> "(\w+)"/g),
     ...errors.matchAll(/Self::[^"]*?=> "(\w+)"/g),
@@ -28,7 +28,7 @@ test("NaraErrorCode lists every code that the sources can give, once, and no oth
 });
 
 test("no type of the package is any", () => {
-  for (const name of ["index.d.ts", "index.d.cts"]) {
+  for (const name of ["index.d.ts", "index.d.cts", "worker.d.ts"]) {
     assert.doesNotMatch(readFileSync(join(root, "www/nara", name), "utf8").replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, ""), /\bany\b/);
   }
 });

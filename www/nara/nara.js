@@ -2,6 +2,7 @@
 
 import initCore, { Peer } from "./pkg/light_nara.js";
 import { fromCore, NaraError } from "./errors.js";
+import { Watched } from "./events.js";
 import { declared, Services } from "./service.js";
 import { stashOf } from "./stash.js";
 import { checkStorage, keepSoul, soulFrom } from "./storage.js";
@@ -37,7 +38,7 @@ async function load(input) {
 }
 
 /** A nara that is awake. See index.d.ts for every shape. */
-export class Nara extends EventTarget {
+export class Nara extends Watched {
   #peer;
   #plaza;
   #services;
@@ -61,7 +62,7 @@ export class Nara extends EventTarget {
   }
 
   constructor({ plaza, soul, name, memory, credentials, services, ...stash } = {}) {
-    super();
+    super((isWatched) => this.#asleep || this.#peer.watchTraffic(isWatched));
     if (!isLoaded) throw new NaraError("core_not_loaded", "the core is not loaded yet: use Nara.wake, or await init first");
     this.#plaza = plaza;
     const tell = (word, value) => this.#tell(word, value);
@@ -179,24 +180,6 @@ export class Nara extends EventTarget {
       default:
         return this.#dispatch(word, value);
     }
-  }
-
-  // Nobody is told of traffic who did not ask; the core makes nothing of it then.
-  #watchers = new Set();
-
-  addEventListener(type, listener, options) {
-    super.addEventListener(type, listener, options);
-    if (type === "traffic" && listener) this.#watch(() => this.#watchers.add(listener));
-  }
-
-  removeEventListener(type, listener, options) {
-    super.removeEventListener(type, listener, options);
-    if (type === "traffic") this.#watch(() => this.#watchers.delete(listener));
-  }
-
-  #watch(change) {
-    change();
-    if (!this.#asleep) this.#peer.watchTraffic(this.#watchers.size > 0);
   }
 
   #dispatch(type, detail) {

@@ -71,7 +71,8 @@ export function stashOf({ peer, call, operation }) {
   });
 }
 
-function toJson(data) {
+/** A memory as JSON; throws a NaraError where it cannot be written so. */
+export function toJson(data) {
   let json;
   try {
     json = JSON.stringify(data);
