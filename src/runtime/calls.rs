@@ -61,9 +61,8 @@ pub struct PendingCall {
     pub reply_kind: &'static str,
     /// When it was asked.
     pub sent: Instant,
-    /// What only an answer made after the request can name: the request's id,
-    /// and the `request_id` in its payload, if it has one.
-    pub proofs: Vec<String>,
+    /// The `request_id` in its payload, if it has one.
+    pub request_id: Option<String>,
     /// When it ends without an answer.
     pub deadline: Instant,
     /// The service that asked.
@@ -71,10 +70,10 @@ pub struct PendingCall {
 }
 
 impl PendingCall {
-    /// Whether what was signed names this very request, so that it was made
-    /// after it.
+    /// Whether what was signed names this very request, by the id of its
+    /// message or by its `request_id`, so that it was made after it.
     pub fn is_named_in(&self, payload: &str) -> bool {
-        let mut proofs = self.proofs.iter();
+        let mut proofs = self.request_id.iter().chain([&self.message_id]);
         proofs.any(|one| one.len() >= PROOF_LENGTH_MIN && payload.contains(one.as_str()))
     }
 }
@@ -131,10 +130,14 @@ impl CallRegistry {
         if message.in_reply_to.is_empty() {
             return None;
         }
+        // Whatever `in_reply_to` says, which nobody signs: an answer that
+        // repeats another request's id is the answer to that.
+        let echoed = request_id(&message.payload).filter(|id| !id.is_empty());
         let answered = |call: &PendingCall| {
             call.message_id == message.in_reply_to
                 && call.to == *sender
                 && call.reply_kind == message.kind
+                && echoed.is_none_or(|id| call.request_id.as_ref().is_none_or(|own| own == id))
         };
         let mut pending = self.pending.iter();
         let (id, call) = pending.find(|(_, call)| answered(call))?;

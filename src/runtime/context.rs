@@ -398,7 +398,7 @@ impl Core {
         }
         let (to, sent) = (to.clone(), self.now.mono);
         self.calls.insert(super::calls::PendingCall {
-            proofs: request_id.into_iter().chain([message_id.clone()]).collect(),
+            request_id,
             message_id,
             to,
             reply_kind,

@@ -99,6 +99,11 @@ impl Stash {
         if response.owner_id != ctx.me().identity.id.as_str() {
             return Outcome::Drop("not_my_stash");
         }
+        // What opens is mine, whenever it comes. That nothing is held counts
+        // where it was asked, or where nobody asked: of a place taken back.
+        if !response.found && !response.request_id.is_empty() {
+            return Outcome::Drop("late_reply");
+        }
         self.take_response(ctx, sender, response, Generation::Newest, false);
         self.fill(ctx);
         Outcome::Continue
@@ -341,5 +346,20 @@ impl Stash {
             }
         }
         (answer, Some(found.memory))
+    }
+}
+
+/// Leaves an ack out that was signed for another request, whatever its
+/// `in_reply_to` says, which nobody signs: the call that it names stays
+/// pending. A Go nara names no request, and is judged by the time.
+pub(super) fn is_right_answer(delivery: &Delivery) -> Outcome {
+    let message = &delivery.message;
+    let is_right = |ack: &Ack| {
+        let names_none = ack.reason.is_empty() || !ack.success;
+        ack.owner_id == message.to_id && (names_none || ack.reason == message.in_reply_to)
+    };
+    match parse_payload::<Ack>(delivery.payload()) {
+        Ok(ack) if is_right(&ack) => Outcome::Continue,
+        _ => Outcome::Drop("wrong_answer"),
     }
 }

@@ -191,7 +191,9 @@ impl Service for Stash {
                 .version(1, Self::on_challenge)
                 .rate_limit(RATE, RATE_SPAN),
             Behaviour::mesh_request("stash:proof").version(1, Self::on_late_proof),
-            Behaviour::mesh_request("stash:ack").version(1, Self::on_late_ack),
+            Behaviour::mesh_request("stash:ack")
+                .version(1, Self::on_late_ack)
+                .filter(handlers::is_right_answer),
             Behaviour::mesh_request("stash:request")
                 .version(1, Self::on_request)
                 .rate_limit(RATE, RATE_SPAN),
