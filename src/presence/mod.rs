@@ -427,7 +427,7 @@ impl Service for Presence {
             Behaviour::protocol(LOST, GONE_TOPIC)
                 .version(1, Self::on_lost)
                 .rate_limit(PINGS, PINGS_SPAN)
-                .any_time(),
+                .signed_ahead(),
             Behaviour::mesh_request(PING)
                 .version(1, Self::on_ping)
                 .rate_limit(PINGS, PINGS_SPAN),

@@ -57,6 +57,7 @@ pub struct Behaviour {
     pub(super) transport: Transport,
     pub(super) signed: bool,
     pub(super) any_time: bool,
+    pub(super) signed_ahead: bool,
     pub(super) rate_limit: Option<RateLimit>,
     pub(super) filter: Option<Filter>,
     pub(super) on_error: ErrorStrategy,
@@ -78,6 +79,7 @@ impl Behaviour {
             transport,
             signed,
             any_time: false,
+            signed_ahead: false,
             rate_limit: None,
             filter: None,
             on_error: ErrorStrategy::Log,
@@ -165,6 +167,14 @@ impl Behaviour {
     #[must_use]
     pub fn any_time(mut self) -> Self {
         self.any_time = true;
+        self
+    }
+
+    /// Takes messages that were signed long before somebody else sends them,
+    /// as a will is: of any time, and no sign that their signer is there.
+    #[must_use]
+    pub fn signed_ahead(mut self) -> Self {
+        self.signed_ahead = true;
         self
     }
 

@@ -185,6 +185,10 @@ impl Core {
     /// A message must be recent, unless it answers a request of ours and says
     /// so where it is signed: that proves it recent, and tells the peer's time.
     fn fresh(&mut self, behaviour: &Behaviour, delivery: &mut Delivery) -> Outcome {
+        if behaviour.signed_ahead {
+            delivery.recent = false;
+            return Outcome::Continue;
+        }
         let time = delivery.message.timestamp.nearest_wall();
         if let (Some(sender), Some((_, call))) = (&delivery.sender, self.calls.answered(delivery)) {
             let took = self.now.mono - call.sent;
