@@ -1,7 +1,8 @@
 //! Who is there: every identity that this nara has heard of, whether it is
 //! online, and what it says of itself. Presence writes it, others read it.
 
-use crate::base::{Identity, NaraId, Now, SortedMap, WallTime};
+use crate::base::{Identity, Instant, NaraId, Now, SortedMap, WallTime};
+use core::cmp::Reverse;
 use core::time::Duration;
 
 /// How many peers are remembered; the least useful is forgotten first.
@@ -189,7 +190,12 @@ impl Neighbourhood {
         if self.peers.len() < PEERS_MAX {
             return;
         }
-        let usefulness = |peer: &Peer| (peer.presence == Presence::Online, peer.last_seen.mono);
+        // Those who left go first, the longest silent before others; then
+        // whoever was met last, so that a flood of newcomers pushes out its own.
+        let usefulness = |peer: &Peer| match peer.presence {
+            Presence::Online => (true, Reverse(peer.first_seen.mono), peer.last_seen.mono),
+            _ => (false, Reverse(Instant::default()), peer.last_seen.mono),
+        };
         let least = self.peers.iter().min_by_key(|(_, peer)| usefulness(peer));
         if let Some(who) = least.map(|(who, _)| who.clone()) {
             self.peers.remove(&who);
@@ -200,7 +206,7 @@ impl Neighbourhood {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Instant, PublicKey};
+    use crate::base::PublicKey;
 
     fn identity(id: &str, key: u8) -> Identity {
         Identity {
@@ -249,5 +255,16 @@ mod tests {
         assert_eq!(peers.len(), PEERS_MAX);
         assert!(peers.peer(&gone).is_none());
         assert!(peers.peer(&identity("p0", 1)).is_some());
+    }
+
+    #[test]
+    fn a_flood_of_newcomers_pushes_out_its_own() {
+        let mut peers = Neighbourhood::default();
+        for n in 0..2 * PEERS_MAX as u64 {
+            peers.heard(at(n), &identity(&format!("p{n}"), 1), "");
+        }
+        let is_known = |n: usize| peers.peer(&identity(&format!("p{n}"), 1)).is_some();
+        assert_eq!(peers.len(), PEERS_MAX);
+        assert!((0..PEERS_MAX - 1).all(is_known) && is_known(2 * PEERS_MAX - 1));
     }
 }
