@@ -22,6 +22,10 @@ impl Confidant {
         if self.held().contains_key(owner) {
             return Ok(());
         }
+        // One key may sign for any number of ids.
+        if self.held().keys().any(|who| who.key == owner.key) {
+            return Err("at_capacity");
+        }
         let needed = self.kept_from(ctx, owner) + 1;
         let free = self.limit().saturating_sub(self.held().len());
         let missing = needed.saturating_sub(free);
