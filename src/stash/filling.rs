@@ -14,6 +14,10 @@ pub const LOOK_FURTHER_AFTER: Duration = Duration::from_secs(1);
 /// A peer that has not acknowledged within this span counts as silent.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
+/// While so many peers are known to be silent, no spare copies are sought:
+/// each attempt costs 14 kB, and identities that never answer cost nothing.
+const SILENT_ENOUGH: usize = 8;
+
 /// Stores that may be on their way at once.
 const ATTEMPTS_MAX: usize = 64;
 
@@ -98,8 +102,16 @@ impl Owner {
             attempt.revision == revision && matches!(attempt.wait, Wait::Expected { .. })
         });
         let there = self.current_holders().count() + coming.count();
-        let missing = self.wanted(ctx).saturating_sub(there);
         let now = ctx.now().mono;
+        self.silent.expire(now);
+        // The copies that were promised are sought however many are silent.
+        let is_vain = self.silent.len() >= SILENT_ENOUGH;
+        let wanted = if is_vain {
+            self.target
+        } else {
+            self.wanted(ctx)
+        };
+        let missing = wanted.saturating_sub(there);
         let free = |who: &Identity| {
             !self.is_busy(who, revision)
                 && self.turned_away(now, who).is_none()
