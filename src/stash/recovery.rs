@@ -20,6 +20,10 @@ pub const RECOVERY_DEADLINE: Duration = Duration::from_secs(10);
 /// Where everybody whom the newest seal names has answered, nobody waits.
 pub const SETTLE_AFTER: Duration = Duration::from_secs(2);
 
+/// Copies can be overheard, and sent one after the other by peers that cost
+/// nothing: behind the first that opened, they hold a search up no longer.
+pub const SETTLE_WITHIN: Duration = Duration::from_secs(10);
+
 /// The plaza is asked again, since a broadcast may be lost.
 pub(super) const REFRESH_AGAIN_AFTER: Duration = Duration::from_secs(4);
 
@@ -117,6 +121,8 @@ pub struct Recovery {
     started: Now,
     deadline: Instant,
     settle_at: Option<Instant>,
+    /// However many more answers open, it settles by then.
+    settle_by: Option<Instant>,
     refresh_at: Option<Instant>,
     took: Option<Duration>,
     asked: SortedMap<CallId, Question>,
@@ -139,6 +145,7 @@ impl Recovery {
             started: now,
             deadline: now.mono,
             settle_at: None,
+            settle_by: None,
             refresh_at: None,
             took: None,
             asked: SortedMap::new(),
@@ -405,7 +412,8 @@ impl Recovery {
         let is_counted = self.agreeing.len() < ANSWERS_MAX && self.agreeing.insert(from.clone());
         // The same copy from the same peer again prolongs nothing.
         if self.goes_on() && (is_newer || is_counted) {
-            self.settle_at = Some(now + SETTLE_AFTER);
+            let by = *self.settle_by.get_or_insert(now + SETTLE_WITHIN);
+            self.settle_at = Some(by.min(now + SETTLE_AFTER));
         }
     }
 
