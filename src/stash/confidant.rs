@@ -22,7 +22,8 @@ pub const PUSH_EVERY: Duration = Duration::from_secs(30);
 /// sooner than a mere greeting.
 pub(super) const REFRESH_EVERY: Duration = Duration::from_secs(2);
 
-/// Owners whose wish to be forgotten is remembered, and for how long: what they
+/// Owners whose wish to be forgotten is remembered, and as many newcomers'
+/// wishes beside them, and for how long: what they
 /// stored before could be overheard and played again. Longer than any grant.
 const TOMBSTONES_MAX: usize = 256;
 const TOMBSTONES_FOR: Duration = Duration::from_secs(8 * 24 * 3600);
@@ -42,6 +43,8 @@ pub struct Confidant {
     greeted: ExpiringMap<Identity, ()>,
     refreshed: ExpiringMap<Identity, ()>,
     tombstones: ExpiringMap<Identity, i64>,
+    /// Those of newcomers, so that no flood of them pushes out the others.
+    provisional_tombstones: ExpiringMap<Identity, i64>,
     pub(super) observer: Observer,
     pub(super) handoffs: Handoffs,
     pub(super) challenged: Option<Challenged>,
@@ -59,6 +62,7 @@ impl Confidant {
             greeted: ExpiringMap::new(PUSHES_REMEMBERED_MAX, PUSH_EVERY),
             refreshed: ExpiringMap::new(PUSHES_REMEMBERED_MAX, REFRESH_EVERY),
             tombstones: ExpiringMap::new(TOMBSTONES_MAX, TOMBSTONES_FOR),
+            provisional_tombstones: ExpiringMap::new(TOMBSTONES_MAX, TOMBSTONES_FOR),
             observer: Observer::default(),
             handoffs: Handoffs::new(),
             challenged: None,
@@ -114,7 +118,9 @@ impl Confidant {
 
     /// Whether an owner wants nothing of that time kept any more.
     pub(super) fn is_buried(&self, now: Instant, owner: &Identity, ts: i64) -> bool {
-        self.tombstones.get(now, owner).is_some_and(|end| ts < *end)
+        let all = [&self.tombstones, &self.provisional_tombstones];
+        let mut ends = all.into_iter().filter_map(|one| one.get(now, owner));
+        ends.any(|end| ts < *end)
     }
 
     pub(super) fn restore(&mut self, owner: Identity, held: Held) {
@@ -217,8 +223,12 @@ impl Confidant {
         let newer = |held: &Held| held.ts > delete.ts;
         let is_stale = self.held.get(sender).is_some_and(newer);
         if !is_stale {
-            self.tombstones
-                .insert(ctx.now().mono, sender.clone(), delete.ts);
+            let tombstones = if self.is_newcomer(ctx, sender) {
+                &mut self.provisional_tombstones
+            } else {
+                &mut self.tombstones
+            };
+            tombstones.insert(ctx.now().mono, sender.clone(), delete.ts);
             if self.remove(sender).is_some() {
                 let text = format!("{} wants its stash forgotten", delivery.message.from);
                 ctx.log().info(text);

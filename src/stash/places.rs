@@ -42,17 +42,20 @@ impl Confidant {
     /// How many free places are not for this owner: as many as there are
     /// peers of an hour that have none yet, at most half of all.
     fn kept_from(&self, ctx: &Context<'_>, owner: &Identity) -> usize {
-        let now = ctx.now();
-        let is_old = |who: &Identity| {
-            let peer = ctx.peers().peer(who);
-            peer.is_some_and(|peer| peer.age(now) >= PROVISIONAL_FOR)
-        };
+        let is_old = |who: &Identity| has_been_here(ctx, who);
         if is_old(owner) {
             return 0;
         }
         let online = ctx.peers().online().map(|(who, _)| who);
         let waiting = online.filter(|who| is_old(who) && !self.held().contains_key(*who));
         waiting.count().min(self.limit() / 2)
+    }
+
+    /// Whether somebody has neither been here for an hour nor come back to
+    /// what it stored.
+    pub(super) fn is_newcomer(&self, ctx: &Context<'_>, who: &Identity) -> bool {
+        let is_proven = self.held().get(who).is_some_and(|held| held.place.proven);
+        !is_proven && !has_been_here(ctx, who)
     }
 
     /// Whose provisional hour is over, the longest over first.
@@ -94,4 +97,10 @@ impl Confidant {
             held.place.was_away = true;
         }
     }
+}
+
+/// Whether this nara has known somebody for an hour.
+fn has_been_here(ctx: &Context<'_>, who: &Identity) -> bool {
+    let peer = ctx.peers().peer(who);
+    peer.is_some_and(|peer| peer.age(ctx.now()) >= PROVISIONAL_FOR)
 }
