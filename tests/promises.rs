@@ -1,4 +1,4 @@
-//! The table of promises names tests that exist.
+//! The tables of promises and of attacks name tests that exist.
 #![cfg(not(target_family = "wasm"))]
 #![allow(
     clippy::unwrap_used,
@@ -29,12 +29,20 @@ fn every_promise_names_tests_that_exist() {
     let mut text = String::new();
     sources(&root.join("src"), &mut text);
     sources(&root.join("tests"), &mut text);
-    let table = read_to_string(root.join("docs/promises.md")).unwrap();
-    let rows = table.lines().filter(|line| line.starts_with("| "));
+    let tables = ["docs/promises.md", "docs/security-matrix.md"];
+    let tables = tables.map(|path| read_to_string(root.join(path)).unwrap());
+    let rows = tables.iter().flat_map(|table| table.lines());
+    let rows = rows.filter(|line| line.starts_with("| "));
+    let is_head = |row: &&str| {
+        ["| promise", "| attack", "| ---"]
+            .iter()
+            .any(|one| row.starts_with(one))
+    };
     let mut named = 0;
-    for row in rows.filter(|row| !row.starts_with("| promise") && !row.starts_with("| ---")) {
+    for row in rows.filter(|row| !is_head(row)) {
         let cells: Vec<&str> = row.split('|').collect();
-        let tests: Vec<&str> = cells[2].split('`').skip(1).step_by(2).collect();
+        let tests = cells[cells.len() - 2];
+        let tests: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
         assert!(!tests.is_empty(), "no test shows: {}", cells[1]);
         for name in tests {
             let is_file = name.contains('/');

@@ -1,0 +1,22 @@
+//! The security matrix: whole naras against bytes that somebody made to do
+//! harm. Each test is one attack, down to the bytes on the socket, and says
+//! for which reason they are dropped; the harness demands that nothing changed,
+//! nothing was sent and a counter tells of it. `docs/security-matrix.md` lists
+//! them by attack.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may say what must hold by unwrapping it"
+)]
+
+mod peer;
+mod target;
+
+mod calls;
+mod frames;
+mod greetings;
+mod handoff;
+mod places;
+mod recovery;
+mod stores;
