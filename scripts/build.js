@@ -63,7 +63,7 @@ const STAMP = join(toolsDir, "wasm-stamp");
 const OUTPUTS = ["light_nara.js", "light_nara.d.ts", "light_nara_bg.wasm"].map((name) => join(PKG, name));
 /** The module with the names of its functions. */
 export const NAMED_MODULE = join(toolsDir, "light_nara_named.wasm");
-// What rustc emits for this target by default; Node 20 and today's browsers load all of it.
+// What rustc emits as .cargo/config.toml has it; Node 20 and today's browsers load all of it.
 const WASM_FEATURES = [
   "bulk-memory",
   "bulk-memory-opt",
@@ -73,6 +73,7 @@ const WASM_FEATURES = [
   "nontrapping-float-to-int",
   "reference-types",
   "sign-ext",
+  "simd",
 ];
 
 if (isCommand(import.meta.url)) await runMain(build);

@@ -3,6 +3,8 @@
 //! Everything is derived from the soul, so whoever has the soul is the nara.
 //! Nothing here prints a secret, and what holds one wipes it when dropped.
 
+#[cfg(all(target_family = "wasm", target_feature = "simd128"))]
+mod chacha;
 mod go_random;
 mod keys;
 mod name;

@@ -1,8 +1,8 @@
 //! Sealing: what a nara encrypts so that only its own soul opens it again.
 
 use super::soul::{Soul, derive_key};
+use chacha20poly1305::KeyInit as _;
 use chacha20poly1305::aead::Aead as _;
-use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305};
 use core::fmt;
 use zeroize::Zeroizing;
 
@@ -18,6 +18,13 @@ impl fmt::Display for OpenError {
 }
 
 impl core::error::Error for OpenError {}
+
+/// The library's AEAD, with our key stream where there are vectors for it.
+#[cfg(all(target_family = "wasm", target_feature = "simd128"))]
+type XChaCha20Poly1305 =
+    chacha20poly1305::ChaChaPoly1305<super::chacha::XChaCha20, chacha20poly1305::aead::consts::U24>;
+#[cfg(not(all(target_family = "wasm", target_feature = "simd128")))]
+use chacha20poly1305::XChaCha20Poly1305;
 
 /// The key that seals and opens a nara's own stash.
 pub(super) struct SealKey(Zeroizing<[u8; 32]>);
