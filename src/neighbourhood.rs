@@ -89,6 +89,8 @@ pub struct Peer {
     pub last_seen: Now,
     /// The time inside its newest hey_there or chau; times only grow.
     pub event_time: WallTime,
+    /// For how many seconds it has been up, as its newest newspaper says.
+    pub uptime: u64,
 }
 
 impl Peer {
@@ -125,6 +127,7 @@ impl Neighbourhood {
             first_seen: now,
             last_seen: now,
             event_time: WallTime::default(),
+            uptime: 0,
         };
         self.peers.insert(who.clone(), peer);
         true

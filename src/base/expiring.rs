@@ -82,6 +82,11 @@ impl<K: Ord + Clone, V> ExpiringMap<K, V> {
         }
     }
 
+    /// How many entries there are, expired ones included, and how many fit.
+    pub fn load(&self) -> (usize, usize) {
+        (self.entries.len(), self.limit)
+    }
+
     /// How many entries there are, expired ones included.
     pub fn len(&self) -> usize {
         self.entries.len()

@@ -50,6 +50,13 @@ impl GoJson {
 /// A string with the escapes of Go.
 pub(super) fn quoted(out: &mut String, text: &str) {
     out.push('"');
+    // Most texts are Base64, and long; they are looked at byte by byte.
+    let is_plain = |byte: &u8| !matches!(byte, 0..=31 | b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2);
+    if text.as_bytes().iter().all(is_plain) {
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     let mut plain = 0;
     for (at, c) in text.char_indices() {
         if !matches!(

@@ -18,11 +18,11 @@ pub use status::{
 
 use crate::base::{ID_LENGTH_MAX, Identity, Instant, NaraId, Now, Rng};
 use crate::clock::Clock;
-use crate::identity::Soul;
+use crate::identity::{Keys, Soul};
 use crate::plaza::{self, Credentials, Session, SessionConfig, Will};
 use crate::presence::{self, Presence};
 use crate::runtime::{
-    Context, Local, Me, Nothing, Outgoing, Record, Runtime, Service, Traffic, Way,
+    Context, Crypto, Local, Me, Nothing, Outgoing, Record, Runtime, Service, Traffic, Way,
 };
 use crate::stash::{self, Ending, Memory, OperationId, Receipt, Stash, StashError};
 use core::time::Duration;
@@ -90,6 +90,17 @@ impl Nara {
     /// A nara that does not move yet; [`Nara::wake`] starts it. The seed is
     /// all the randomness that it will ever use.
     pub fn new(config: Config, seed: [u8; 32], now: Now) -> Self {
+        Self::with_crypto(config, seed, now, |keys| Box::new(keys))
+    }
+
+    /// The same with something put between the nara and its keys, so that a
+    /// simulation can remember what was verified, or do without.
+    pub fn with_crypto(
+        config: Config,
+        seed: [u8; 32],
+        now: Now,
+        wrap: impl FnOnce(Keys) -> Box<dyn Crypto>,
+    ) -> Self {
         let mut rng = Rng::from_seed(seed);
         let keys = config.keys();
         let me = Me {
@@ -100,7 +111,7 @@ impl Nara {
         // Unique per instance: two instances with one client id would throw
         // each other out for ever.
         let client_id = format!("ln-{}", bs58::encode(rng.array::<12>()).into_string());
-        let mut runtime = Runtime::new(me, Box::new(keys), rng.fork(), now);
+        let mut runtime = Runtime::new(me, wrap(keys), rng.fork(), now);
         runtime.add(Box::new(Clock::default()));
         runtime.add(Box::new(Presence::new(config.mode(), now)));
         runtime.add(Box::new(Stash::new(config.stash(), now)));

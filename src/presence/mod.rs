@@ -342,6 +342,11 @@ impl Presence {
                 .memory_mode()
                 .and_then(MemoryMode::parse)
                 .or(peer.mode);
+            let before = core::mem::replace(&mut peer.uptime, newspaper.status.uptime_seconds);
+            if peer.uptime < before {
+                // It keeps what it holds in memory, so that is gone.
+                ctx.emit("presence:restarted", &PeerNews { who });
+            }
         }
         Outcome::Continue
     }

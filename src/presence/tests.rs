@@ -287,6 +287,28 @@ fn a_newspaper_tells_the_mode_of_a_known_peer_only_with_its_own_signature_and_to
 }
 
 #[test]
+fn a_peer_whose_newspaper_counts_from_the_beginning_again_was_restarted() {
+    let mut rt = awake();
+    rt.deliver_plaza(HEY_THERE_TOPIC, &hello(&rt, "bob"));
+    let bob = MockRuntime::identity("bob");
+    let mut restarts = |uptime_seconds| {
+        let status = StatusBuilder {
+            uptime_seconds,
+            ..status(&bob, "hog")
+        };
+        let paper = Newspaper::unsigned("bob", status.newspaper());
+        let signature = MockCrypto::new(bob.key).sign(paper.signed_text().as_bytes());
+        let paper = paper.to_json(&signature).into_bytes();
+        rt.deliver_plaza("nara/newspaper/bob", &paper);
+        let locals = rt.locals().into_iter();
+        locals
+            .filter(|one| one.kind == "presence:restarted")
+            .count()
+    };
+    assert_eq!([100, 200, 200, 2, 60].map(&mut restarts), [0, 0, 0, 1, 0]);
+}
+
+#[test]
 fn a_strangers_newspaper_is_answered_with_a_greeting_at_most_once_a_minute() {
     let mut rt = awake();
     rt.sent();

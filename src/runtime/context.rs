@@ -67,6 +67,26 @@ impl Core {
         self.now = self.clock.read(now);
     }
 
+    pub(super) fn loads(&self) -> [(&'static str, usize, usize); 12] {
+        use super::{CALLS_MAX, DEAD_LETTERS_MAX, LOCAL_ROUNDS_MAX, OUTBOX_MAX};
+        use crate::neighbourhood::PEERS_MAX;
+        let named = |name, (count, limit)| (name, count, limit);
+        [
+            named("seen", self.seen.load()),
+            named("replies", self.replies.load()),
+            named("rates", self.rates.load()),
+            named("sent ids", self.sent_ids.load()),
+            ("peers", self.peers.len(), PEERS_MAX),
+            ("keyring", self.keyring.len(), PEERS_MAX),
+            ("calls", self.calls.len(), CALLS_MAX),
+            ("outbox", self.outbox.len(), OUTBOX_MAX),
+            ("retries", self.retries.len(), super::emit::RETRIES_MAX),
+            ("dead letters", self.dead_letters.len(), DEAD_LETTERS_MAX),
+            ("locals", self.locals.len(), LOCAL_ROUNDS_MAX),
+            ("delivered", self.delivered.len(), DELIVERED_MAX),
+        ]
+    }
+
     pub(super) fn scope(&mut self, service: &'static str) -> Scope<'_> {
         let (at, nara) = (self.now.wall, &self.me.identity.id);
         Scope {

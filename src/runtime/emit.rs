@@ -9,7 +9,7 @@ use crate::message::{Message, Timestamp};
 use core::time::Duration;
 use std::collections::VecDeque;
 
-const RETRIES_MAX: usize = 64;
+pub(super) const RETRIES_MAX: usize = 64;
 const RETRY_AFTER: [Duration; 3] = [
     Duration::from_secs(1),
     Duration::from_secs(2),

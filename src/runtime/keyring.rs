@@ -35,6 +35,16 @@ impl Keyring {
         keys.truncate(KEYS_PER_ID_MAX);
     }
 
+    /// How many ids are remembered.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
     /// The keys that claim an id, the most recently used first.
     pub fn keys(&self, id: &NaraId) -> impl Iterator<Item = PublicKey> + '_ {
         self.keys.get(id).into_iter().flatten().copied()

@@ -288,6 +288,12 @@ impl Runtime {
         self.core.activity
     }
 
+    /// Everything that others could fill: its name, how much is in it, and how
+    /// much fits.
+    pub fn loads(&self) -> [(&'static str, usize, usize); 12] {
+        self.core.loads()
+    }
+
     /// The service of type `S`, to be emptied of its events.
     pub fn service_mut<S: Service>(&mut self) -> Option<&mut S> {
         let index = self.index_of::<S>()?;

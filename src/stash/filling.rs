@@ -123,7 +123,16 @@ impl Owner {
             .iter()
             .filter(|who| free(who) && ctx.peers().is_online(who));
         let missing = missing.max(named.count());
-        for who in self.rank(ctx, missing, free) {
+        let mut chosen = self.rank(ctx, missing, free);
+        if chosen.len() < missing {
+            let again = |who: &Identity| {
+                !self.is_busy(who, revision)
+                    && self.is_worth_another_try(now, who)
+                    && self.stale.get(who) != Some(&revision)
+            };
+            chosen.extend(self.rank(ctx, missing - chosen.len(), again));
+        }
+        for who in chosen {
             if let Err(error) = self.store(ctx, &who) {
                 ctx.log()
                     .warn(format!("cannot store with {}: {error}", who.id));
@@ -268,11 +277,29 @@ impl Owner {
     }
 
     pub(super) fn note_silence(&mut self, ctx: &mut Context<'_>, who: &Identity) {
-        if self.silent.get(ctx.now().mono, who).is_none() {
+        let now = ctx.now().mono;
+        if self.silent.get(now, who).is_none() {
             ctx.log().warn(format!("{} has not answered", who.id));
-            self.silent.insert(ctx.now().mono, who.clone(), ());
+            self.silent.insert(now, who.clone(), Some(now));
         }
         self.planned.retain(|one| one != who);
+    }
+
+    /// Somebody does not hold what it acknowledged. Returns whether it counted.
+    pub(super) fn note_loss(&mut self, ctx: &mut Context<'_>, who: &Identity) -> bool {
+        let counted = self.drop_holder(who);
+        if counted {
+            let text = format!("{} does not hold the memory any more", who.id);
+            ctx.log().warn(text);
+            self.silent.insert(ctx.now().mono, who.clone(), None);
+        }
+        counted
+    }
+
+    /// Somebody said that it holds something newer, and did not show it.
+    pub(super) fn forget_stale(&mut self, ctx: &mut Context<'_>, who: &Identity) {
+        self.stale.remove(who);
+        self.note_silence(ctx, who);
     }
 
     /// Looks further than those who are slow. Returns whether anybody is.

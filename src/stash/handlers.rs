@@ -193,6 +193,20 @@ impl Stash {
         Outcome::Continue
     }
 
+    /// A holder that was restarted lost its copy, unless it says otherwise. An
+    /// old newspaper, played again, looks the same; so it is asked.
+    pub(super) fn on_peer_restarted(
+        &mut self,
+        ctx: &mut Context<'_>,
+        _: &Delivery,
+        news: PeerNews,
+    ) -> Outcome {
+        if self.owner.is_holder(&news.who) {
+            self.audit_restarted(ctx, &news.who);
+        }
+        Outcome::Continue
+    }
+
     /// Presence heard this nara's own key from somewhere else.
     pub(super) fn on_elsewhere(
         &mut self,
@@ -280,6 +294,9 @@ impl Stash {
             }
             Why::Audit => self.judge_audit(ctx, &question.to, answer.map(|(answer, _)| answer)),
             Why::Stale => {
+                if answer.is_none() {
+                    self.owner.forget_stale(ctx, &question.to);
+                }
                 if self.check_gate().is_ok() {
                     self.owner.rise(ctx);
                 }
@@ -312,10 +329,8 @@ impl Stash {
         let (answer, found) = recovery.handle_response(ctx, from, response, generation);
         let is_newest = generation == Generation::Newest;
         let Some(found) = found else {
-            if is_newest && self.owner.drop_holder(from) {
-                ctx.log()
-                    .warn(format!("{} does not hold the memory any more", from.id));
-                self.owner.note_silence(ctx, from);
+            if is_newest {
+                self.owner.note_loss(ctx, from);
             }
             return (answer, None);
         };

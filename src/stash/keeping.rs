@@ -3,8 +3,9 @@
 
 use super::Stash;
 use super::filling::PATIENCE;
+use super::owner::HOLDERS_MAX;
 use super::recovery::{Answer, Generation, Why};
-use crate::base::{Identity, Instant};
+use crate::base::{ExpiringMap, Identity, Instant};
 use crate::runtime::Context;
 use core::time::Duration;
 
@@ -14,11 +15,24 @@ pub const CHECK_EVERY: Duration = Duration::from_secs(30);
 /// How often one holder, at random, is asked to return its copy.
 pub const AUDIT_EVERY: Duration = Duration::from_secs(5 * 60);
 
+/// One holder is asked so often at most because it seems to be restarted.
+const RESTARTS_EVERY: Duration = Duration::from_secs(60);
+
 /// When to look after the copies next.
-#[derive(Default)]
 pub(super) struct Keeping {
     check_at: Option<Instant>,
     audit_at: Option<Instant>,
+    restarted: ExpiringMap<Identity, ()>,
+}
+
+impl Default for Keeping {
+    fn default() -> Self {
+        Self {
+            check_at: None,
+            audit_at: None,
+            restarted: ExpiringMap::new(HOLDERS_MAX, RESTARTS_EVERY),
+        }
+    }
 }
 
 impl Keeping {
@@ -60,7 +74,20 @@ impl Stash {
         let Ok(count @ 1..) = u32::try_from(holders.len()) else {
             return;
         };
-        let who = &holders[ctx.rng().below(count) as usize];
+        let who = holders[ctx.rng().below(count) as usize].clone();
+        self.ask_to_show(ctx, &who);
+    }
+
+    /// Asks a holder that seems to have been restarted, once a minute at most.
+    pub(super) fn audit_restarted(&mut self, ctx: &mut Context<'_>, who: &Identity) {
+        let now = ctx.now().mono;
+        if self.check_gate().is_ok() && self.keeping.restarted.get(now, who).is_none() {
+            self.keeping.restarted.insert(now, who.clone(), ());
+            self.ask_to_show(ctx, who);
+        }
+    }
+
+    fn ask_to_show(&mut self, ctx: &mut Context<'_>, who: &Identity) {
         let newest = Generation::Newest;
         let asked = self
             .recovery
@@ -81,12 +108,9 @@ impl Stash {
         let newest = self.owner.memory().map_or(0, |memory| memory.revision);
         match answer {
             Some(Answer::Opened { revision }) if revision >= newest => {}
-            _ if self.owner.drop_holder(who) => {
-                ctx.log()
-                    .warn(format!("{} does not hold the memory any more", who.id));
-                self.owner.note_silence(ctx, who);
+            _ => {
+                self.owner.note_loss(ctx, who);
             }
-            _ => {}
         }
     }
 

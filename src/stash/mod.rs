@@ -210,6 +210,7 @@ impl Service for Stash {
             Behaviour::local("presence:online").version(1, Self::on_peer_online),
             Behaviour::local("presence:hello").version(1, Self::on_peer_hello),
             Behaviour::local("presence:gone").version(1, Self::on_peer_gone),
+            Behaviour::local("presence:restarted").version(1, Self::on_peer_restarted),
             Behaviour::local("presence:elsewhere").version(1, Self::on_elsewhere),
         ]
     }

@@ -29,6 +29,9 @@ pub const REFUSED_FOR: Duration = Duration::from_secs(5 * 60);
 /// long.
 pub const SILENT_FOR: Duration = Duration::from_secs(60);
 
+/// Where nobody else is left to ask, the silent are asked again after this.
+const ANOTHER_TRY_AFTER: Duration = Duration::from_secs(10);
+
 /// How far ahead of now a version may be dated: holders take 30 s.
 const AHEAD_SECONDS_MAX: i64 = 25;
 
@@ -86,7 +89,8 @@ pub struct Owner {
     pub(super) pinned: Vec<Identity>,
     pub(super) attempts: SortedMap<CallId, Attempt>,
     pub(super) refused: ExpiringMap<Identity, String>,
-    pub(super) silent: ExpiringMap<Identity, ()>,
+    /// Since when somebody is silent; nothing for those who lost a copy.
+    pub(super) silent: ExpiringMap<Identity, Option<Instant>>,
     /// Who holds something newer than this revision of mine.
     pub(super) stale: SortedMap<Identity, u64>,
     /// Whom the user does not want.
@@ -407,6 +411,15 @@ impl Owner {
         extra
     }
 
+    /// Whether this one was silent for long enough to be asked again where
+    /// nobody else is left to ask.
+    pub(super) fn is_worth_another_try(&self, now: Instant, who: &Identity) -> bool {
+        let silent = self.silent.get(now, who);
+        let is_over =
+            silent.is_some_and(|since| since.is_some_and(|at| now - at >= ANOTHER_TRY_AFTER));
+        is_over && self.refused.get(now, who).is_none() && !self.shunned.contains(who)
+    }
+
     /// Who refused, or kept silent, not long ago.
     pub fn turned_away(&self, now: Instant, who: &Identity) -> Option<&'static str> {
         if self.refused.get(now, who).is_some() {
@@ -415,7 +428,7 @@ impl Owner {
         if self.shunned.contains(who) {
             return Some("forgotten");
         }
-        self.silent.get(now, who).map(|()| "silent")
+        self.silent.get(now, who).map(|_| "silent")
     }
 }
 

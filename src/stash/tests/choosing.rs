@@ -1,6 +1,7 @@
 //! Who is asked to be a confidant, and how many.
 
 use super::*;
+use crate::runtime::CALL_DEADLINE;
 
 const DAY: Duration = GROWN_AFTER;
 
@@ -269,4 +270,44 @@ fn a_holder_with_a_later_clock_is_not_refused_by_for_ever() {
     let store: Store = parse_payload(&store.payload).unwrap();
     assert!(store.ts >= memory.timestamp);
     assert_eq!(data_of(&rt).as_deref(), Some("\"second\""));
+}
+
+#[test]
+fn where_nobody_else_is_left_the_silent_are_asked_again_when_their_call_ends() {
+    let mut rt = wanting(3, 0, 3);
+    set(&mut rt, "1");
+    assert_eq!(asked(&mut rt).len(), 3);
+    rt.advance(PATIENCE);
+    assert!(asked(&mut rt).is_empty());
+    // All words of a minute were lost; the next ones are not.
+    rt.advance(CALL_DEADLINE);
+    assert_eq!(ack_all(&mut rt), 3);
+    assert!(rt.service::<Stash>().owner().is_safe());
+}
+
+#[test]
+fn while_others_can_be_asked_the_silent_are_not() {
+    let mut rt = wanting(3, 0, 6);
+    set(&mut rt, "1");
+    let silent = asked(&mut rt);
+    rt.advance(PATIENCE);
+    let others = of_kind(&rt.emitted(), "stash:store");
+    others.iter().for_each(|store| ack(&mut rt, store));
+    assert_eq!(others.len(), 3);
+    assert!(others.iter().all(|one| !silent.contains(&one.to_id)));
+    rt.advance(CALL_DEADLINE);
+    assert!(asked(&mut rt).is_empty());
+}
+
+#[test]
+fn who_says_stale_and_does_not_show_it_is_asked_again() {
+    let mut rt = wanting(1, 0, 1);
+    set(&mut rt, "1");
+    let store = of_kind(&rt.emitted(), "stash:store").remove(0);
+    refuse(&mut rt, &store, "stale");
+    // Its copy is asked for, and that answer is lost.
+    assert_eq!(of_kind(&rt.emitted(), "stash:request").len(), 1);
+    rt.advance(SILENT_FOR + CHECK_EVERY);
+    assert!(ack_all(&mut rt) > 0);
+    assert!(rt.service::<Stash>().owner().is_safe());
 }

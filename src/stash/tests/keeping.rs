@@ -154,3 +154,21 @@ fn whoever_sends_an_overheard_copy_does_not_count_and_keeps_no_other_from_being_
     assert_eq!(ack_all(&mut rt), 1);
     assert_eq!(holders(&rt).len(), 3);
 }
+
+#[test]
+fn a_holder_that_seems_to_be_restarted_is_asked_at_once_and_once_a_minute() {
+    let mut rt = safe(&["a", "b", "c", "d"]);
+    let who = MockRuntime::identity(&holders(&rt)[0]);
+    let restarted = |rt: &mut MockRuntime| {
+        rt.emitted();
+        rt.local("presence:restarted", &PeerNews { who: who.clone() });
+        of_kind(&rt.emitted(), "stash:request")
+    };
+    let asked = restarted(&mut rt);
+    assert_eq!(asked.len(), 1);
+    assert!(restarted(&mut rt).is_empty());
+    rt.answer(&asked[0], &who, "stash:response", &not_found(&asked[0]));
+    assert_eq!(ack_all(&mut rt), 1);
+    assert_eq!(holders(&rt).len(), 3);
+    assert!(!holders(&rt).contains(&who.id.as_str().to_owned()));
+}
