@@ -71,7 +71,6 @@ addEventListener("pagehide", () => {
 addEventListener("pageshow", (event) => {
   if (event.persisted && mine) wake(mine).catch(welcome.explain);
 });
-addEventListener("online", () => store.nara?.retryNow());
 
 start();
 

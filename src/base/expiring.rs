@@ -41,6 +41,12 @@ impl<K: Ord + Clone, V> ExpiringMap<K, V> {
         replaced
     }
 
+    /// Takes every entry out.
+    pub fn clear(&mut self) {
+        self.entries = SortedMap::new();
+        self.by_deadline.clear();
+    }
+
     /// The value of an entry whose deadline has not passed.
     pub fn get(&self, now: Instant, key: &K) -> Option<&V> {
         self.entries

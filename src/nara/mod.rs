@@ -34,6 +34,10 @@ pub const DIRECT_TOPIC: &str = "nara/mesh/";
 /// A nara that stops takes so long at most to pass on what it holds.
 pub const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 
+/// Whoever had nothing to do for so long by either clock was asleep: there is
+/// always something within 15 s, and a hidden page's timers fire each minute.
+const SLEPT: Duration = Duration::from_secs(90);
+
 /// Something that the driver has to do.
 #[derive(Debug)]
 pub enum Effect {
@@ -82,6 +86,8 @@ pub struct Nara {
     why_disconnected: Option<String>,
     asleep: bool,
     leave_by: Option<Instant>,
+    /// When something last came from outside.
+    stirred: Now,
     /// What had happened when the application was last told.
     told: Option<(u64, plaza::State)>,
 }
@@ -133,6 +139,7 @@ impl Nara {
             why_disconnected: None,
             asleep: true,
             leave_by: None,
+            stirred: now,
             told: None,
         }
     }
@@ -225,9 +232,11 @@ impl Nara {
         self.effects.push_back(Effect::Event(Event::Asleep));
     }
 
-    /// Tries to reach the plaza now instead of waiting.
+    /// Tries to reach the plaza now instead of waiting. Where it seems to be
+    /// reached, it has to show that it is still there.
     pub fn retry_now(&mut self, now: Now) {
         self.session.retry_now(now.mono);
+        self.session.prove(now.mono);
         self.turn(now);
     }
 
@@ -327,6 +336,7 @@ impl Nara {
     /// Bytes came from the socket, in whatever pieces.
     pub fn handle_data(&mut self, now: Now, bytes: &[u8]) {
         self.session.handle_data(now.mono, bytes);
+        self.stir(now);
         self.turn(now);
         self.finish_leaving(now);
     }
@@ -340,11 +350,24 @@ impl Nara {
     /// A deadline has passed.
     pub fn handle_timeout(&mut self, now: Now) {
         self.session.handle_timeout(now.mono);
+        self.stir(now);
         if !self.asleep {
             self.runtime.handle_timeout(now);
         }
         self.turn(now);
         self.finish_leaving(now);
+    }
+
+    /// Whoever slept, or was kept from its timers, may have a connection that
+    /// is none any more; nobody else tells it so.
+    fn stir(&mut self, now: Now) {
+        let mono = now.mono - self.stirred.mono;
+        let wall = now.wall.distance(self.stirred.wall);
+        let slept = mono > SLEPT || wall.abs_diff(mono) > SLEPT;
+        self.stirred = now;
+        if slept {
+            self.session.prove(now.mono);
+        }
     }
 
     /// The next thing to do.

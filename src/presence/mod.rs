@@ -129,6 +129,7 @@ impl Presence {
         self.greet_at = Some(now + jitter);
         let wait = ctx.rng().between(Duration::ZERO, FIRST_NEWSPAPER_WITHIN);
         self.newspaper_at = Some(now + jitter + wait);
+        self.sweep_at = Some(now + SWEEP_EVERY);
         if jitter.is_zero() {
             self.handle_timeout(ctx);
         }
@@ -478,8 +479,13 @@ impl Service for Presence {
         if self.newspaper_at.take_if(is_due).is_some() {
             self.publish_newspaper(ctx);
         }
-        if self.sweep_at.take_if(is_due).is_some() {
-            self.sweep(ctx);
+        if let Some(at) = self.sweep_at.take_if(is_due) {
+            // Whoever slept itself did not hear; the others are heard first.
+            if now - at < SWEEP_EVERY {
+                self.sweep(ctx);
+            } else {
+                self.sweep_at = Some(now + SWEEP_EVERY);
+            }
         }
         self.answer_newcomers(ctx);
         self.check_gone(ctx);

@@ -150,6 +150,8 @@ impl Stash {
         _: Nothing,
     ) -> Outcome {
         self.owner.forget_attempts(ctx);
+        // Whoever was silent lately may have been cut off with this nara.
+        self.owner.silent.clear();
         self.recovery.forget_questions(ctx);
         self.confidant.forget_challenge(ctx);
         Outcome::Continue

@@ -13,10 +13,11 @@ export async function launchChromium(options = {}) {
 
 /**
  * A page of its own at `url`, in a context that knows nothing but what
- * `remembered`, the local storage, holds. `complaints` collects what the page
- * reports as an error, a broken content policy among it.
+ * `remembered`, the local storage, holds. `prepare` is given it before anything
+ * is loaded. `complaints` collects what the page reports as an error, a broken
+ * content policy among it.
  */
-export async function openPage(browser, url, { remembered = {}, viewport = { width: 1280, height: 900 }, colorScheme = "light" } = {}) {
+export async function openPage(browser, url, { remembered = {}, prepare = async () => {}, viewport = { width: 1280, height: 900 }, colorScheme = "light" } = {}) {
   const localStorage = Object.entries(remembered).map(([name, value]) => ({ name, value }));
   const context = await browser.newContext({
     viewport,
@@ -30,6 +31,7 @@ export async function openPage(browser, url, { remembered = {}, viewport = { wid
     // A broker that is away is told of by the browser too, and is no fault of the page.
     if (message.type() === "error" && !message.text().includes("WebSocket connection to")) complaints.push(message.text());
   });
+  await prepare(page);
   await page.goto(url);
   return { page, complaints, close: () => context.close() };
 }

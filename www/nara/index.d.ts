@@ -423,7 +423,10 @@ export class Nara extends EventTarget {
   readonly soul: string;
   readonly stash: Stash;
   status(): Status;
-  /** Tries to reach the plaza now instead of waiting. */
+  /**
+   * Tries to reach the plaza now instead of waiting; where it seems to be reached, it has to show within 2 s that it
+   * still is. Called by itself when a page thaws or is shown again, and when the network is back.
+   */
   retryNow(): void;
   /**
    * Does not believe that the plaza is still there: without a sign of life within 5 s it reconnects, and where it

@@ -5,6 +5,7 @@ import { fromCore, NaraError } from "./errors.js";
 import { Watched } from "./events.js";
 import { declared, Services } from "./service.js";
 import { stashOf } from "./stash.js";
+import { whenWaking } from "./waking.js";
 import { checkStorage, keepSoul, soulFrom } from "./storage.js";
 
 const SLEEP_FLUSH_MS = 50;
@@ -44,6 +45,7 @@ export class Nara extends Watched {
   #services;
   #asleep = false;
   #fallenAsleep;
+  #unwatch;
 
   /** The stash: this nara's own small memory, and what it holds for others. */
   stash;
@@ -79,6 +81,7 @@ export class Nara extends Watched {
       call: (run) => this.#call(run),
       operation: (...operation) => this.#operation(...operation),
     });
+    this.#unwatch = whenWaking(() => this.retryNow());
   }
 
   get id() {
@@ -116,6 +119,7 @@ export class Nara extends Watched {
   async sleep({ handOff = false } = {}) {
     if (!this.#asleep) {
       this.#asleep = true;
+      this.#unwatch();
       const told = new Promise((resolve) => this.addEventListener("asleep", resolve, { once: true }));
       this.#services.stop();
       if (handOff) this.#peer.leave();
