@@ -13,7 +13,7 @@
 //! | L0 | [`base`] | time, randomness, id newtypes, a bounded expiring map |
 //! | L1 | [`identity`], [`plaza`] | soul, name, keys and seal; the MQTT session |
 //! | L2 | [`message`], [`neighbourhood`] | envelope, Go-identical JSON, payloads; who is there |
-//! | L3 | [`runtime`] | behaviours, pipelines, calls, local bus, services |
+//! | L3 | [`mesh`], [`runtime`] | the link to a gateway; behaviours, pipelines, calls, local bus, services |
 //! | L4 | [`clock`], [`presence`], [`stash`] | the services every nara runs |
 //! | L5 | [`nara`] | the peer: composes all of it |
 //! | L6 | [`wasm`] | driver and bindings for JavaScript |
@@ -21,6 +21,7 @@
 pub mod base;
 pub mod clock;
 pub mod identity;
+pub mod mesh;
 pub mod message;
 pub mod nara;
 pub mod neighbourhood;

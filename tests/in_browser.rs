@@ -10,6 +10,8 @@ mod captures;
 mod sample_service;
 #[path = "vectors_identity.rs"]
 mod vectors_identity;
+#[path = "vectors_mesh.rs"]
+mod vectors_mesh;
 #[path = "vectors_message.rs"]
 mod vectors_message;
 #[path = "vectors_presence.rs"]

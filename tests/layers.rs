@@ -14,7 +14,7 @@ const LAYERS: [&[&str]; 7] = [
     &["base"],
     &["identity", "plaza"],
     &["message", "neighbourhood"],
-    &["runtime"],
+    &["mesh", "runtime"],
     &["clock", "presence", "stash"],
     &["nara"],
     &["wasm"],
