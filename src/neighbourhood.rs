@@ -91,6 +91,14 @@ pub struct Peer {
     pub event_time: WallTime,
     /// For how many seconds it has been up, as its newest newspaper says.
     pub uptime: u64,
+    /// Where the mesh reaches it, as its newest hey_there says; or empty.
+    pub mesh_ip: String,
+    /// What it signed about that address, as it came, be it a hey_there or a
+    /// newspaper: it proves the address to a gateway.
+    pub proof: String,
+    /// Whether it speaks as light naras do, and so is reached by its topic;
+    /// `None` while that is not known.
+    pub light: Option<bool>,
 }
 
 impl Peer {
@@ -104,6 +112,7 @@ impl Peer {
 #[derive(Default)]
 pub struct Neighbourhood {
     peers: SortedMap<Identity, Peer>,
+    on_the_mesh: bool,
 }
 
 impl Neighbourhood {
@@ -128,6 +137,9 @@ impl Neighbourhood {
             last_seen: now,
             event_time: WallTime::default(),
             uptime: 0,
+            mesh_ip: String::new(),
+            proof: String::new(),
+            light: None,
         };
         self.peers.insert(who.clone(), peer);
         true
@@ -159,6 +171,26 @@ impl Neighbourhood {
     pub fn online(&self) -> impl Iterator<Item = (&Identity, &Peer)> {
         self.iter()
             .filter(|(_, peer)| peer.presence == Presence::Online)
+    }
+
+    /// Notes whether this nara itself is on the mesh.
+    pub fn set_on_the_mesh(&mut self, on_the_mesh: bool) {
+        self.on_the_mesh = on_the_mesh;
+    }
+
+    /// Whether some way leads to this identity, as far as is known: Go naras
+    /// are reached by the mesh alone, and only where they signed their address.
+    pub fn is_reached(&self, who: &Identity) -> bool {
+        let reached = |peer: &Peer| match peer.light {
+            Some(false) => self.on_the_mesh && !peer.proof.is_empty(),
+            _ => true,
+        };
+        self.peers.get(who).is_some_and(reached)
+    }
+
+    /// Everybody who is online and can be asked something.
+    pub fn reached(&self) -> impl Iterator<Item = (&Identity, &Peer)> {
+        self.online().filter(|(who, _)| self.is_reached(who))
     }
 
     /// The identities that claim one id; more than one is a conflict.
@@ -232,6 +264,20 @@ mod tests {
         peers.heard(at(1), &identity("x", 2), "two");
         assert_eq!(peers.peer(&identity("x", 1)).unwrap().name, "one");
         assert_eq!(peers.claimants(&NaraId::parse("x").unwrap()).count(), 2);
+    }
+
+    #[test]
+    fn a_go_nara_can_be_asked_once_both_are_on_the_mesh() {
+        let mut peers = Neighbourhood::default();
+        let who = identity("x", 1);
+        peers.heard(at(0), &who, "gopher");
+        assert_eq!(peers.reached().count(), 1, "it may be a light one");
+        peers.peer_mut(&who).unwrap().light = Some(false);
+        assert_eq!(peers.reached().count(), 0);
+        peers.set_on_the_mesh(true);
+        assert_eq!(peers.reached().count(), 0, "its address is not proven");
+        peers.peer_mut(&who).unwrap().proof = "{}".into();
+        assert_eq!(peers.reached().count(), 1);
     }
 
     #[test]

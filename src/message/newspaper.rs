@@ -77,6 +77,16 @@ impl Newspaper {
         Some(self.status.memory_mode.as_str()).filter(|mode| !mode.is_empty())
     }
 
+    /// What proves the address in it to a gateway.
+    pub fn proof(&self) -> String {
+        let signature = self.signature.as_ref().map(signature_text);
+        ObjectWriter::new()
+            .field("svc", "newspaper")
+            .field("sig", &signature.unwrap_or_default())
+            .field("status", &self.status_json)
+            .finish()
+    }
+
     /// The newspaper as it goes on the wire.
     pub fn to_json(&self, signature: &Signature) -> String {
         ObjectWriter::new()

@@ -12,7 +12,20 @@ pub const MESH_IP_LENGTH_MAX: usize = 255;
 /// The longest word for a memory mode, in bytes.
 pub const MODE_LENGTH_MAX: usize = 16;
 
-const FIELDS: &[&str] = &["HostStats", "PublicKey", "ID", "MeshIP", "memory_mode"];
+const FIELDS: &[&str] = &[
+    "HostStats",
+    "Version",
+    "PublicKey",
+    "ID",
+    "MeshIP",
+    "memory_mode",
+];
+
+/// The longest version that is read, in bytes.
+const VERSION_LENGTH_MAX: usize = 64;
+
+/// How the versions of light naras begin.
+const LIGHT: &str = "light-";
 
 /// What a light nara says of itself.
 #[derive(Clone, Debug)]
@@ -84,6 +97,8 @@ pub struct Status {
     pub memory_mode: String,
     /// For how long it says it has been up; zero when it does not say.
     pub uptime_seconds: u64,
+    /// Whether a light nara wrote it, if its version says.
+    pub light: Option<bool>,
 }
 
 impl Status {
@@ -105,6 +120,11 @@ impl Status {
                 .text("memory_mode", MODE_LENGTH_MAX)
                 .unwrap_or_default(),
             uptime_seconds: uptime.unwrap_or_default(),
+            light: fields
+                .text("Version", VERSION_LENGTH_MAX)
+                .ok()
+                .filter(|version| !version.is_empty())
+                .map(|version| version.starts_with(LIGHT)),
         })
     }
 
@@ -193,9 +213,10 @@ mod tests {
             mesh_ip: "127.0.0.1:9000".to_owned(),
             memory_mode: "medium",
             uptime_seconds: 77,
-            version: "0.1.0",
+            version: "light-0.1.0",
         };
         let status = Status::parse(&own.howdy()).unwrap();
+        assert_eq!(status.light, Some(true));
         assert_eq!(status.identity(), Some(who));
         assert_eq!(status.mesh_ip, "127.0.0.1:9000");
         assert_eq!(status.memory_mode, "medium");

@@ -96,6 +96,7 @@ pub struct Config {
     padding: Padding,
     keep_alive: Duration,
     newborn: bool,
+    gateway: Option<String>,
 }
 
 /// The seed of a soul that does not exist yet.
@@ -149,6 +150,7 @@ impl Config {
             padding: Padding::default(),
             keep_alive: Duration::from_secs(KEEP_ALIVES[1]),
             newborn,
+            gateway: None,
         })
     }
 
@@ -213,6 +215,18 @@ impl Config {
         let unknown = || ConfigError::Padding(word.chars().take(32).collect());
         self.padding = Padding::parse(word).ok_or_else(unknown)?;
         Ok(self)
+    }
+
+    /// Chooses a gateway to the mesh by its origin, such as
+    /// `wss://example.org`: scheme, host and port as the gateway sees them.
+    #[must_use]
+    pub fn with_gateway(mut self, origin: &str) -> Self {
+        self.gateway = Some(origin.to_owned());
+        self
+    }
+
+    pub(super) fn gateway(&self) -> Option<&str> {
+        self.gateway.as_deref()
     }
 
     /// The soul.

@@ -9,16 +9,18 @@
 
 mod config;
 mod status;
+mod ways;
 
 pub use config::{Config, ConfigError, KEEP_ALIVES, Newborn, SPARES_MAX, TARGET_MAX};
 pub use status::{
-    ClockStatus, ConfidantStatus, ConnectionStatus, HeldStash, HeldStatus, HolderStatus, PeerName,
-    PeerStatus, RecoveryAnswer, RecoveryStatus, StashStatus, Status,
+    ClockStatus, ConfidantStatus, ConnectionStatus, HeldStash, HeldStatus, HolderStatus,
+    MeshStatus, PeerName, PeerStatus, RecoveryAnswer, RecoveryStatus, StashStatus, Status,
 };
 
 use crate::base::{ID_LENGTH_MAX, Identity, Instant, NaraId, Now, Rng};
 use crate::clock::Clock;
 use crate::identity::{Keys, Soul};
+use crate::mesh::{self, Link};
 use crate::plaza::{self, Credentials, Session, SessionConfig, Will};
 use crate::presence::{self, Presence};
 use crate::runtime::{
@@ -27,6 +29,7 @@ use crate::runtime::{
 use crate::stash::{self, Ending, Memory, OperationId, Receipt, Stash, StashError};
 use core::time::Duration;
 use std::collections::VecDeque;
+use ways::Ways;
 
 /// The plaza topic on which a nara hears what is for it alone.
 pub const DIRECT_TOPIC: &str = "nara/mesh/";
@@ -47,6 +50,12 @@ pub enum Effect {
     Send(Vec<u8>),
     /// Close the socket.
     Close,
+    /// Open a WebSocket to the gateway.
+    OpenMesh,
+    /// Send these bytes to the gateway as one binary message.
+    SendMesh(Vec<u8>),
+    /// Close the gateway's socket.
+    CloseMesh,
     /// Tell the application.
     Event(Event),
     /// Write a log record.
@@ -90,6 +99,7 @@ pub struct Nara {
     stirred: Now,
     /// What had happened when the application was last told.
     told: Option<(u64, plaza::State)>,
+    ways: Option<Ways>,
 }
 
 impl Nara {
@@ -119,7 +129,12 @@ impl Nara {
         let client_id = format!("ln-{}", bs58::encode(rng.array::<12>()).into_string());
         let mut runtime = Runtime::new(me, wrap(keys), rng.fork(), now);
         runtime.add(Box::new(Clock::default()));
-        runtime.add(Box::new(Presence::new(config.mode(), now)));
+        let mut presence = Presence::new(config.mode(), now);
+        let ways = config.gateway().map(|origin| {
+            presence.await_address();
+            Ways::new(Link::new(config.keys(), origin.to_owned(), rng.fork()))
+        });
+        runtime.add(Box::new(presence));
         runtime.add(Box::new(Stash::new(config.stash(), now)));
         let mut topics = runtime.topics();
         topics.push(direct);
@@ -141,6 +156,7 @@ impl Nara {
             leave_by: None,
             stirred: now,
             told: None,
+            ways,
         }
     }
 
@@ -195,6 +211,9 @@ impl Nara {
         self.asleep = false;
         self.runtime.start(now);
         self.session.start(now.mono);
+        if let Some(ways) = &mut self.ways {
+            ways.link.start(now.mono);
+        }
         self.turn(now);
     }
 
@@ -224,8 +243,11 @@ impl Nara {
         self.leave_by = None;
         if !self.asleep {
             self.runtime.stop(now);
-            self.send_outgoing();
+            self.send_outgoing(now);
             self.session.stop(now.mono);
+            if let Some(ways) = &mut self.ways {
+                ways.link.stop();
+            }
             self.asleep = true;
             self.turn(now);
         }
@@ -347,6 +369,22 @@ impl Nara {
         self.turn(now);
     }
 
+    /// The gateway's socket brought one message.
+    pub fn handle_mesh_data(&mut self, now: Now, bytes: &[u8]) {
+        if let Some(ways) = &mut self.ways {
+            ways.link.handle_data(now, bytes);
+        }
+        self.turn(now);
+    }
+
+    /// The gateway's socket is closed, or could not be opened.
+    pub fn handle_mesh_closed(&mut self, now: Now) {
+        if let Some(ways) = &mut self.ways {
+            ways.link.handle_closed(now.mono);
+        }
+        self.turn(now);
+    }
+
     /// A deadline has passed.
     pub fn handle_timeout(&mut self, now: Now) {
         self.session.handle_timeout(now.mono);
@@ -354,6 +392,10 @@ impl Nara {
         if !self.asleep {
             self.runtime.handle_timeout(now);
         }
+        if let Some(ways) = &mut self.ways {
+            ways.link.handle_timeout(now.mono);
+        }
+        self.relaunch(now);
         self.turn(now);
         self.finish_leaving(now);
     }
@@ -384,7 +426,8 @@ impl Nara {
             self.runtime.poll_timeout()
         };
         let leave = self.leave_by.map(|at| (at, "leave"));
-        [session, runtime, leave]
+        let ways = self.ways.as_ref().and_then(Ways::poll_timeout);
+        [session, runtime, leave, ways.map(|at| (at, "mesh"))]
             .into_iter()
             .flatten()
             .min_by_key(|(at, _)| *at)
@@ -426,7 +469,17 @@ impl Nara {
         while let Some(event) = self.session.poll_event() {
             self.handle_plaza(now, event);
         }
-        self.send_outgoing();
+        self.turn_mesh(now);
+        self.send_outgoing(now);
+        // What could not be sent may have ended calls.
+        self.turn_mesh(now);
+        while let Some(output) = self.ways.as_mut().and_then(|ways| ways.link.poll_output()) {
+            self.effects.push_back(match output {
+                mesh::Output::Open => Effect::OpenMesh,
+                mesh::Output::Send(bytes) => Effect::SendMesh(bytes),
+                mesh::Output::Close => Effect::CloseMesh,
+            });
+        }
         while let Some(output) = self.session.poll_output() {
             self.effects.push_back(match output {
                 plaza::Output::Open => Effect::Open,
@@ -465,14 +518,16 @@ impl Nara {
         }
     }
 
-    fn send_outgoing(&mut self) {
+    fn send_outgoing(&mut self, now: Now) {
         while let Some(Outgoing { way, bytes }) = self.runtime.poll_outgoing() {
-            let topic = match way {
-                Way::Plaza { topic } => topic,
-                Way::Direct { to } => format!("{DIRECT_TOPIC}{to}"),
-            };
-            // Refused only while disconnected, when calls fail by themselves.
-            let _ = self.session.publish(&topic, &bytes);
+            match way {
+                Way::Plaza { topic } => {
+                    // Refused only while disconnected, when calls fail by
+                    // themselves.
+                    let _ = self.session.publish(&topic, &bytes);
+                }
+                Way::Direct { to } => self.send_direct(now, &to, bytes),
+            }
         }
     }
 

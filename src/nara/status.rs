@@ -27,6 +27,7 @@ pub struct Status {
     pub held: HeldStatus,
     pub recovery: RecoveryStatus,
     pub clock: ClockStatus,
+    pub mesh: MeshStatus,
     pub drops: SortedMap<&'static str, u64>,
 }
 
@@ -37,6 +38,14 @@ pub struct Status {
 pub struct ClockStatus {
     pub offset_ms: Option<i64>,
     pub off: bool,
+}
+
+/// The way to the mesh.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(missing_docs, reason = "see `Status`")]
+pub struct MeshStatus {
+    pub state: &'static str,
+    pub address: Option<String>,
 }
 
 /// The way to the plaza.
@@ -186,6 +195,7 @@ pub(super) fn of(nara: &Nara, now: Now) -> Status {
             offset_ms: nara.runtime.clock().offset_ms(),
             off: nara.runtime.clock().is_off(),
         },
+        mesh: looking.mesh(),
         drops: nara.runtime.drops().collect(),
     }
 }
@@ -267,6 +277,15 @@ impl Looking<'_> {
             attempt,
             retry_at,
             why,
+        }
+    }
+
+    fn mesh(&self) -> MeshStatus {
+        let link = self.nara.ways.as_ref().map(|ways| &ways.link);
+        let address = link.map(|link| link.address().to_owned());
+        MeshStatus {
+            state: link.map_or("none", |link| link.state().as_str()),
+            address: address.filter(|address| !address.is_empty()),
         }
     }
 

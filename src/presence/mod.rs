@@ -10,7 +10,7 @@ mod gone;
 pub use gone::{GONE_TOPIC, LOST, PING, PONG, Ping};
 
 use crate::base::{ExpiringMap, Identity, Instant, Now, SortedMap, WallTime};
-use crate::message::{Howdy, Newspaper, PresenceEvent, StatusBuilder, SyncEvent};
+use crate::message::{HeyThere, Howdy, Newspaper, PresenceEvent, StatusBuilder, SyncEvent};
 use crate::neighbourhood::{MemoryMode, Presence as Whereabouts};
 use crate::runtime::{
     Behaviour, CallError, CallId, Context, Delivery, Nothing, Outcome, PeerNews, Service,
@@ -41,8 +41,19 @@ const GREET_STRANGERS_EVERY: Duration = Duration::from_secs(60);
 /// A greeting is answered after a random wait, unless enough others did.
 const HOWDY_WITHIN: Duration = Duration::from_secs(3);
 
+/// The wait before a greeting for somebody who knocked: howdys come in three
+/// seconds.
+const KNOCK_AFTER: Duration = Duration::from_millis(3_500);
+
 /// So many answers are enough for a newcomer: its confidants and two spares.
 const HOWDYS_ENOUGH: u32 = 5;
+
+/// How long the first greeting waits for an address: whoever hears it pushes
+/// to the address in it.
+const ADDRESS_WITHIN: Duration = Duration::from_secs(2);
+
+/// One peer is introduced to at most this often.
+const INTRODUCE_EVERY: Duration = Duration::from_secs(5);
 
 /// Newspapers appear in this span.
 const NEWSPAPER_EVERY: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(300));
@@ -88,6 +99,11 @@ pub struct Presence {
     /// Whether one more greeting is to be said although it is quiet.
     last_word: bool,
     greet_at: Option<Instant>,
+    /// Where the mesh reaches this nara, while a gateway says so.
+    address: String,
+    /// Until an address is there the first greeting waits, but not long.
+    awaits_address: bool,
+    introduced: ExpiringMap<Identity, ()>,
     newspaper_at: Option<Instant>,
     sweep_at: Option<Instant>,
     strangers_after: Option<Instant>,
@@ -109,6 +125,9 @@ impl Presence {
             met_itself: false,
             last_word: false,
             greet_at: None,
+            address: String::new(),
+            awaits_address: false,
+            introduced: ExpiringMap::new(NEWCOMERS_MAX, INTRODUCE_EVERY),
             newspaper_at: None,
             sweep_at: None,
             strangers_after: None,
@@ -123,6 +142,7 @@ impl Presence {
     fn on_connected(&mut self, ctx: &mut Context<'_>, _: &Delivery, _: Nothing) -> Outcome {
         let now = ctx.now().mono;
         let jitter = match self.greeted {
+            false if self.awaits_address => ADDRESS_WITHIN,
             false => Duration::ZERO,
             true => ctx.rng().between(Duration::ZERO, GREET_WITHIN),
         };
@@ -151,6 +171,55 @@ impl Presence {
         Outcome::Continue
     }
 
+    /// Says that a gateway will give an address soon.
+    pub fn await_address(&mut self) {
+        self.awaits_address = true;
+    }
+
+    /// Takes the address that the mesh reaches this nara under, empty for
+    /// none, and announces it.
+    pub fn set_address(&mut self, ctx: &mut Context<'_>, address: &str) {
+        if self.address != address {
+            address.clone_into(&mut self.address);
+            let everybody = ctx.peers().online().map(|(who, _)| who.clone());
+            let before: Vec<Identity> = everybody
+                .filter(|who| !ctx.peers().is_reached(who))
+                .collect();
+            ctx.peers_mut().set_on_the_mesh(!address.is_empty());
+            for who in before {
+                if ctx.peers().is_reached(&who) {
+                    ctx.emit("presence:reached", &PeerNews { who });
+                }
+            }
+            // Lost with the gateway, it is not worth a greeting: ways fall back.
+            let is_worth = self.greeted || self.awaits_address;
+            self.awaits_address = false;
+            if ctx.is_connected() && is_worth && !address.is_empty() {
+                self.greet(ctx);
+            }
+        }
+    }
+
+    /// Somebody who knows nobody yet is to know this nara's key before more is
+    /// sent to it.
+    fn on_introduce(&mut self, ctx: &mut Context<'_>, _: &Delivery, news: PeerNews) -> Outcome {
+        let now = ctx.now().mono;
+        let name = ctx.peers().peer(&news.who).map(|peer| peer.name.clone());
+        // Light naras name their key in each message.
+        if let Some(name) = name.filter(|_| ctx.peers().is_reached(&news.who))
+            && ctx
+                .peers()
+                .peer(&news.who)
+                .is_some_and(|peer| peer.light != Some(true))
+            && ctx.is_connected()
+            && self.introduced.get(now, &news.who).is_none()
+        {
+            self.introduced.insert(now, news.who, ());
+            self.say_howdy(ctx, &name);
+        }
+        Outcome::Continue
+    }
+
     fn greet(&mut self, ctx: &mut Context<'_>) {
         let now = ctx.now();
         if self.quiet && !core::mem::take(&mut self.last_word) {
@@ -158,8 +227,8 @@ impl Presence {
             return;
         }
         let (name, identity) = (ctx.me().name.clone(), ctx.me().identity.clone());
-        // The nara has no address of its own; the plaza reaches it by its id.
-        let event = SyncEvent::hey_there(now.wall, &name, &identity, "");
+        // Without an address of its own, the plaza reaches it by its id.
+        let event = SyncEvent::hey_there(now.wall, &name, &identity, &self.address);
         self.publish_event(ctx, HEY_THERE_TOPIC, event);
         self.greeted = true;
         self.greet_at = Some(now.mono + ctx.rng().between(GREET_AGAIN.0, GREET_AGAIN.1));
@@ -186,7 +255,7 @@ impl Presence {
     fn status(&self, ctx: &Context<'_>) -> StatusBuilder {
         StatusBuilder {
             identity: ctx.me().identity.clone(),
-            mesh_ip: String::new(),
+            mesh_ip: self.address.clone(),
             memory_mode: self.mode.as_str(),
             uptime_seconds: (ctx.now().mono - self.woken.mono).as_secs(),
             version: VERSION,
@@ -226,7 +295,7 @@ impl Presence {
             return Outcome::Drop(reason);
         }
         match &event.body {
-            PresenceEvent::HeyThere(hello) => self.hear_hello(ctx, &who, &hello.from, time),
+            PresenceEvent::HeyThere(hello) => self.hear_hello(ctx, &who, hello, &event),
             PresenceEvent::Chau(_) => self.hear_chau(ctx, &who, time),
         }
     }
@@ -235,12 +304,23 @@ impl Presence {
         &mut self,
         ctx: &mut Context<'_>,
         who: &Identity,
-        name: &str,
-        time: WallTime,
+        hello: &HeyThere,
+        event: &SyncEvent,
     ) -> Outcome {
+        let name = hello.from.as_str();
+        let (mesh_ip, time) = (&hello.mesh_ip, WallTime::from_unix_nanos(event.ts));
         self.note_online(ctx, who, name);
+        let was_reached = ctx.peers().is_reached(who);
         if let Some(peer) = ctx.peers_mut().peer_mut(who) {
             peer.event_time = time;
+            mesh_ip.clone_into(&mut peer.mesh_ip);
+            peer.proof = match mesh_ip.as_str() {
+                "" => String::new(),
+                _ => event.to_json(),
+            };
+        }
+        if !was_reached && ctx.peers().is_reached(who) {
+            ctx.emit("presence:reached", &PeerNews { who: who.clone() });
         }
         ctx.emit("presence:hello", &PeerNews { who: who.clone() });
         if self.newcomers.len() < NEWCOMERS_MAX && !self.newcomers.contains_key(name) {
@@ -295,6 +375,9 @@ impl Presence {
         // Its word about itself is signed by its own key; what it says of its
         // neighbours is not signed at all, and not believed.
         self.note_online(ctx, &who, &howdy.from);
+        if let Some(peer) = ctx.peers_mut().peer_mut(&who) {
+            peer.light = peer.light.or(howdy.me.light);
+        }
         Outcome::Continue
     }
 
@@ -339,24 +422,50 @@ impl Presence {
         }
         self.note_online(ctx, &who, &newspaper.from);
         if let Some(peer) = ctx.peers_mut().peer_mut(&who) {
+            peer.light = newspaper.status.light.or(peer.light);
             peer.mode = newspaper
                 .memory_mode()
                 .and_then(MemoryMode::parse)
                 .or(peer.mode);
             let before = core::mem::replace(&mut peer.uptime, newspaper.status.uptime_seconds);
-            if peer.uptime < before {
+            let has_restarted = peer.uptime < before;
+            // Go naras greet once, so whoever came later has this alone. What
+            // it greeted with has a time, and goes first.
+            let address = newspaper.status.mesh_ip.as_str();
+            let is_reached = !address.is_empty() && peer.proof.is_empty();
+            if is_reached {
+                peer.proof = newspaper.proof();
+                address.clone_into(&mut peer.mesh_ip);
+            }
+            let who = PeerNews { who };
+            if has_restarted {
                 // It keeps what it holds in memory, so that is gone.
-                ctx.emit("presence:restarted", &PeerNews { who });
+                ctx.emit("presence:restarted", &who);
+            }
+            if is_reached {
+                ctx.emit("presence:reached", &who);
             }
         }
         Outcome::Continue
     }
 
     fn greet_stranger(&mut self, ctx: &mut Context<'_>) {
+        let wait = ctx.rng().between(Duration::ZERO, GREET_WITHIN);
+        self.greet_after(ctx, wait);
+    }
+
+    /// Somebody who is not known asked for something, such as a Go nara that
+    /// pushes sooner than it says who it is. It pushes again when it is
+    /// greeted again, and is known by then.
+    pub fn hear_knock(&mut self, ctx: &mut Context<'_>) {
+        self.greet_after(ctx, KNOCK_AFTER);
+    }
+
+    fn greet_after(&mut self, ctx: &mut Context<'_>, wait: Duration) {
         let now = ctx.now().mono;
         if self.strangers_after.is_none_or(|at| at <= now) && self.greeted {
             self.strangers_after = Some(now + GREET_STRANGERS_EVERY);
-            self.greet_at = Some(now + ctx.rng().between(Duration::ZERO, GREET_WITHIN));
+            self.greet_at = Some(now + wait);
         }
     }
 
@@ -439,6 +548,7 @@ impl Service for Presence {
                 .rate_limit(PINGS, PINGS_SPAN),
             Behaviour::mesh_request(PONG).version(1, Self::on_late_pong),
             Behaviour::local("clock:set").version(1, Self::on_clock_set),
+            Behaviour::local("presence:introduce").version(1, Self::on_introduce),
         ]
     }
 

@@ -123,6 +123,14 @@ impl CallRegistry {
         self.pending.remove(&id).map(|call| (id, call))
     }
 
+    /// Takes the call whose request has this id.
+    pub(super) fn take_of(&mut self, message_id: &str) -> Option<(CallId, PendingCall)> {
+        let mut pending = self.pending.iter();
+        let id = pending.find(|(_, call)| call.message_id == message_id)?.0;
+        let id = *id;
+        self.pending.remove(&id).map(|call| (id, call))
+    }
+
     /// The call that this delivery answers, left where it is.
     pub fn answered(&self, delivery: &Delivery) -> Option<(CallId, &PendingCall)> {
         let sender = delivery.sender.as_ref()?;

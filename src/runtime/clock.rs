@@ -99,7 +99,7 @@ impl Clock {
 
     /// The time to go by: the driver's, corrected once at least two peers
     /// agree that it is off.
-    pub(super) fn now(&self) -> Now {
+    pub fn now(&self) -> Now {
         Now {
             mono: self.read.mono,
             wall: self.corrected(self.read.wall),

@@ -33,7 +33,7 @@ pub use pipeline::{DEAD_LETTERS_MAX, Delivery, IDS_REMEMBERED_MAX, Outcome};
 pub use service::{Local, Nothing, OwnNews, PeerNews, Service};
 pub use traffic::Traffic;
 
-use crate::base::{Instant, Now, Rng};
+use crate::base::{Identity, Instant, Now, Rng};
 use crate::message::Message;
 use crate::neighbourhood::Neighbourhood;
 use context::Core;
@@ -198,6 +198,29 @@ impl Runtime {
         self.core.set_now(now);
         self.core
             .sign_ahead(kind, crate::message::to_go_json(payload))
+    }
+
+    /// No way leads to whom this message is for: a call that waits for the
+    /// answer to it ends now.
+    pub fn fail_call(&mut self, now: Now, bytes: &[u8]) {
+        self.core.set_now(now);
+        let Ok(message) = Message::parse(bytes) else {
+            return;
+        };
+        let text = format!("{} reaches {} in no way", message.kind, message.to_id);
+        self.core.scope("runtime").info(text);
+        if let Some((id, call)) = self.core.calls.take_of(&message.id) {
+            self.complete(id, call.service, Err(CallError::NotSent));
+            self.drain_local();
+        }
+    }
+
+    /// Lets presence tell somebody who this nara is.
+    pub fn introduce(&mut self, now: Now, who: Identity) {
+        self.core.set_now(now);
+        let news = crate::message::to_go_json(&PeerNews { who });
+        self.core.push_local("presence:introduce", news, "runtime");
+        self.drain_local();
     }
 
     /// Handles every deadline that has passed.

@@ -285,6 +285,15 @@ impl Core {
             let news = to_go_json(&PeerNews { who: sender });
             self.push_local("presence:online", news, "runtime");
         }
+        // Only light naras name their key.
+        if let Some(sender) = delivery
+            .sender
+            .clone()
+            .filter(|_| delivery.message.key.is_some())
+            && let Some(peer) = self.peers.peer_mut(&sender)
+        {
+            peer.light = Some(true);
+        }
         let text = format!(
             "received {} from {}",
             behaviour.kind, delivery.message.from_id

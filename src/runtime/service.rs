@@ -69,7 +69,8 @@ pub struct Local {
 }
 
 /// The payload of local messages about one peer: `presence:online` (it came),
-/// `presence:hello` (it greeted the plaza) and `presence:gone`.
+/// `presence:hello` (it greeted the plaza), `presence:reached` (it signed where
+/// the mesh reaches it) and `presence:gone`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeerNews {
     /// Whom it is about.

@@ -7,7 +7,7 @@ use super::proving::Challenged;
 use crate::base::{ExpiringMap, Identity, Instant, SortedMap, WallTime};
 use crate::message::{Ack, Delete, Message, Request, Store};
 use crate::neighbourhood::MemoryMode;
-use crate::runtime::{Context, Delivery, Outcome, Sealed};
+use crate::runtime::{Context, Delivery, Outcome, PeerNews, Sealed};
 use core::time::Duration;
 
 /// A returning owner gets its stash after a random wait in this span, so that
@@ -298,9 +298,10 @@ impl Confidant {
     /// The owner greeted the plaza; it may have woken without its memory.
     pub(super) fn handle_hello(&mut self, ctx: &mut Context<'_>, owner: &Identity) {
         let now = ctx.now().mono;
-        if self.greeted.get(now, owner).is_none() {
+        // A greeting of somebody who has nothing here does not count: it may
+        // store, restart and greet again at once.
+        if self.greeted.get(now, owner).is_none() && self.plan_push(ctx, owner) {
             self.greeted.insert(now, owner.clone(), ());
-            self.plan_push(ctx, owner);
         }
     }
 
@@ -317,12 +318,16 @@ impl Confidant {
         true
     }
 
-    fn plan_push(&mut self, ctx: &mut Context<'_>, owner: &Identity) {
+    /// Returns whether a push is planned that was not planned before.
+    fn plan_push(&mut self, ctx: &mut Context<'_>, owner: &Identity) -> bool {
         if !self.held.contains_key(owner) || self.pushes.contains_key(owner) {
-            return;
+            return false;
         }
+        // It may have woken knowing nobody; then it is told first who pushes.
+        ctx.emit("presence:introduce", &PeerNews { who: owner.clone() });
         let at = ctx.now().mono + ctx.rng().between(PUSH_AFTER.0, PUSH_AFTER.1);
         self.pushes.insert(owner.clone(), at);
+        true
     }
 
     pub(super) fn handle_timeout(&mut self, ctx: &mut Context<'_>) {

@@ -75,7 +75,7 @@ impl Owner {
     /// How many peers could be asked now, holders included.
     pub(super) fn candidates(&self, ctx: &Context<'_>) -> usize {
         let now = ctx.now().mono;
-        let online = ctx.peers().online();
+        let online = ctx.peers().reached();
         online
             .filter(|(who, _)| self.turned_away(now, who).is_none())
             .count()
@@ -121,7 +121,7 @@ impl Owner {
         let named = self
             .pinned
             .iter()
-            .filter(|who| free(who) && ctx.peers().is_online(who));
+            .filter(|who| free(who) && ctx.peers().is_online(who) && ctx.peers().is_reached(who));
         let missing = missing.max(named.count());
         let mut chosen = self.rank(ctx, missing, free);
         if chosen.len() < missing {
@@ -214,7 +214,7 @@ impl Owner {
         }
         let now = ctx.now();
         let me = ctx.me().identity.id.clone();
-        let online = ctx.peers().online();
+        let online = ctx.peers().reached();
         let free = online.filter(|(who, _)| who.id != me && is_free(who));
         let candidates = free.map(|(who, peer)| Candidate {
             who: who.clone(),

@@ -98,7 +98,7 @@ impl Stash {
         self.saved = None;
         self.recovery.stop();
         self.follow_search(ctx);
-        let online = ctx.peers().online().map(|(who, _)| who.clone());
+        let online = ctx.peers().reached().map(|(who, _)| who.clone());
         let others = online.filter(|who| !known.contains(who));
         let everybody: Vec<Identity> = known.iter().cloned().chain(others).collect();
         for who in everybody.iter().take(ASKED_MAX) {

@@ -319,7 +319,7 @@ impl Stash {
 
     /// Opens what a peer sent and takes it over if it is newer. Whoever calls
     /// this fills up the copies behind it.
-    fn take_response(
+    pub(super) fn take_response(
         &mut self,
         ctx: &mut Context<'_>,
         from: &Identity,

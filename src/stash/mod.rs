@@ -18,6 +18,7 @@ mod granting;
 mod handlers;
 mod held;
 mod keeping;
+mod older;
 mod operations;
 mod owner;
 mod passing;
@@ -208,6 +209,7 @@ impl Service for Stash {
             Behaviour::local("plaza:online").version(1, Self::on_connected),
             Behaviour::local("plaza:offline").version(1, Self::on_disconnected),
             Behaviour::local("presence:online").version(1, Self::on_peer_online),
+            Behaviour::local("presence:reached").version(1, Self::on_peer_online),
             Behaviour::local("presence:hello").version(1, Self::on_peer_hello),
             Behaviour::local("presence:gone").version(1, Self::on_peer_gone),
             Behaviour::local("presence:restarted").version(1, Self::on_peer_restarted),

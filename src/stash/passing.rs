@@ -194,7 +194,7 @@ impl Confidant {
                 && self.handoffs.turned_away.get(now.mono, who).is_none()
                 && !self.handoffs.asked(owner).any(|one| one == who)
         };
-        let online = ctx.peers().online().filter(|(who, _)| is_free(who));
+        let online = ctx.peers().reached().filter(|(who, _)| is_free(who));
         let candidates: Vec<Candidate> = online
             .map(|(who, peer)| Candidate {
                 who: who.clone(),

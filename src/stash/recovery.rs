@@ -250,7 +250,7 @@ impl Recovery {
         if room == 0 || !self.goes_on() {
             return;
         }
-        let online = ctx.peers().online().map(|(who, _)| who);
+        let online = ctx.peers().reached().map(|(who, _)| who);
         let further = online.filter(|who| !self.tried.contains(*who)).take(room);
         for who in further.cloned().collect::<Vec<Identity>>() {
             self.ask(ctx, &who);
@@ -263,6 +263,7 @@ impl Recovery {
             || !ctx.is_connected()
             || who.id == ctx.me().identity.id
             || self.asked.len() >= ASKED_MAX
+            || ctx.peers().peer(who).is_some() && !ctx.peers().is_reached(who)
         {
             return;
         }

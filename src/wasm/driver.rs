@@ -64,6 +64,7 @@ impl Drop for Socket {
 pub(super) struct Driver {
     nara: RefCell<Nara>,
     url: String,
+    gateway: Option<String>,
     /// Tells JavaScript a word and its value.
     listener: Function,
     /// Gives `{user, password}` or a promise of it.
@@ -71,6 +72,8 @@ pub(super) struct Driver {
     socket: RefCell<Option<Socket>>,
     /// Which attempt to connect this is: what an older one says is not heard.
     attempt: Cell<u32>,
+    mesh: RefCell<Option<Socket>>,
+    mesh_attempt: Cell<u32>,
     timer: RefCell<Option<Timeout>>,
     waiting: RefCell<SortedMap<u64, Function>>,
     words: RefCell<Backlog<Word>>,
@@ -103,6 +106,7 @@ impl Driver {
     pub(super) fn new(
         nara: Nara,
         url: String,
+        gateway: Option<String>,
         listener: Function,
         credentials: Option<Function>,
         mailbox: SharedMailbox,
@@ -110,10 +114,13 @@ impl Driver {
         Rc::new_cyclic(|this| Self {
             nara: RefCell::new(nara),
             url,
+            gateway,
             listener,
             credentials,
             socket: RefCell::new(None),
             attempt: Cell::new(0),
+            mesh: RefCell::new(None),
+            mesh_attempt: Cell::new(0),
             timer: RefCell::new(None),
             waiting: RefCell::new(SortedMap::new()),
             words: RefCell::new(Backlog::new(WORDS_MAX, Word::is_dispensable)),
@@ -138,6 +145,9 @@ impl Driver {
                 Some(Effect::Open) => self.open(),
                 Some(Effect::Send(bytes)) => self.send(&bytes),
                 Some(Effect::Close) => self.close(),
+                Some(Effect::OpenMesh) => self.open_mesh(),
+                Some(Effect::SendMesh(bytes)) => self.send_mesh(&bytes),
+                Some(Effect::CloseMesh) => self.close_mesh(),
                 Some(Effect::Event(event)) => self.queue(Word::Event(event)),
                 Some(Effect::Log(record)) => self.queue(Word::Log(record)),
             }
@@ -258,6 +268,75 @@ impl Driver {
             if let Some(driver) = this.upgrade().filter(|one| one.attempt.get() == attempt) {
                 handle(&driver, value);
             }
+        }
+    }
+
+    /// The gateway's socket, beside the plaza's.
+    fn open_mesh(&self) {
+        let attempt = self.mesh_attempt.get().wrapping_add(1);
+        self.mesh_attempt.set(attempt);
+        let this = self.this.clone();
+        spawn_local(async move {
+            if let Some(driver) = this.upgrade() {
+                driver.connect_mesh(attempt);
+            }
+        });
+    }
+
+    fn connect_mesh(&self, attempt: u32) {
+        if self.mesh_attempt.get() != attempt {
+            return;
+        }
+        let url = self.gateway.as_deref().unwrap_or_default();
+        let Ok(socket) = WebSocket::new(url) else {
+            return self.act(|nara, now| nara.handle_mesh_closed(now));
+        };
+        socket.set_binary_type(BinaryType::Arraybuffer);
+        let current = move |driver: &Driver| driver.mesh_attempt.get() == attempt;
+        let (this, that) = (self.this.clone(), self.this.clone());
+        let message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+            let driver = this.upgrade().filter(|one| current(one));
+            let buffer = event.data().dyn_into::<ArrayBuffer>();
+            if let (Some(driver), Ok(buffer)) = (driver, buffer) {
+                let bytes = Uint8Array::new(&buffer);
+                if bytes.length() > PIECE_MAX {
+                    return driver.drop_mesh();
+                }
+                let bytes = bytes.to_vec();
+                driver.act(|nara, now| nara.handle_mesh_data(now, &bytes));
+            }
+        });
+        let closed = Closure::<dyn FnMut(CloseEvent)>::new(move |_: CloseEvent| {
+            if let Some(driver) = that.upgrade().filter(|one| current(one)) {
+                driver.drop_mesh();
+            }
+        });
+        socket.set_onmessage(Some(message.as_ref().unchecked_ref()));
+        socket.set_onclose(Some(closed.as_ref().unchecked_ref()));
+        let socket = Socket {
+            socket,
+            _opened: Closure::<dyn FnMut()>::new(|| {}),
+            _message: message,
+            _closed: closed,
+        };
+        self.mesh.replace(Some(socket));
+    }
+
+    fn drop_mesh(&self) {
+        self.close_mesh();
+        self.act(|nara, now| nara.handle_mesh_closed(now));
+    }
+
+    fn close_mesh(&self) {
+        self.mesh_attempt
+            .set(self.mesh_attempt.get().wrapping_add(1));
+        self.mesh.take();
+    }
+
+    fn send_mesh(&self, bytes: &[u8]) {
+        if let Some(socket) = self.mesh.borrow().as_ref() {
+            // A socket that is closing says so by itself.
+            let _ = socket.socket.send_with_u8_array(bytes);
         }
     }
 

@@ -30,6 +30,9 @@ struct Options {
     spares: Option<usize>,
     padding: Option<String>,
     keep_alive: Option<u64>,
+    /// The address of a gateway, and its origin as the gateway sees it.
+    gateway: Option<String>,
+    gateway_origin: Option<String>,
     #[serde(default)]
     services: Vec<Declared>,
 }
@@ -53,7 +56,14 @@ impl Peer {
         let mailbox = Mailbox::shared();
         let nara = Nara::new(config, seed()?, now());
         let nara = service::add(nara, options.services, &mailbox)?;
-        let driver = Driver::new(nara, options.plaza, listener, credentials, mailbox);
+        let driver = Driver::new(
+            nara,
+            options.plaza,
+            options.gateway,
+            listener,
+            credentials,
+            mailbox,
+        );
         Ok(Peer { driver })
     }
 
@@ -146,6 +156,9 @@ fn config(options: &Options) -> Result<Config, JsValue> {
     }
     if let Some(padding) = &options.padding {
         config = config.and_then(|config| config.with_padding(padding));
+    }
+    if let Some(origin) = &options.gateway_origin {
+        config = config.map(|config| config.with_gateway(origin));
     }
     config.map_err(|error| {
         let code = match error {

@@ -1,0 +1,443 @@
+//! The ways to one peer: the mesh link first, then its topic on the plaza; and
+//! what this nara answers where the mesh reaches it.
+
+use super::{DIRECT_TOPIC, Nara};
+use crate::base::{ExpiringMap, Identity, Instant, NaraId, Now, PublicKey, SortedMap, WallTime};
+use crate::mesh::{AuthError, Event, Headers, Link, Request, verify_request};
+use crate::message::{Bytes, from_json, to_go_json};
+use crate::presence::Presence;
+use crate::runtime::Context;
+use crate::stash::Stash;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use core::time::Duration;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// Messages on their way over the mesh, and those that wait to go again.
+const FLIGHTS_MAX: usize = 256;
+
+/// Whoever answers 401 knows nobody yet: it is asked again so often,
+const AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// for so long.
+const AGAIN_FOR: Duration = Duration::from_secs(8);
+
+/// What is longer goes only where a small signed exchange came back from.
+const UNPROVEN_SIZE_MAX: usize = 4_096;
+
+/// Addresses that answered under their key, and for how long that counts.
+const PROVEN_MAX: usize = 256;
+const PROVEN_FOR: Duration = Duration::from_secs(600);
+
+/// Peers of one name whose keys are tried.
+const NAMESAKES_MAX: usize = 4;
+
+const MESSAGE: &str = "/mesh/message";
+const SYNC: &str = "/events/sync";
+
+/// A message on its way to one peer over the mesh.
+#[derive(Clone)]
+struct Flight {
+    who: Identity,
+    bytes: Vec<u8>,
+    since: Instant,
+    /// Whether this is the small exchange before a long message.
+    proving: bool,
+}
+
+/// The mesh link with what is on its way over it.
+pub(super) struct Ways {
+    pub(super) link: Link,
+    flights: SortedMap<u32, Flight>,
+    waiting: Vec<(Instant, Flight)>,
+    proven: ExpiringMap<(PublicKey, String), ()>,
+}
+
+impl Ways {
+    pub(super) fn new(link: Link) -> Self {
+        Self {
+            link,
+            flights: SortedMap::new(),
+            waiting: Vec::new(),
+            proven: ExpiringMap::new(PROVEN_MAX, PROVEN_FOR),
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let waiting = self.waiting.iter().map(|(at, _)| *at).min();
+        [self.link.poll_timeout(), waiting]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}
+
+/// The stash of the older HTTP interface.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct OlderStash {
+    owner: String,
+    nonce: Bytes,
+    ciphertext: Bytes,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct OlderBody {
+    stash: OlderStash,
+    to: String,
+}
+
+#[derive(Serialize)]
+struct Accepted<'a> {
+    accepted: bool,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct Deleted {
+    deleted: bool,
+}
+
+#[derive(Serialize)]
+struct Retrieved {
+    found: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stash: Option<OlderStash>,
+}
+
+#[derive(Serialize)]
+struct Ping<'a> {
+    from: &'a str,
+    mesh_ip: &'a str,
+    public_key: String,
+    t: i64,
+}
+
+#[derive(Serialize)]
+struct Sync<'a> {
+    from: &'a str,
+    events: [(); 0],
+    ts: i64,
+    sig: String,
+}
+
+#[derive(Serialize)]
+struct Zine<'a> {
+    from: &'a str,
+    created_at: i64,
+    events: [(); 0],
+    signature: String,
+}
+
+impl Nara {
+    /// Sends a message to one nara: over the mesh where it is reached there,
+    /// else on its topic.
+    pub(super) fn send_direct(&mut self, now: Now, to: &str, bytes: Vec<u8>) {
+        if let (Some(who), true) = (self.on_the_mesh(to), self.has_address()) {
+            let flight = Flight {
+                who,
+                bytes,
+                since: now.mono,
+                proving: false,
+            };
+            return self.launch(now, flight);
+        }
+        self.send_by_topic(to, &bytes);
+    }
+
+    fn has_address(&self) -> bool {
+        self.ways
+            .as_ref()
+            .is_some_and(|ways| !ways.link.address().is_empty())
+    }
+
+    fn send_by_topic(&mut self, to: &str, bytes: &[u8]) {
+        // Refused only while disconnected, when calls fail by themselves.
+        let _ = self.session.publish(&format!("{DIRECT_TOPIC}{to}"), bytes);
+    }
+
+    fn on_the_mesh(&self, to: &str) -> Option<Identity> {
+        let id = NaraId::parse(to).ok()?;
+        let peers = self.runtime.peers();
+        let reached = |who: &&Identity| peers.peer(who).is_some_and(|peer| !peer.proof.is_empty());
+        let mut claimants = peers.claimants(&id).filter(reached);
+        // Where two keys claim an id the topic reaches both.
+        let first = claimants.next()?.clone();
+        claimants.next().is_none().then_some(first)
+    }
+
+    fn launch(&mut self, now: Now, mut flight: Flight) {
+        let Some(peer) = self.runtime.peers().peer(&flight.who) else {
+            return self.fall_back(now, &flight);
+        };
+        let (proof, address) = (peer.proof.clone(), peer.mesh_ip.clone());
+        let Some(ways) = &mut self.ways else {
+            return self.fall_back(now, &flight);
+        };
+        let place = (flight.who.key, address);
+        flight.proving =
+            flight.bytes.len() > UNPROVEN_SIZE_MAX && ways.proven.get(now.mono, &place).is_none();
+        let number = if flight.proving {
+            let from = to_go_json(&self.runtime.me().name);
+            let body = [
+                "{\"from\":",
+                &from,
+                ",\"mode\":\"sample\",\"sample_size\":1}",
+            ]
+            .concat();
+            ways.link.post(now, &proof, SYNC, body.into_bytes())
+        } else {
+            ways.link.post(now, &proof, MESSAGE, flight.bytes.clone())
+        };
+        match number {
+            Some(number) if ways.flights.len() < FLIGHTS_MAX => {
+                ways.flights.insert(number, flight);
+            }
+            _ => self.fall_back(now, &flight),
+        }
+    }
+
+    /// The next way: its topic, on which only light naras listen. A call to
+    /// anybody else ends here.
+    fn fall_back(&mut self, now: Now, flight: &Flight) {
+        let peer = self.runtime.peers().peer(&flight.who);
+        if peer.is_some_and(|peer| peer.light != Some(false)) {
+            self.send_by_topic(flight.who.id.as_str(), &flight.bytes);
+        } else {
+            self.runtime.fail_call(now, &flight.bytes);
+        }
+    }
+
+    /// Everything that the link has to say.
+    pub(super) fn turn_mesh(&mut self, now: Now) {
+        while let Some(event) = self.ways.as_mut().and_then(|ways| ways.link.poll_event()) {
+            match event {
+                Event::Attached(address) => self.announce(now, &address),
+                Event::Detached => self.announce(now, ""),
+                Event::Asked(request) => self.answer(now, request),
+                Event::Answered {
+                    n,
+                    status,
+                    headers,
+                    body,
+                } => self.land(now, n, status, &headers, &body),
+            }
+        }
+    }
+
+    /// Lets what waited go again.
+    pub(super) fn relaunch(&mut self, now: Now) {
+        let Some(ways) = &mut self.ways else { return };
+        let (due, waiting) = ways.waiting.drain(..).partition(|(at, _)| *at <= now.mono);
+        ways.waiting = waiting;
+        let due: Vec<(Instant, Flight)> = due;
+        for (_, flight) in due {
+            self.launch(now, flight);
+        }
+    }
+
+    fn announce(&mut self, now: Now, address: &str) {
+        self.runtime
+            .command(now, |presence: &mut Presence, ctx: &mut Context<'_>| {
+                presence.set_address(ctx, address);
+            });
+        self.told = None;
+    }
+
+    fn land(&mut self, now: Now, n: u32, status: u16, headers: &Headers, body: &[u8]) {
+        let Some(ways) = &mut self.ways else { return };
+        let Some(flight) = ways.flights.remove(&n) else {
+            return;
+        };
+        let is_proven = status == 200 && headers.prove_answer(body, &flight.who.key);
+        if is_proven {
+            if let Some(peer) = self.runtime.peers().peer(&flight.who) {
+                let proof = (flight.who.key, peer.mesh_ip.clone());
+                ways.proven.insert(now.mono, proof, ());
+            }
+            if flight.proving {
+                self.launch(now, flight);
+            }
+            return;
+        }
+        let is_young = now.mono - flight.since < AGAIN_FOR;
+        if status == 401 && is_young && ways.waiting.len() < FLIGHTS_MAX {
+            ways.waiting.push((now.mono + AGAIN_AFTER, flight.clone()));
+            return self.runtime.introduce(now, flight.who);
+        }
+        self.fall_back(now, &flight);
+    }
+
+    fn answer(&mut self, now: Now, request: Request) {
+        let (status, body) = match self.answer_to(now, &request) {
+            Ok(body) => (200, body),
+            Err((status, why)) => (status, [why, "\n"].concat().into_bytes()),
+        };
+        if let Some(ways) = &mut self.ways {
+            ways.link.answer(now, request.n, status, body);
+        }
+    }
+
+    fn answer_to(&mut self, now: Now, request: &Request) -> Result<Vec<u8>, (u16, &'static str)> {
+        let wall = self.runtime.clock().now().wall;
+        let (method, path) = (request.method.as_str(), request.path.as_str());
+        if (method, path) == ("GET", "/ping") {
+            return Ok(self.ping(wall));
+        }
+        let is_served = matches!(
+            (method, path),
+            (
+                "POST",
+                MESSAGE
+                    | SYNC
+                    | "/gossip/zine"
+                    | "/stash/store"
+                    | "/stash/retrieve"
+                    | "/stash/push"
+            ) | ("DELETE", "/stash/store")
+        );
+        if !is_served {
+            return Err((404, "there is nothing here"));
+        }
+        let peers = self.runtime.peers().iter();
+        let namesakes = peers.filter(|(_, peer)| peer.name == request.headers.name);
+        let known = namesakes.map(|(who, _)| (who.key, who.clone()));
+        let who = verify_request(
+            &request.headers,
+            wall,
+            method,
+            path,
+            known.take(NAMESAKES_MAX),
+        );
+        let who = match who {
+            Ok(who) => who,
+            Err(error) => {
+                if error == AuthError::UnknownSender {
+                    let knock = |presence: &mut Presence, ctx: &mut Context<'_>| {
+                        presence.hear_knock(ctx);
+                    };
+                    self.runtime.command(now, knock);
+                }
+                return Err((401, error.as_str()));
+            }
+        };
+        match (method, path) {
+            (_, MESSAGE) => {
+                self.runtime.handle_direct(now, &request.body);
+                self.send_outgoing(now);
+                Ok(Vec::new())
+            }
+            (_, SYNC) => Ok(self.sync(wall)),
+            (_, "/gossip/zine") => Ok(self.zine(wall)),
+            _ => self.answer_older(now, request, &who),
+        }
+    }
+
+    /// The older HTTP interface of the stash. Its bodies are not signed, so
+    /// what comes by it never takes the place of what a signed store brought.
+    fn answer_older(
+        &mut self,
+        now: Now,
+        request: &Request,
+        who: &Identity,
+    ) -> Result<Vec<u8>, (u16, &'static str)> {
+        let invalid = (400, "the body is none of this path's");
+        let name = request.headers.name.as_str();
+        if request.method == "DELETE" {
+            let delete = |stash: &mut Stash, _: &mut Context<'_>| stash.older_delete(who);
+            let deleted = self.runtime.command(now, delete).unwrap_or(false);
+            return Ok(json(&Deleted { deleted }));
+        }
+        if request.path == "/stash/retrieve" {
+            let held = self
+                .stash()
+                .and_then(|stash| stash.confidant().held().get(who));
+            let stash = held.map(|held| OlderStash {
+                owner: name.to_owned(),
+                nonce: Bytes::from(held.sealed.nonce.to_vec()),
+                ciphertext: Bytes::from(held.sealed.ciphertext.clone()),
+            });
+            return Ok(json(&Retrieved {
+                found: stash.is_some(),
+                stash,
+            }));
+        }
+        let text = core::str::from_utf8(&request.body).map_err(|_| invalid)?;
+        let body: OlderBody = from_json(text).map_err(|_| invalid)?;
+        let OlderStash {
+            owner,
+            nonce,
+            ciphertext,
+        } = body.stash;
+        let result = if request.path == "/stash/push" {
+            let me = self.me().name.clone();
+            if body.to != me || owner != me {
+                Err("not_my_stash")
+            } else {
+                let push = |stash: &mut Stash, ctx: &mut Context<'_>| {
+                    stash.older_push(ctx, who, nonce, ciphertext)
+                };
+                self.runtime
+                    .command(now, push)
+                    .unwrap_or(Err("stash_disabled"))
+            }
+        } else if owner == name {
+            let store = |stash: &mut Stash, ctx: &mut Context<'_>| {
+                stash.older_store(ctx, who, name, nonce, ciphertext)
+            };
+            self.runtime
+                .command(now, store)
+                .unwrap_or(Err("stash_disabled"))
+        } else {
+            Err("not_the_owner")
+        };
+        Ok(json(&Accepted {
+            accepted: result.is_ok(),
+            reason: result.err().unwrap_or_default(),
+        }))
+    }
+
+    fn ping(&self, wall: WallTime) -> Vec<u8> {
+        let me = self.me();
+        let address = self.ways.as_ref().map_or("", |ways| ways.link.address());
+        json(&Ping {
+            from: &me.name,
+            mesh_ip: address,
+            public_key: me.identity.key.to_text(),
+            t: wall.unix_nanos(),
+        })
+    }
+
+    fn sync(&self, wall: WallTime) -> Vec<u8> {
+        let ts = wall.unix_seconds();
+        json(&Sync {
+            from: &self.me().name,
+            events: [],
+            ts,
+            sig: self.sign_empty(ts),
+        })
+    }
+
+    fn zine(&self, wall: WallTime) -> Vec<u8> {
+        let created_at = wall.unix_seconds();
+        json(&Zine {
+            from: &self.me().name,
+            created_at,
+            events: [],
+            signature: self.sign_empty(created_at),
+        })
+    }
+
+    /// The signature of a batch of no events.
+    fn sign_empty(&self, seconds: i64) -> String {
+        let text = format!("{}:{seconds}:", self.me().name);
+        let hash = Sha256::digest(text);
+        STANDARD.encode(self.config.keys().sign(&hash).0)
+    }
+}
+
+fn json<T: Serialize>(value: &T) -> Vec<u8> {
+    to_go_json(value).into_bytes()
+}
