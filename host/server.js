@@ -4,6 +4,7 @@ import { readFile, realpath, stat } from "node:fs/promises";
 import { extname, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openPlaza } from "./broker.js";
+import { openGateway } from "./gateway.js";
 
 /**
  * Starts listening.
@@ -15,11 +16,16 @@ import { openPlaza } from "./broker.js";
  */
 export async function startServer({ port, listen, broker = null, redis = null }) {
   const plaza = broker === null ? await openPlaza({ redis }) : null;
+  const gateway = openGateway();
   const server = createServer((request, response) => {
     answer(request, response, broker).catch(() => sendText(response, 500, "something went wrong here"));
   });
   server.on("upgrade", (request, socket, head) => {
-    if (pathOf(request) !== "/mqtt") refuseUpgrade(socket, 404, "there is no WebSocket here, the plaza is at /mqtt");
+    if (pathOf(request) === "/mesh") {
+      if (!gateway.isWelcome(request)) refuseUpgrade(socket, 403, "this page or this name may not use the gateway");
+      else if (gateway.isFull()) refuseUpgrade(socket, 503, "the gateway is full");
+      else gateway.welcome(request, socket, head);
+    } else if (pathOf(request) !== "/mqtt") refuseUpgrade(socket, 404, "there is no WebSocket here, the plaza is at /mqtt");
     else if (plaza === null) refuseUpgrade(socket, 404, "this host keeps no plaza, it uses another broker");
     else if (!subprotocols(request).includes("mqtt")) refuseUpgrade(socket, 400, "the plaza speaks the WebSocket subprotocol mqtt");
     else if (!plaza.isOpen()) refuseUpgrade(socket, 503, "the plaza cannot reach its Redis just now");
@@ -36,9 +42,11 @@ export async function startServer({ port, listen, broker = null, redis = null })
   const actualPort = server.address().port;
   return {
     url: `http://${host}:${actualPort}/`,
+    gateway: `ws://${host}:${actualPort}/mesh`,
     plaza: broker ?? `ws://${host}:${actualPort}/mqtt`,
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));
+      await gateway.close();
       await plaza?.close();
       server.closeAllConnections();
       await closed;

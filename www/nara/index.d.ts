@@ -44,6 +44,8 @@ export class NaraError extends Error {
 }
 
 export interface WakeOptions {
+  /** A gateway to the mesh, such as `wss://example.org/mesh`; without one, Go naras cannot be reached. */
+  gateway?: string;
   /** The plaza: an MQTT broker's WebSocket address, `ws://` or `wss://`. */
   plaza: string;
   /** The soul to go on as; without one a nara is born. */

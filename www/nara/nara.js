@@ -9,7 +9,7 @@ import { whenWaking } from "./waking.js";
 import { checkStorage, keepSoul, soulFrom } from "./storage.js";
 
 const SLEEP_FLUSH_MS = 50;
-const OPTIONS = new Set(["plaza", "soul", "name", "memory", "credentials", "keepAlive", "storage", "stash", "services"]);
+const OPTIONS = new Set(["plaza", "soul", "name", "memory", "credentials", "keepAlive", "gateway", "storage", "stash", "services"]);
 
 let prepare = (input) => input;
 let core;
@@ -195,7 +195,7 @@ function check(options) {
   for (const key of Object.keys(options)) {
     if (!OPTIONS.has(key)) throw new NaraError("option_invalid", `${key}: no such option`);
   }
-  const { plaza, soul, name, memory, credentials, keepAlive, storage, stash = {}, services = [] } = options;
+  const { plaza, soul, name, memory, credentials, keepAlive, gateway, storage, stash = {}, services = [] } = options;
   const given = Object.entries({ soul, name, memory });
   for (const [key, value] of given) {
     if (value !== undefined && typeof value !== "string") {
@@ -210,7 +210,16 @@ function check(options) {
   }
   checkStorage(storage);
   declared(services);
-  return { plaza: checkPlaza(plaza), soul, name, memory, credentials, keepAlive, storage, services, ...checkStash(stash) };
+  return { plaza: checkPlaza(plaza), soul, name, memory, credentials, keepAlive, storage, services, ...checkGateway(gateway), ...checkStash(stash) };
+}
+
+function checkGateway(gateway) {
+  if (gateway === undefined) return {};
+  const url = URL.canParse(gateway) ? new URL(gateway) : null;
+  if (url === null || !["ws:", "wss:"].includes(url.protocol) || url.username || url.password) {
+    throw new NaraError("option_invalid", "gateway: it must be an address such as wss://example.org/mesh");
+  }
+  return { gateway: url.href, gatewayOrigin: `${url.protocol}//${url.host}` };
 }
 
 function checkStash(stash) {

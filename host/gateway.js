@@ -1,0 +1,348 @@
+// The gateway of the mesh: tunnels HTTP between naras through WebSockets.
+//
+// It gives each attached nara an address of its own, hands it every request
+// that arrives there, and performs the requests that it asks for. It holds no
+// nara's key: what it changes, repeats or invents fails the naras' own checks.
+// Frames: docs/protocol.md, "Mesh link".
+import { createHash, createPublicKey, randomBytes, verify } from "node:crypto";
+import { createServer, request as httpRequest } from "node:http";
+import { BlockList, isIPv4 } from "node:net";
+import { WebSocketServer } from "ws";
+
+/** The longest body, either way. */
+export const BODY_SIZE_MAX = 65_536;
+/** Naras that may be attached at once. */
+export const NARAS_MAX = 500;
+/** Requests in flight for one nara, either way. */
+export const IN_FLIGHT_MAX = 64;
+
+/**
+ * Opens a gateway. `address` is what naras are given an address on, `networks`
+ * where they may ask, `origins` which pages may attach beside those of the
+ * gateway's own host, `rest` for how long an address is kept for its key.
+ */
+export function openGateway({ address = "127.0.0.1", networks = NETWORKS, origins = [], rest = REST_MS } = {}) {
+  const allowed = blockListOf(networks);
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: BODY_SIZE_MAX + HEAD_SIZE_MAX, perMessageDeflate: false });
+  const places = new Map(); // by key: { server, address, link, left }
+  return {
+    /** Whether the page and the host of this WebSocket may use the gateway. */
+    isWelcome: (request) => isWelcome(request, origins),
+    isFull: () => sockets.clients.size >= NARAS_MAX,
+    welcome(request, socket, head) {
+      sockets.handleUpgrade(request, socket, head, (webSocket) => {
+        new Link(webSocket, { host: request.headers.host, address, allowed, places, rest });
+      });
+    },
+    async close() {
+      for (const socket of sockets.clients) socket.terminate();
+      for (const place of places.values()) {
+        clearTimeout(place.timer);
+        place.server.closeAllConnections();
+        place.server.close();
+      }
+      places.clear();
+    },
+  };
+}
+
+/** One nara's WebSocket. */
+class Link {
+  constructor(socket, gateway) {
+    this.socket = socket;
+    this.gateway = gateway;
+    this.nonce = randomBytes(16).toString("hex");
+    this.place = null;
+    this.asked = new Map(); // requests that came from the mesh, by number
+    this.next = 0;
+    this.dialling = 0;
+    this.isAlive = true;
+    socket.on("error", () => {});
+    socket.on("message", (data) => this.hear(data));
+    socket.on("pong", () => (this.isAlive = true));
+    socket.on("close", () => this.leave());
+    this.deadline = setTimeout(() => socket.close(1008, "nobody attached in time"), ATTACH_MS_MAX);
+    this.pulse = setInterval(() => {
+      if (!this.isAlive) return socket.terminate();
+      this.isAlive = false;
+      socket.ping();
+    }, PULSE_MS);
+    this.send({ t: "challenge", nonce: this.nonce });
+  }
+
+  send(head, body = Buffer.alloc(0)) {
+    if (this.socket.readyState !== this.socket.OPEN) return;
+    if (this.socket.bufferedAmount > BUFFERED_MAX) return this.socket.terminate();
+    this.socket.send(Buffer.concat([Buffer.from(`${JSON.stringify({ n: 0, ...head })}\n`), body]));
+  }
+
+  hear(data) {
+    const frame = frameOf(Buffer.from(data));
+    if (frame === null) return this.socket.close(1007, "this is no frame");
+    const { head, body } = frame;
+    if (this.place === null) {
+      if (head.t === "attach" && !this.attaching) {
+        this.attaching = true;
+        this.attach(head).catch(() => this.socket.close(1011, "there is no address to give"));
+      }
+    } else if (head.t === "request") this.dial(head, body);
+    else if (head.t === "answer") this.asked.get(head.n)?.(head, body);
+  }
+
+  async attach({ key, nonce, sig }) {
+    const { host, places } = this.gateway;
+    const texts = ["ws", "wss"].map((scheme) => ["nara:attach:v1", `${scheme}://${host}`, this.nonce, nonce, key].join("\n"));
+    if (!isNonce(nonce) || !texts.some((text) => isSigned(Buffer.from(text), key, sig))) {
+      return this.socket.close(1008, "the signature does not fit");
+    }
+    clearTimeout(this.deadline);
+    let place = places.get(key);
+    if (place === undefined) {
+      if (places.size >= PLACES_MAX) return this.socket.close(1013, "the gateway is full");
+      place = { link: null };
+      places.set(key, place);
+      try {
+        await openPlace(place, this.gateway.address);
+      } catch (error) {
+        places.delete(key);
+        throw error;
+      }
+    }
+    if (this.socket.readyState !== this.socket.OPEN) return this.rest(key, place);
+    clearTimeout(place.timer);
+    place.link?.socket.close(4001, "this nara attached again");
+    place.link = this;
+    this.key = key;
+    this.place = place;
+    this.send({ t: "attached", address: place.address });
+  }
+
+  leave() {
+    clearTimeout(this.deadline);
+    clearInterval(this.pulse);
+    for (const end of this.asked.values()) end({ status: 502 }, Buffer.alloc(0));
+    if (this.place?.link === this) {
+      this.place.link = null;
+      this.rest(this.key, this.place);
+    }
+  }
+
+  /** The address goes to nobody else until it has rested. */
+  rest(key, place) {
+    place.timer = setTimeout(() => {
+      this.gateway.places.delete(key);
+      place.server.close();
+    }, this.gateway.rest).unref();
+  }
+
+  /** Hands a request of the mesh to the nara, and its answer back. */
+  ask(request, response, body) {
+    if (this.asked.size >= IN_FLIGHT_MAX) return refuse(response, 503);
+    const path = pathOf(request.url);
+    if (path === null) return refuse(response, 400);
+    const n = (this.next = (this.next + 1) % 0x1_0000_0000);
+    const end = (head, answer) => {
+      clearTimeout(timer);
+      this.asked.delete(n);
+      if (response.destroyed) return;
+      if (!STATUS.has(head.status)) return refuse(response, 502);
+      response.writeHead(head.status, {
+        ...headersOf(head),
+        "Content-Type": head.status === 200 ? "application/json; charset=utf-8" : "text/plain; charset=utf-8",
+        "Content-Length": answer.length,
+      });
+      response.end(answer);
+    };
+    const timer = setTimeout(() => end({ status: 504 }, Buffer.alloc(0)), ANSWER_MS_MAX);
+    this.asked.set(n, end);
+    const text = (name) => String(request.headers[name] ?? "").slice(0, HEADER_MAX);
+    // Node gives header bytes as Latin-1; names are UTF-8.
+    const name = Buffer.from(text("x-nara-name"), "latin1").toString();
+    const auth = { name, at: text("x-nara-timestamp"), sig: text("x-nara-signature") };
+    this.send({ t: "request", n, method: request.method, path, ...auth }, body);
+  }
+
+  /** Performs a request towards the address in a signed hey_there or newspaper. */
+  dial({ n, method, path, name, at, sig, proof }, body) {
+    const fail = (why) => this.send({ t: "answer", n, status: 0, why });
+    const target = targetOf(proof);
+    if (!Number.isInteger(n)) return;
+    if (ALLOWED.get(path) !== method) return fail("this path is not performed");
+    if (target === null) return fail("nothing signed announces an address");
+    if (!this.gateway.allowed.check(target.host, "ipv4")) return fail("this network is not allowed");
+    if (this.dialling >= IN_FLIGHT_MAX) return fail("too many requests are in flight");
+    this.dialling += 1;
+    let isDone = false;
+    const done = (head, answer) => {
+      if (isDone) return;
+      isDone = true;
+      clearTimeout(timer);
+      this.dialling -= 1;
+      this.send({ t: "answer", n, ...head }, answer);
+    };
+    const headers = { "Content-Type": "application/json", "Content-Length": body.length, ...headersOf({ name, at, sig }) };
+    let outgoing;
+    const timer = setTimeout(() => outgoing?.destroy(new Error("no answer in time")), DIAL_MS_MAX);
+    try {
+      // Redirects are answers like any other: node:http follows none.
+      outgoing = httpRequest({ ...target, method, path, headers, agent: false, maxHeaderSize: HEAD_SIZE_MAX });
+    } catch {
+      return done({ status: 0, why: "the request cannot be made" });
+    }
+    outgoing.on("error", (error) => done({ status: 0, why: error.code ?? error.message }));
+    outgoing.on("response", (response) => {
+      collect(response).then(
+        (answer) => {
+          const text = (key) => String(response.headers[key] ?? "").slice(0, HEADER_MAX);
+          const from = Buffer.from(text("x-nara-name"), "latin1").toString();
+          done({ status: response.statusCode, name: from, at: text("x-nara-timestamp"), sig: text("x-nara-signature") }, answer);
+        },
+        (error) => done({ status: 0, why: error.message }),
+      );
+    });
+    outgoing.end(body);
+  }
+}
+
+/** A listener of its own for one nara. */
+async function openPlace(place, address) {
+  const server = createServer((request, response) => {
+    collect(request).then(
+      (body) => (place.link === null ? refuse(response, 503) : place.link.ask(request, response, body)),
+      () => refuse(response, 413),
+    );
+  });
+  Object.assign(server, { requestTimeout: ANSWER_MS_MAX, headersTimeout: ANSWER_MS_MAX, maxConnections: CONNECTIONS_MAX });
+  place.server = server;
+  await new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(0, address, resolve);
+  });
+  place.address = `${address}:${server.address().port}`;
+}
+
+/** Which address a signed hey_there or newspaper announces; null where none does. */
+function targetOf(text) {
+  try {
+    const proof = JSON.parse(text);
+    const { PublicKey: key, MeshIP: address } = proof.svc === "newspaper" ? JSON.parse(proof.status) : proof.hey_there;
+    const signed = proof.svc === "newspaper" ? Buffer.from(proof.status) : helloHash(proof, text);
+    if (!isSigned(signed, key, proof.sig)) return null;
+    const [host, port = String(PORT)] = address.split(":");
+    const number = /^\d{1,5}$/.test(port) ? Number(port) : 0;
+    return isIPv4(host) && number > 0 && number < 65_536 ? { host, port: number } : null;
+  } catch {
+    return null;
+  }
+}
+
+/** What the signature of a hey_there covers. */
+function helloHash({ id, svc, emitter, hey_there: hey }, text) {
+  if (svc !== "hey-there") throw new Error("this is no hey_there");
+  // Nanoseconds do not fit a number of JavaScript, so the digits count.
+  const ts = /^\{"id":"[^"\\]*","ts":(-?\d+),/.exec(text)[1];
+  const content = `hey_there:${hey.From}:${hey.PublicKey}:${hey.MeshIP}`;
+  return createHash("sha256").update(`${id}:${ts}:${svc}:${emitter}:${content}`).digest();
+}
+
+function isSigned(text, key, signature) {
+  try {
+    const raw = Buffer.from(key, "base64");
+    if (raw.length !== 32) return false;
+    const publicKey = createPublicKey({ key: Buffer.concat([SPKI, raw]), format: "der", type: "spki" });
+    return verify(null, text, publicKey, Buffer.from(signature, "base64"));
+  } catch {
+    return false;
+  }
+}
+
+function frameOf(bytes) {
+  const end = bytes.subarray(0, HEAD_SIZE_MAX).indexOf(10);
+  if (end < 0 || bytes.length - end - 1 > BODY_SIZE_MAX) return null;
+  try {
+    const head = JSON.parse(bytes.subarray(0, end).toString());
+    return typeof head === "object" && head !== null ? { head, body: bytes.subarray(end + 1) } : null;
+  } catch {
+    return null;
+  }
+}
+
+async function collect(stream) {
+  const pieces = [];
+  let size = 0;
+  for await (const piece of stream) {
+    size += piece.length;
+    if (size > BODY_SIZE_MAX) throw new Error("the body is too long");
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}
+
+function headersOf({ name, at, sig }) {
+  if (!name || !at || !sig) return {};
+  return {
+    "X-Nara-Name": Buffer.from(String(name)).toString("latin1"),
+    "X-Nara-Timestamp": String(at),
+    "X-Nara-Signature": String(sig),
+  };
+}
+
+function pathOf(url) {
+  try {
+    return decodeURIComponent(url.split(/[?#]/, 1)[0]);
+  } catch {
+    return null;
+  }
+}
+
+/** A page of another site must not use a gateway that runs beside its visitor. */
+function isWelcome({ headers }, origins) {
+  const { origin, host } = headers;
+  if (host === undefined) return false;
+  const name = URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : "";
+  const isOurs = isIPv4(name) || name === "localhost" || name === "[::1]" || origins.some((one) => new URL(one).hostname === name);
+  if (!isOurs) return false; // a name that was made to point here
+  if (origin === undefined) return true; // no browser
+  return origins.includes(origin) || (URL.canParse(origin) && new URL(origin).host === host);
+}
+
+function isNonce(nonce) {
+  return typeof nonce === "string" && /^\w{16,64}$/.test(nonce);
+}
+
+function blockListOf(networks) {
+  const list = new BlockList();
+  for (const network of networks) {
+    const [address, prefix] = network.split("/");
+    list.addSubnet(address, Number(prefix), "ipv4");
+  }
+  return list;
+}
+
+function refuse(response, status) {
+  if (response.headersSent) return response.destroy();
+  response.writeHead(status, { "Content-Length": 0, Connection: "close" });
+  response.end();
+}
+
+/** Where naras may ask unless the gateway is told otherwise: loopback and tailnets. */
+export const NETWORKS = ["127.0.0.0/8", "100.64.0.0/10"];
+
+const PORT = 7433;
+const HEAD_SIZE_MAX = 8_192;
+const HEADER_MAX = 512;
+const PLACES_MAX = 2_000;
+const CONNECTIONS_MAX = 64;
+const BUFFERED_MAX = 4_194_304;
+const ATTACH_MS_MAX = 10_000;
+const ANSWER_MS_MAX = 5_000;
+const DIAL_MS_MAX = 5_000;
+const PULSE_MS = 30_000;
+const REST_MS = 24 * 3_600_000;
+const STATUS = new Set([200, 400, 401, 404, 502, 503, 504]);
+const ALLOWED = new Map([
+  ["/mesh/message", "POST"],
+  ["/events/sync", "POST"],
+]);
+// What comes before a raw Ed25519 key in its SubjectPublicKeyInfo (RFC 8410).
+const SPKI = Buffer.from("302a300506032b6570032100", "hex");
