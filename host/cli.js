@@ -20,11 +20,13 @@ export const HELP = `light-nara: a page, a plaza and a few naras that live here
 Other commands, each with a --help of its own:
 
   light-nara confidant --plaza URL   an always-on nara, for a server
+  light-nara gateway                 a way to the mesh, for naras in browser tabs
 `;
 
 /** Commands beside \`host\`: each a module with \`run(args)\`, loaded when it is asked for. */
 const COMMANDS = {
   confidant: () => import("./confidant.js"),
+  gateway: () => import("./gateway-command.js"),
 };
 
 /** Runs the command; resolves once the host is ready, or has failed and said why. */
@@ -80,7 +82,9 @@ async function runHost({ port, listen, broker, redis, residents: count }) {
     if (count > 0) {
       // Only now, so that the page is served even where no nara is to live.
       const { wakeResidents } = await import("./residents.js");
-      residents = await wakeResidents({ count, plaza: server.plaza });
+      // Go naras, which only the mesh reaches, can be nowhere but at another broker.
+      const gateway = broker === null ? undefined : server.gateway;
+      residents = await wakeResidents({ count, plaza: server.plaza, gateway });
     }
   } catch (error) {
     await server.close();

@@ -8,6 +8,7 @@ import { createHash, createPublicKey, randomBytes, verify } from "node:crypto";
 import { createServer, request as httpRequest } from "node:http";
 import { BlockList, isIPv4 } from "node:net";
 import { WebSocketServer } from "ws";
+import { refuseUpgrade } from "./upgrade.js";
 
 /** The longest body, either way. */
 export const BODY_SIZE_MAX = 65_536;
@@ -15,24 +16,24 @@ export const BODY_SIZE_MAX = 65_536;
 export const NARAS_MAX = 500;
 /** Requests in flight for one nara, either way. */
 export const IN_FLIGHT_MAX = 64;
+/** How long is waited, in milliseconds: for a nara that attaches, for its answers, for those of others; and how long an address rests for its key. */
+export const TIMES = { attach: 10_000, answer: 5_000, dial: 5_000, rest: 24 * 3_600_000 };
 
 /**
  * Opens a gateway. `address` is what naras are given an address on, `networks`
  * where they may ask, `origins` which pages may attach beside those of the
- * gateway's own host, `rest` for how long an address is kept for its key.
+ * gateway's own host; `times` are its patience, in milliseconds.
  */
-export function openGateway({ address = "127.0.0.1", networks = NETWORKS, origins = [], rest = REST_MS } = {}) {
-  const allowed = blockListOf(networks);
+export function openGateway({ address = "127.0.0.1", networks = NETWORKS, origins = [], times = {} } = {}) {
+  const gateway = { address, allowed: blockListOf(networks), places: new Map(), times: { ...TIMES, ...times } };
+  const { places } = gateway; // by key: { server, address, link, timer }
   const sockets = new WebSocketServer({ noServer: true, maxPayload: BODY_SIZE_MAX + HEAD_SIZE_MAX, perMessageDeflate: false });
-  const places = new Map(); // by key: { server, address, link, left }
   return {
-    /** Whether the page and the host of this WebSocket may use the gateway. */
-    isWelcome: (request) => isWelcome(request, origins),
-    isFull: () => sockets.clients.size >= NARAS_MAX,
+    /** Takes a WebSocket that a nara wants to attach through, or refuses it. */
     welcome(request, socket, head) {
-      sockets.handleUpgrade(request, socket, head, (webSocket) => {
-        new Link(webSocket, { host: request.headers.host, address, allowed, places, rest });
-      });
+      if (!isWelcome(request, origins)) return refuseUpgrade(socket, 403, "this page or this name may not use the gateway");
+      if (sockets.clients.size >= NARAS_MAX) return refuseUpgrade(socket, 503, "the gateway is full");
+      sockets.handleUpgrade(request, socket, head, (webSocket) => new Link(webSocket, request.headers.host, gateway));
     },
     async close() {
       for (const socket of sockets.clients) socket.terminate();
@@ -48,8 +49,9 @@ export function openGateway({ address = "127.0.0.1", networks = NETWORKS, origin
 
 /** One nara's WebSocket. */
 class Link {
-  constructor(socket, gateway) {
+  constructor(socket, host, gateway) {
     this.socket = socket;
+    this.host = host;
     this.gateway = gateway;
     this.nonce = randomBytes(16).toString("hex");
     this.place = null;
@@ -61,7 +63,7 @@ class Link {
     socket.on("message", (data) => this.hear(data));
     socket.on("pong", () => (this.isAlive = true));
     socket.on("close", () => this.leave());
-    this.deadline = setTimeout(() => socket.close(1008, "nobody attached in time"), ATTACH_MS_MAX);
+    this.deadline = setTimeout(() => socket.close(1008, "nobody attached in time"), gateway.times.attach);
     this.pulse = setInterval(() => {
       if (!this.isAlive) return socket.terminate();
       this.isAlive = false;
@@ -90,29 +92,32 @@ class Link {
   }
 
   async attach({ key, nonce, sig }) {
-    const { host, places } = this.gateway;
+    const { host } = this;
+    const { places } = this.gateway;
     const texts = ["ws", "wss"].map((scheme) => ["nara:attach:v1", `${scheme}://${host}`, this.nonce, nonce, key].join("\n"));
     if (!isNonce(nonce) || !texts.some((text) => isSigned(Buffer.from(text), key, sig))) {
       return this.socket.close(1008, "the signature does not fit");
     }
     clearTimeout(this.deadline);
-    let place = places.get(key);
-    if (place === undefined) {
+    // However the key was spelled, it has one place.
+    const owner = Buffer.from(key, "base64").toString("hex");
+    if (!places.has(owner)) {
       if (places.size >= PLACES_MAX) return this.socket.close(1013, "the gateway is full");
-      place = { link: null };
-      places.set(key, place);
-      try {
-        await openPlace(place, this.gateway.address);
-      } catch (error) {
-        places.delete(key);
-        throw error;
-      }
+      const opened = { link: null };
+      opened.isOpen = openPlace(opened, this.gateway);
+      places.set(owner, opened);
+      opened.isOpen.catch(() => places.delete(owner));
     }
-    if (this.socket.readyState !== this.socket.OPEN) return this.rest(key, place);
+    const place = places.get(owner);
+    await place.isOpen;
+    if (this.socket.readyState !== this.socket.OPEN) {
+      if (place.link === null) this.rest(owner, place);
+      return;
+    }
     clearTimeout(place.timer);
     place.link?.socket.close(4001, "this nara attached again");
     place.link = this;
-    this.key = key;
+    this.owner = owner;
     this.place = place;
     this.send({ t: "attached", address: place.address });
   }
@@ -123,16 +128,17 @@ class Link {
     for (const end of this.asked.values()) end({ status: 502 }, Buffer.alloc(0));
     if (this.place?.link === this) {
       this.place.link = null;
-      this.rest(this.key, this.place);
+      this.rest(this.owner, this.place);
     }
   }
 
   /** The address goes to nobody else until it has rested. */
-  rest(key, place) {
+  rest(owner, place) {
+    clearTimeout(place.timer);
     place.timer = setTimeout(() => {
-      this.gateway.places.delete(key);
+      this.gateway.places.delete(owner);
       place.server.close();
-    }, this.gateway.rest).unref();
+    }, this.gateway.times.rest).unref();
   }
 
   /** Hands a request of the mesh to the nara, and its answer back. */
@@ -153,7 +159,7 @@ class Link {
       });
       response.end(answer);
     };
-    const timer = setTimeout(() => end({ status: 504 }, Buffer.alloc(0)), ANSWER_MS_MAX);
+    const timer = setTimeout(() => end({ status: 504 }, Buffer.alloc(0)), this.gateway.times.answer);
     this.asked.set(n, end);
     const text = (name) => String(request.headers[name] ?? "").slice(0, HEADER_MAX);
     // Node gives header bytes as Latin-1; names are UTF-8.
@@ -182,7 +188,7 @@ class Link {
     };
     const headers = { "Content-Type": "application/json", "Content-Length": body.length, ...headersOf({ name, at, sig }) };
     let outgoing;
-    const timer = setTimeout(() => outgoing?.destroy(new Error("no answer in time")), DIAL_MS_MAX);
+    const timer = setTimeout(() => outgoing?.destroy(new Error("no answer in time")), this.gateway.times.dial);
     try {
       // Redirects are answers like any other: node:http follows none.
       outgoing = httpRequest({ ...target, method, path, headers, agent: false, maxHeaderSize: HEAD_SIZE_MAX });
@@ -205,14 +211,14 @@ class Link {
 }
 
 /** A listener of its own for one nara. */
-async function openPlace(place, address) {
+async function openPlace(place, { address, times }) {
   const server = createServer((request, response) => {
     collect(request).then(
       (body) => (place.link === null ? refuse(response, 503) : place.link.ask(request, response, body)),
       () => refuse(response, 413),
     );
   });
-  Object.assign(server, { requestTimeout: ANSWER_MS_MAX, headersTimeout: ANSWER_MS_MAX, maxConnections: CONNECTIONS_MAX });
+  Object.assign(server, { requestTimeout: times.answer, headersTimeout: times.answer, connectionsCheckingInterval: times.answer, maxConnections: CONNECTIONS_MAX });
   place.server = server;
   await new Promise((resolve, reject) => {
     server.once("error", reject);
@@ -332,13 +338,9 @@ const PORT = 7433;
 const HEAD_SIZE_MAX = 8_192;
 const HEADER_MAX = 512;
 const PLACES_MAX = 2_000;
-const CONNECTIONS_MAX = 64;
+const CONNECTIONS_MAX = 2 * IN_FLIGHT_MAX;
 const BUFFERED_MAX = 4_194_304;
-const ATTACH_MS_MAX = 10_000;
-const ANSWER_MS_MAX = 5_000;
-const DIAL_MS_MAX = 5_000;
 const PULSE_MS = 30_000;
-const REST_MS = 24 * 3_600_000;
 const STATUS = new Set([200, 400, 401, 404, 502, 503, 504]);
 const ALLOWED = new Map([
   ["/mesh/message", "POST"],

@@ -5,14 +5,15 @@ import { extname, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openPlaza } from "./broker.js";
 import { openGateway } from "./gateway.js";
+import { refuseUpgrade } from "./upgrade.js";
 
 /**
  * Starts listening.
  * With `broker`, the address of another MQTT broker, the page is sent there and
  * no plaza is opened here. With `redis`, the address of a Redis, the plaza is
  * one with those of all other hosts that have it.
- * Returns `{ url, plaza, close }`: the page, the plaza's address as this
- * process reaches it, and a function that ends everything.
+ * Returns `{ url, plaza, gateway, close }`: the page, the addresses of plaza and
+ * gateway as this process reaches them, and a function that ends everything.
  */
 export async function startServer({ port, listen, broker = null, redis = null }) {
   const plaza = broker === null ? await openPlaza({ redis }) : null;
@@ -21,11 +22,9 @@ export async function startServer({ port, listen, broker = null, redis = null })
     answer(request, response, broker).catch(() => sendText(response, 500, "something went wrong here"));
   });
   server.on("upgrade", (request, socket, head) => {
-    if (pathOf(request) === "/mesh") {
-      if (!gateway.isWelcome(request)) refuseUpgrade(socket, 403, "this page or this name may not use the gateway");
-      else if (gateway.isFull()) refuseUpgrade(socket, 503, "the gateway is full");
-      else gateway.welcome(request, socket, head);
-    } else if (pathOf(request) !== "/mqtt") refuseUpgrade(socket, 404, "there is no WebSocket here, the plaza is at /mqtt");
+    const path = pathOf(request);
+    if (path === "/mesh") gateway.welcome(request, socket, head);
+    else if (path !== "/mqtt") refuseUpgrade(socket, 404, "there is no WebSocket here, the plaza is at /mqtt");
     else if (plaza === null) refuseUpgrade(socket, 404, "this host keeps no plaza, it uses another broker");
     else if (!subprotocols(request).includes("mqtt")) refuseUpgrade(socket, 400, "the plaza speaks the WebSocket subprotocol mqtt");
     else if (!plaza.isOpen()) refuseUpgrade(socket, 503, "the plaza cannot reach its Redis just now");
@@ -73,7 +72,7 @@ async function answer(request, response, broker) {
   if (path === null) return sendText(response, 400, "this is not a path");
   if (path === "/config.json") {
     // null is the plaza beside the page, whose address only the page knows: it is the name it reached us by.
-    return send(response, 200, MIME[".json"], Buffer.from(JSON.stringify({ plaza: broker })), request.method);
+    return send(response, 200, MIME[".json"], Buffer.from(JSON.stringify({ plaza: broker, gateway: broker === null ? null : "/mesh" })), request.method);
   }
   const file = await fileAt(path);
   if (file === null) return sendText(response, 404, "there is nothing here");
@@ -105,12 +104,6 @@ function pathOf(request) {
 
 function subprotocols(request) {
   return (request.headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
-}
-
-function refuseUpgrade(socket, status, sentence) {
-  socket.on("error", () => {});
-  const body = `${sentence}\n`;
-  socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
 }
 
 function sendText(response, status, sentence) {

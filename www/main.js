@@ -95,7 +95,7 @@ async function wake({ soul, name }) {
   let nara;
   try {
     if (soul && !(await claim({ soul, name }))) return;
-    nara = await Nara.wake({ plaza: await plaza(), soul, name, memory: "medium" });
+    nara = await Nara.wake({ ...(await places()), soul, name, memory: "medium" });
   } catch (error) {
     store.set({ phase: before });
     throw error;
@@ -163,15 +163,17 @@ async function recover(nara) {
   }
 }
 
-/** The plaza's address: from `?plaza=`, else from the host, else the host itself. */
-async function plaza() {
+/** The plaza's address: from `?plaza=`, else from the host, else the host itself; and the gateway's, if the host has one. */
+async function places() {
   const asked = new URLSearchParams(location.search).get("plaza");
-  if (asked) return asked;
-  const own = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/mqtt`;
+  if (asked) return { plaza: asked };
+  const host = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}`;
+  const own = { plaza: `${host}/mqtt` };
   const answer = await fetch("./config.json", { cache: "no-store" }).catch(() => null);
   if (!answer?.ok) return own;
   try {
-    return (await answer.json()).plaza ?? own;
+    const { plaza, gateway } = await answer.json();
+    return { plaza: plaza ?? own.plaza, ...(gateway ? { gateway: `${host}${gateway}` } : {}) };
   } catch {
     return own;
   }

@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, afterEach, before, test } from "node:test";
-import { WebSocket } from "ws";
 import { Nara } from "light-nara";
 import { startServer } from "../../host/server.js";
 import { Gopher } from "../support/gopher.js";
@@ -90,17 +89,4 @@ test("a stranger gets 401, an unknown path 404, and the ping is answered", SLOW,
   const ping = await (await fetch(`http://${address}/ping`)).json();
   assert.equal(ping.from, nara.name);
   assert.equal(ping.mesh_ip, address);
-});
-
-test("a page of another site and a name that was made to point here are refused", SLOW, async () => {
-  const { host: own } = new URL(host.gateway);
-  for (const headers of [{ origin: "https://evil.example" }, { host: "evil.example" }]) {
-    const status = await new Promise((resolve) => {
-      const socket = new WebSocket(host.gateway, { headers });
-      socket.on("unexpected-response", (_, response) => resolve(response.statusCode));
-      socket.on("open", () => resolve(101));
-      socket.on("error", () => {});
-    });
-    assert.equal(status, 403, `${JSON.stringify(headers)} at ${own}`);
-  }
 });

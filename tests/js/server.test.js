@@ -85,14 +85,14 @@ for (const method of ["POST", "PUT", "DELETE", "OPTIONS"]) {
 }
 
 test("the page is told of the plaza beside it", async () => {
-  assert.deepEqual(JSON.parse((await ask("/config.json")).body), { plaza: null });
+  assert.deepEqual(JSON.parse((await ask("/config.json")).body), { plaza: null, gateway: null });
 });
 
 test("the page is told of another broker, and no plaza is kept", async (t) => {
   const other = await startServer({ port: 0, listen: "127.0.0.1", broker: "ws://127.0.0.1:9/mqtt" });
   t.after(() => other.close());
   assert.equal(other.plaza, "ws://127.0.0.1:9/mqtt");
-  assert.deepEqual(JSON.parse((await ask("/config.json", { at: other.url })).body), { plaza: "ws://127.0.0.1:9/mqtt" });
+  assert.deepEqual(JSON.parse((await ask("/config.json", { at: other.url })).body), { plaza: "ws://127.0.0.1:9/mqtt", gateway: "/mesh" });
   const headers = { Connection: "Upgrade", Upgrade: "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Protocol": "mqtt" };
   assert.equal((await ask("/mqtt", { headers, at: other.url })).status, 404);
 });

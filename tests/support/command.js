@@ -25,7 +25,8 @@ export async function startCommand(...args) {
   }
 }
 
-function spawnCommand(args) {
+/** Starts it and waits for nothing. */
+export function spawnCommand(args) {
   const child = spawn(process.execPath, [CLI, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   let stdout = "";
   let stderr = "";
