@@ -6,20 +6,26 @@ import { realpathSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { Nara } from "light-nara";
 
+/** @import { Json, Service, ServiceContext, ServiceMessage, ServicePeer } from "light-nara" */
+
 /** A book is full one day. */
 const GUESTS_MAX = 1_000;
 
 /** The book of one nara: who greeted it, with which words. */
 export class GuestBook {
   name = "guestbook";
+  /** @type {{ id: string | null, name: string, text: string, mood: Json | undefined }[]} */
   guests = [];
+  /** @type {Json | undefined} */
   memoryBackWith = null;
   #words;
 
+  /** @param {string} words */
   constructor(words) {
     this.#words = words;
   }
 
+  /** @type {Service["behaviours"]} */
   behaviours = {
     "guestbook:greet": {
       answeredBy: "guestbook:thanks",
@@ -34,6 +40,12 @@ export class GuestBook {
     "stash:recovered": { type: "local", fields: ["count"], handle: (_, { count }) => (this.memoryBackWith = count) },
   };
 
+  /**
+   * @param {ServiceContext} ctx
+   * @param {ServiceMessage} from
+   * @param {Json | undefined} text
+   * @param {Json | undefined} mood
+   */
   #write(ctx, from, text, mood) {
     if (this.guests.length >= GUESTS_MAX) return;
     if (typeof text !== "string") throw new TypeError("a greeting without a text");
@@ -42,7 +54,13 @@ export class GuestBook {
     from.reply("guestbook:thanks", { guests: this.guests.length });
   }
 
-  async #greet(ctx, peer) {
+  /**
+   * @param {ServiceContext} ctx
+   * @param {Json | undefined} who
+   */
+  async #greet(ctx, who) {
+    // From this nara itself, so it is what it says.
+    const peer = /** @type {ServicePeer} */ (who);
     const greeting = { text: this.#words, mood: "curious" };
     const { payload, from } = await ctx.call(peer, "guestbook:greet", greeting, { deadline: 5_000 });
     ctx.log.info(`${from.name} thanks; its book has ${payload.guests} greetings`);

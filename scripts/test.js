@@ -57,6 +57,7 @@ function suites() {
     { name: "wasm-pack test, Node", program: "wasm-pack", args: [...wasmPackTest, "--node"], count: countCargo },
     { name: "wasm-pack test, Chromium", program: "wasm-pack", args: [...wasmPackTest, ...chrome], count: countCargo },
     { name: "JavaScript", program: "node", args: nodeTest("js"), count: countNode },
+    { name: "the package, as installed", program: "node", args: nodeTest("package"), count: countNode },
     { name: "end to end, Chromium", program: "node", args: nodeTest("e2e"), count: countNode },
   ];
 }

@@ -107,7 +107,7 @@ export interface Service {
 /** What a message says, by field; it comes from the network, so check what is in it. */
 export type Payload = { [field: string]: Json };
 
-export type ServiceHandler = (ctx: ServiceContext, payload: Payload, from: ServiceMessage) => void | Promise<void>;
+export type ServiceHandler = (ctx: ServiceContext, payload: Payload, from: ServiceMessage) => unknown;
 
 export interface ServiceVersion {
   /** The payload's fields, in the order in which they are signed. Others are passed over; doubles are refused. */
