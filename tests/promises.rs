@@ -34,7 +34,7 @@ fn every_promise_names_tests_that_exist() {
     let rows = tables.iter().flat_map(|table| table.lines());
     let rows = rows.filter(|line| line.starts_with("| "));
     let is_head = |row: &&str| {
-        ["| promise", "| attack", "| ---"]
+        ["| promise", "| attack", "| suite", "| ---"]
             .iter()
             .any(|one| row.starts_with(one))
     };

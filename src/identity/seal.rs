@@ -52,3 +52,7 @@ impl SealKey {
         XChaCha20Poly1305::new((&*self.0).into())
     }
 }
+
+#[cfg(test)]
+#[path = "tests/wycheproof.rs"]
+mod wycheproof;

@@ -17,6 +17,8 @@ mod calls;
 mod frames;
 mod greetings;
 mod handoff;
+// Floods of thousands take their time in a debug build.
+#[cfg(not(target_family = "wasm"))]
 mod places;
 mod recovery;
 mod stores;
