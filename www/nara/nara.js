@@ -44,6 +44,8 @@ export class Nara extends Watched {
   #plaza;
   #services;
   #asleep = false;
+  /** How the operations that wait are ended. */
+  #waiting = new Set();
   #fallenAsleep;
   #unwatch;
 
@@ -153,28 +155,29 @@ export class Nara extends Watched {
     return new Promise((resolve, reject) => {
       const abort = () => {
         this.#peer.cancel(operation);
-        this.removeEventListener("asleep", sleep);
-        reject(aborted());
+        end(aborted());
       };
-      const sleep = () => reject(new NaraError("asleep", "this nara went to sleep meanwhile"));
-      const done = (error, value) => {
+      const end = (error, value) => {
         signal?.removeEventListener("abort", abort);
-        this.removeEventListener("asleep", sleep);
+        this.#waiting.delete(end);
         error === undefined ? resolve(value) : reject(fromCore(error));
       };
       let operation;
       try {
-        operation = begin(ms, done);
+        operation = begin(ms, end);
       } catch (error) {
         throw fromCore(error);
       }
       signal?.addEventListener("abort", abort, { once: true });
-      this.addEventListener("asleep", sleep, { once: true });
+      this.#waiting.add(end);
     });
   }
 
   #tell(word, value) {
     switch (word) {
+      case "asleep":
+        for (const end of this.#waiting) end(new NaraError("asleep", "this nara went to sleep meanwhile"));
+        return this.#dispatch(word, value);
       case "saved":
         return this.#dispatch("stash:saved", value);
       case "service":
