@@ -3,56 +3,34 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, afterEach, before, test } from "node:test";
-import { Nara } from "light-nara";
-import { startServer } from "../../host/server.js";
 import { Gopher } from "../support/gopher.js";
-import { startMosquitto } from "../support/mosquitto.js";
+import { messageOf, openMeddler } from "../support/meddler.js";
+import { openMesh } from "../support/mesh.js";
 import { until } from "../support/until.js";
 
 const SLOW = { timeout: 40_000 };
-let mosquitto, host, gophers;
+let mesh, gophers;
 before(async () => {
-  mosquitto = await startMosquitto();
-  host = await startServer({ port: 0, listen: "127.0.0.1", broker: mosquitto.url });
-  gophers = ["gopher-a", "gopher-b", "gopher-c"].map((name) => new Gopher(name));
-  for (const gopher of gophers) await gopher.start(mosquitto.url);
-  await until("the gophers to know each other", () => gophers.every(({ peers }) => peers.size === gophers.length - 1));
-  for (const gopher of gophers) gopher.greeted = 0; // as if they had been up for a while
+  mesh = await openMesh({ gophers: 3 });
+  gophers = mesh.gophers;
 }, SLOW);
-after(async () => {
-  for (const gopher of gophers) await gopher.stop();
-  await host.close();
-  await mosquitto.stop();
-}, SLOW);
-
-const awake = new Set();
-afterEach(async () => {
-  await Promise.all([...awake].map((nara) => nara.sleep()));
-  awake.clear();
-});
-
-async function wake(options) {
-  const nara = await Nara.wake({ plaza: mosquitto.url, gateway: host.gateway, memory: "medium", ...options });
-  awake.add(nara);
-  return nara;
-}
-
-const online = (nara) => nara.status().peers.filter(({ presence }) => presence === "online").length;
+afterEach(() => mesh.sleep(), SLOW);
+after(() => mesh.close(), SLOW);
 
 test("a nara that attaches is given an address of its own", SLOW, async () => {
-  const nara = await wake();
+  const nara = await mesh.wake();
   await until("an address", () => nara.status().mesh.state === "attached");
   assert.match(nara.status().mesh.address, /^127\.0\.0\.1:\d+$/);
 });
 
 test("a light nara stores with Go-like naras, restarts and recovers from their pushes", SLOW, async () => {
-  const nara = await wake({ stash: { spares: 0 } });
-  await until("the gophers to be seen", () => online(nara) >= gophers.length);
+  const nara = await mesh.wake({ stash: { spares: 0 } });
+  await mesh.untilReached(nara);
   await nara.stash.set({ kept: "by gophers" }, { deadline: 15_000 });
   assert.ok(gophers.every((gopher) => gopher.held.has(nara.id)));
   const { soul, name } = nara;
   await nara.sleep();
-  const again = await wake({ soul, name });
+  const again = await mesh.wake({ soul, name });
   const found = await again.stash.recover({ deadline: 15_000 });
   assert.deepEqual(found.data, { kept: "by gophers" });
   // Known already, it is greeted no more; their newspapers say where they are.
@@ -61,12 +39,10 @@ test("a light nara stores with Go-like naras, restarts and recovers from their p
 });
 
 test("a Go-like nara stores with a light nara, restarts knowing nobody, and gets its stash pushed", SLOW, async () => {
-  const nara = await wake();
+  const nara = await mesh.wake();
   const [gopher] = gophers;
   await until("it is known", () => gopher.peers.get(nara.name)?.mesh);
-  await until("it knows the gophers", () => online(nara) >= gophers.length);
-  gopher.announce();
-  await until("the gopher's newspaper", () => nara.status().peers.some(({ id, mode }) => id === gopher.id && mode === "medium"));
+  await mesh.untilReached(nara);
   const sealed = () => ({ nonce: randomBytes(24).toString("base64"), ciphertext: randomBytes(400).toString("base64") });
   const real = sealed();
   for (const one of [sealed(), real]) await gopher.store(nara.name, one);
@@ -80,7 +56,7 @@ test("a Go-like nara stores with a light nara, restarts knowing nobody, and gets
 });
 
 test("a stranger gets 401, an unknown path 404, and the ping is answered", SLOW, async () => {
-  const nara = await wake();
+  const nara = await mesh.wake();
   await until("an address", () => nara.status().mesh.state === "attached");
   const { address } = nara.status().mesh;
   const stranger = new Gopher("stranger");
@@ -90,3 +66,53 @@ test("a stranger gets 401, an unknown path 404, and the ping is answered", SLOW,
   assert.equal(ping.from, nara.name);
   assert.equal(ping.mesh_ip, address);
 });
+
+test("naras on the mesh ask each other there, and by their topics while one of them is not", SLOW, async () => {
+  const meddler = await openMeddler(mesh.gateway);
+  const [one, other] = [await mesh.wake({ gateway: meddler.url, stash: { target: 1, spares: 0 } }), await mesh.wake()];
+  await until("both to be on the mesh", () => [one, other].every((nara) => nara.status().mesh.address));
+  await until("them to know each other", () => one.status().peers.some(({ id, mode }) => id === other.id && mode));
+  const stores = () => meddler.seen.filter((frame) => messageOf(frame)?.kind === "stash:store").length;
+  await one.stash.set({ a: 1 });
+  await one.stash.storeWith(other.id);
+  assert.ok(stores() > 0, "the store went through the gateway");
+
+  // Its address leads nowhere now: the gateway answers 503 for it, and drops nothing else.
+  meddler.change = (frame) => (frame.way === "out" && frame.head.t === "request" ? answer(frame, { status: 503 }) : [frame]);
+  const answer = ({ head }, how) => (meddler.invent({ head: { t: "answer", n: head.n, ...how } }), []);
+  await one.stash.set({ a: 2 }).catch(() => {});
+  assert.ok((await took(() => one.stash.storeWith(other.id))) < 1_000, "its topic is the next way, at once");
+
+  await meddler.close();
+  await until("the link to be lost", () => one.status().mesh.state !== "attached");
+  await one.stash.set({ a: 3 }).catch(() => {});
+  assert.ok((await took(() => one.stash.storeWith(other.id))) < 1_000);
+  assert.equal(one.status().mesh.address, null);
+});
+
+test("a Go-like nara whose address leads nowhere is given up in milliseconds, not after 30 s", SLOW, async () => {
+  const gone = new Gopher("gopher-gone");
+  await gone.start(mesh.plaza);
+  const nara = await mesh.wake({ stash: { target: 1, spares: 0 } });
+  await mesh.untilReached(nara, [gone]);
+  await nara.stash.set({ a: 1 }).catch(() => {});
+  gone.server.closeAllConnections();
+  await new Promise((resolve) => gone.server.close(resolve));
+  const ms = await took(() => assert.rejects(nara.stash.requestFrom(gone.id), { code: "no_answer" }));
+  assert.ok(ms < 500, `it took ${ms} ms`);
+  await gone.client.endAsync(true);
+});
+
+test("a nara whose gateway is not there lives on the plaza alone", SLOW, async () => {
+  const nara = await mesh.wake({ gateway: "ws://127.0.0.1:9/mesh" });
+  await until("it to be online", () => nara.status().connection.state === "online");
+  const { state, address } = nara.status().mesh;
+  assert.ok(["attaching", "waiting"].includes(state), state);
+  assert.equal(address, null);
+});
+
+async function took(run) {
+  const startedAt = performance.now();
+  await run();
+  return Math.round(performance.now() - startedAt);
+}
