@@ -1,5 +1,5 @@
 // The command `light-nara confidant`: an always-on nara on a server, with its health and figures on loopback.
-import { open, readFile } from "node:fs/promises";
+import { link, open, unlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { parse, readNumber, UsageError } from "./usage.js";
 
@@ -19,12 +19,9 @@ export const HELP = `light-nara confidant: an always-on nara that holds others' 
 export async function run(args) {
   const options = readOptions(args);
   if (options.help) return void process.stdout.write(HELP);
-  const { Nara } = await import("light-nara");
-  const soul = options.soulFile === null ? null : await readSoul(options.soulFile);
-  const nara = await Nara.wake({ plaza: options.plaza, memory: options.memory, ...(soul === null ? {} : { soul }) });
-  let server = null;
+  const nara = await wake(options);
+  let server;
   try {
-    if (soul === null && options.soulFile !== null) await writeSoul(options.soulFile, nara.soul);
     server = await serve(nara, options.port);
   } catch (error) {
     await nara.sleep();
@@ -36,7 +33,7 @@ export async function run(args) {
     isStopping = true;
     // Whatever hangs, the command ends: the plaza may be unreachable just now.
     setTimeout(() => process.exit(0), STOP_MS_MAX).unref();
-    await nara.sleep();
+    await nara.sleep({ handOff: true });
     server.closeAllConnections();
     server.close(() => process.exit(0));
   };
@@ -62,6 +59,21 @@ export function readOptions(args) {
   };
 }
 
+async function wake({ plaza, memory, soulFile: path }) {
+  const { Nara } = await import("light-nara");
+  try {
+    // A process keeps its timers, so its loss can be noticed soon.
+    return await Nara.wake({ plaza, memory, keepAlive: 30, ...(path === null ? {} : { storage: soulFile(path) }) });
+  } catch (error) {
+    throw error.cause instanceof UsageError ? error.cause : error;
+  }
+}
+
+/** A file as the storage of one soul. */
+function soulFile(path) {
+  return { get: () => readSoul(path), set: (_, soul) => writeSoul(path, soul) };
+}
+
 /** The soul in a file, or null if there is no such file. A file that others can read is refused. */
 async function readSoul(path) {
   let file;
@@ -83,11 +95,16 @@ async function readSoul(path) {
   }
 }
 
+/** Either all of the soul is in the file, and on the disk, or there is no file; one that appeared meanwhile is left alone. */
 async function writeSoul(path, soul) {
+  const half = `${path}.${process.pid}`;
   try {
-    const file = await open(path, "wx", 0o600);
-    await file.writeFile(`${soul}\n`);
-    await file.close();
+    await writeFile(half, `${soul}\n`, { flag: "wx", mode: 0o600, flush: true });
+    try {
+      await link(half, path);
+    } finally {
+      await unlink(half);
+    }
   } catch (error) {
     throw new UsageError(`--soul-file: ${path} cannot be made (${error.code})`);
   }

@@ -1,7 +1,7 @@
 // The command `light-nara confidant`, as a service on a server, on a real mosquitto.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { chmod, mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -9,10 +9,12 @@ import { fileURLToPath } from "node:url";
 import { readOptions } from "../../host/confidant.js";
 import { runCommand } from "../support/command.js";
 import { startMosquitto } from "../support/mosquitto.js";
+import { Neighbourhood, untilPeers } from "../support/naras.js";
 import { until } from "../support/until.js";
 
 const CLI = fileURLToPath(new URL("../../host/cli.js", import.meta.url));
 const plaza = "ws://127.0.0.1:9/mqtt";
+const HAND_OFF_MS_MAX = 5_000;
 
 for (const [args, expected] of [
   [[], /^--plaza is needed/],
@@ -42,8 +44,8 @@ describe("a confidant on a mosquitto", { timeout: 60_000 }, () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  async function start() {
-    const child = spawn(process.execPath, [CLI, "confidant", "--plaza", broker.url, "--port", "0", "--soul-file", join(folder, "soul")]);
+  async function start(soulFile = "soul") {
+    const child = spawn(process.execPath, [CLI, "confidant", "--plaza", broker.url, "--port", "0", "--soul-file", join(folder, soulFile)]);
     let stdout = "";
     child.stdout.setEncoding("utf8").on("data", (text) => (stdout += text));
     const ended = new Promise((resolve) => child.once("close", resolve));
@@ -72,6 +74,44 @@ describe("a confidant on a mosquitto", { timeout: 60_000 }, () => {
     const second = await start();
     assert.equal(await second.stop(), 0);
     assert.deepEqual(second.health, first.health);
+    assert.deepEqual(await readdir(folder), ["soul"]);
+  });
+
+  test("on SIGTERM it hands on within 5 s what it holds for those who are away", async (t) => {
+    const neighbours = new Neighbourhood(broker.url);
+    t.after(() => neighbours.sleep());
+    const goes = await start("going");
+    const owner = await neighbours.wake({ stash: { target: 1, spares: 0 } });
+    await untilPeers(owner, 1);
+    await owner.stash.set({ kept: "while I was away" });
+    assert.deepEqual(owner.stash.confidants().map(({ id }) => id), [goes.health.id]);
+    const stays = await neighbours.wake();
+    await untilPeers(stays, 2);
+    await owner.sleep();
+    await until("the owner to be away", () => !stays.status().peers.some(({ id, presence }) => id === owner.id && presence === "online"));
+    assert.equal(stays.stash.hasStashFor(owner.id), false);
+
+    const since = Date.now();
+    assert.equal(await goes.stop(), 0);
+    assert.ok(Date.now() - since < HAND_OFF_MS_MAX, `it took ${Date.now() - since} ms`);
+    assert.equal(stays.stash.hasStashFor(owner.id), true);
+    const again = await neighbours.wake({ soul: owner.soul });
+    assert.deepEqual((await again.stash.recover()).data, { kept: "while I was away" });
+  });
+
+  test("a soul that cannot be kept wakes nobody, and leaves no half a file", async () => {
+    const { code, stderr } = await runCommand("confidant", "--plaza", broker.url, "--port", "0", "--soul-file", join(folder, "missing", "soul"));
+    assert.equal(code, 1);
+    assert.match(stderr, /^light-nara: --soul-file: .* cannot be made \(ENOENT\)\n$/);
+  });
+
+  test("a file that holds no soul is refused, and left as it is", async () => {
+    const path = join(folder, "poem");
+    await writeFile(path, "roses are red\n", { mode: 0o600 });
+    const { code, stderr } = await runCommand("confidant", "--plaza", broker.url, "--port", "0", "--soul-file", path);
+    assert.equal(code, 1);
+    assert.match(stderr, /soul/);
+    assert.equal(await readFile(path, "utf8"), "roses are red\n");
   });
 
   test("a soul file that others can read is refused", async () => {
