@@ -262,7 +262,7 @@ impl Nara {
         self.turn(now);
     }
 
-    /// Asks the plaza for a sign of life within 5 s, and reconnects without
+    /// Asks the plaza for a sign of life within 2 s, and reconnects without
     /// one: after sleep, or when the network changed.
     pub fn prove(&mut self, now: Now) {
         self.session.prove(now.mono);

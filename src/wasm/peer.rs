@@ -109,7 +109,7 @@ impl Peer {
         self.driver.act(|nara, now| nara.retry_now(now));
     }
 
-    /// Asks the plaza for a sign of life within 5 s, and reconnects without one.
+    /// Asks the plaza for a sign of life within 2 s, and reconnects without one.
     pub fn prove(&self) {
         self.driver.act(|nara, now| nara.prove(now));
     }

@@ -431,7 +431,7 @@ export class Nara extends EventTarget {
    */
   retryNow(): void;
   /**
-   * Does not believe that the plaza is still there: without a sign of life within 5 s it reconnects, and where it
+   * Does not believe that the plaza is still there: without a sign of life within 2 s it reconnects, and where it
    * waited to, it does so now. For `pageshow`, `online`, `visibilitychange`, and a clock that jumped.
    */
   prove(): void;
