@@ -152,6 +152,13 @@ impl CallRegistry {
         Some((*id, call))
     }
 
+    /// Whether a request of this id waits for an answer of this identity.
+    pub fn awaits(&self, message_id: &str, who: &Identity) -> bool {
+        let mut pending = self.pending.values();
+        !message_id.is_empty()
+            && pending.any(|call| call.message_id == message_id && call.to == *who)
+    }
+
     /// Takes every call whose deadline has passed.
     pub fn take_expired(&mut self, now: Instant) -> Vec<(CallId, PendingCall)> {
         self.pending

@@ -3,6 +3,7 @@
 use super::behaviour::Handler;
 use super::clock::Clock;
 use super::emit::Retry;
+use super::shed::Budget;
 use super::traffic::Watch;
 use super::{
     Behaviour, CallError, CallId, CallRegistry, Crypto, Delivery, Keyring, Local, Outcome,
@@ -57,6 +58,7 @@ pub(super) struct Core {
     pub(super) replies: ExpiringMap<(PublicKey, String), (Outgoing, u8)>,
     pub(super) rates: ExpiringMap<(String, Option<PublicKey>), (Instant, u32)>,
     pub(super) sent_ids: ExpiringMap<String, ()>,
+    pub(super) budget: Budget,
     pub(super) last_stamp: i64,
     pub(super) activity: u64,
 }
@@ -67,7 +69,7 @@ impl Core {
         self.now = self.clock.read(now);
     }
 
-    pub(super) fn loads(&self) -> [(&'static str, usize, usize); 12] {
+    pub(super) fn loads(&self) -> [(&'static str, usize, usize); 13] {
         use super::{CALLS_MAX, DEAD_LETTERS_MAX, LOCAL_ROUNDS_MAX, OUTBOX_MAX};
         use crate::neighbourhood::PEERS_MAX;
         let named = |name, (count, limit)| (name, count, limit);
@@ -76,6 +78,7 @@ impl Core {
             named("replies", self.replies.load()),
             named("rates", self.rates.load()),
             named("sent ids", self.sent_ids.load()),
+            named("budgets", self.budget.load()),
             ("peers", self.peers.len(), PEERS_MAX),
             ("keyring", self.keyring.len(), PEERS_MAX),
             ("calls", self.calls.len(), CALLS_MAX),

@@ -19,6 +19,7 @@ mod log;
 mod mock;
 mod pipeline;
 mod service;
+mod shed;
 mod traffic;
 
 pub use behaviour::{Behaviour, ErrorStrategy, Filter, RateLimit, Transport};
@@ -31,6 +32,7 @@ pub use log::{Level, Record, Scope};
 pub use mock::{MockCrypto, MockRuntime};
 pub use pipeline::{DEAD_LETTERS_MAX, Delivery, IDS_REMEMBERED_MAX, Outcome};
 pub use service::{Local, Nothing, OwnNews, PeerNews, Service};
+pub use shed::{SHED, STRANGERS_BURST};
 pub use traffic::Traffic;
 
 use crate::base::{Identity, Instant, Now, Rng};
@@ -313,7 +315,7 @@ impl Runtime {
 
     /// Everything that others could fill: its name, how much is in it, and how
     /// much fits.
-    pub fn loads(&self) -> [(&'static str, usize, usize); 12] {
+    pub fn loads(&self) -> [(&'static str, usize, usize); 13] {
         self.core.loads()
     }
 
@@ -418,7 +420,9 @@ impl Runtime {
         let kind = message.kind.clone();
         let watched = self.core.watch.is_on();
         let from = watched.then(|| message.from_id.clone());
-        let outcome = match self.core.receive(message) {
+        let services = &self.services;
+        let counts = |who: &Identity| services.iter().flatten().any(|one| one.counts_on(who));
+        let outcome = match self.core.receive(message, &counts) {
             Ok(delivery) => self.dispatch(&delivery),
             Err(outcome) => outcome,
         };

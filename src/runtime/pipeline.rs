@@ -4,9 +4,10 @@
 use super::behaviour::Handler;
 use super::clock::Clock;
 use super::context::Core;
+use super::shed::{Budget, SHED};
 use super::traffic::{Traffic, Watch};
 use super::{Behaviour, Crypto, ErrorStrategy, Local, Me, Outgoing, OwnNews, PeerNews, Transport};
-use crate::base::{ExpiringMap, Identity, Now, Rng, SortedMap, WallTime};
+use crate::base::{ExpiringMap, Identity, NaraId, Now, PublicKey, Rng, SortedMap, WallTime};
 use crate::message::{Message, to_go_json};
 use crate::neighbourhood::Neighbourhood;
 use core::time::Duration;
@@ -109,13 +110,19 @@ impl Core {
             replies: ExpiringMap::new(REPLIES_REMEMBERED_MAX, REPLIES_REMEMBERED_FOR),
             rates: ExpiringMap::new(RATES_MAX, RATES_FOR),
             sent_ids: ExpiringMap::new(SENT_IDS_MAX, IDS_REMEMBERED_FOR),
+            budget: Budget::default(),
             last_stamp: 0,
             activity: 0,
         }
     }
 
     /// Runs the receive pipeline.
-    pub(super) fn receive(&mut self, message: Message) -> Result<Delivery, Outcome> {
+    /// `counts` says whether something depends on an identity.
+    pub(super) fn receive(
+        &mut self,
+        message: Message,
+        counts: &dyn Fn(&Identity) -> bool,
+    ) -> Result<Delivery, Outcome> {
         let (behaviour, _) = self
             .behaviours
             .get(&message.kind)
@@ -127,7 +134,7 @@ impl Core {
             at: self.now,
             recent: true,
         };
-        self.admit(&behaviour, &mut delivery)?;
+        self.admit(&behaviour, &mut delivery, counts)?;
         for stage in RECEIVE {
             match stage(self, &behaviour, &mut delivery) {
                 Outcome::Continue => {}
@@ -138,7 +145,12 @@ impl Core {
     }
 
     /// What costs nothing to find out comes before any signature is checked.
-    fn admit(&self, behaviour: &Behaviour, delivery: &mut Delivery) -> Result<(), Outcome> {
+    fn admit(
+        &mut self,
+        behaviour: &Behaviour,
+        delivery: &mut Delivery,
+        counts: &dyn Fn(&Identity) -> bool,
+    ) -> Result<(), Outcome> {
         let message = &mut delivery.message;
         let version = behaviour
             .versions
@@ -148,10 +160,34 @@ impl Core {
         if behaviour.transport == Transport::Direct && message.to_id != me {
             return Err(Outcome::Drop("not_for_me"));
         }
+        if behaviour.signed {
+            let favoured = self.favoured(message, counts);
+            if !self.budget.spend(self.now.mono, favoured) {
+                return Err(Outcome::Drop(SHED));
+            }
+        }
         let canonical = (version.canonical)(message.payload.as_str());
         let canonical = canonical.map_err(|_| Outcome::Drop("malformed_payload"))?;
         message.payload = canonical;
         Ok(())
+    }
+
+    /// The key under which a message comes, by its own word, if something
+    /// depends on whoever has it.
+    fn favoured(&self, message: &Message, counts: &dyn Fn(&Identity) -> bool) -> Option<PublicKey> {
+        let id = NaraId::parse(&message.from_id).ok()?;
+        // Whoever names a key is taken at its word: it is verified under that.
+        let known = message
+            .key
+            .map_or_else(|| self.keyring.keys(&id).collect(), |key| vec![key]);
+        let counts = |key: &PublicKey| {
+            let who = Identity {
+                id: id.clone(),
+                key: *key,
+            };
+            counts(&who) || self.calls.awaits(&message.in_reply_to, &who)
+        };
+        known.into_iter().find(counts)
     }
 
     fn verify(&mut self, behaviour: &Behaviour, delivery: &mut Delivery) -> Outcome {
@@ -348,6 +384,10 @@ impl Core {
             Outcome::Continue => {}
             Outcome::Drop(reason) => {
                 *self.drops.or_default(reason) += 1;
+                // A line for each would cost more than what was saved.
+                if reason == SHED {
+                    return;
+                }
                 self.scope("runtime")
                     .debug(format!("dropped {}: {reason}", printable(what)));
             }

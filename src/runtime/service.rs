@@ -48,6 +48,12 @@ pub trait Service: Any {
     ) {
     }
 
+    /// Whether something depends on hearing this identity, as on those whose
+    /// stashes are held. Whatever strangers send, they are heard.
+    fn counts_on(&self, _who: &Identity) -> bool {
+        false
+    }
+
     /// Its deadline has passed.
     fn handle_timeout(&mut self, _ctx: &mut Context<'_>) {}
 

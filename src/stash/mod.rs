@@ -49,7 +49,7 @@ pub use recovery::{
 pub use selection::{Candidate, choose, score};
 pub use state::{StashState, StateError};
 
-use crate::base::{Instant, Now};
+use crate::base::{Identity, Instant, Now};
 use crate::neighbourhood::MemoryMode;
 use crate::runtime::{Behaviour, CallError, CallId, Context, Delivery, Service};
 use core::time::Duration;
@@ -235,6 +235,10 @@ impl Service for Stash {
         result: Result<&Delivery, CallError>,
     ) {
         self.end_call(ctx, call, result);
+    }
+
+    fn counts_on(&self, who: &Identity) -> bool {
+        self.confidant.held().contains_key(who) || self.owner.is_holder(who)
     }
 
     fn handle_timeout(&mut self, ctx: &mut Context<'_>) {

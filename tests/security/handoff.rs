@@ -285,6 +285,8 @@ fn a_memory_that_was_forgotten_is_not_brought_back_by_whoever_kept_it() {
 fn a_flood_of_deletions_does_not_bury_the_tombstone_of_an_owner_that_was_here() {
     let (mut target, _, holder, given) = buried();
     for n in 0..300 {
+        // As fast as strangers are heard at all.
+        target.advance(SECOND / 50);
         let nobody = Peer::new(&format!("nobody-{n}"));
         let store = direct(&nobody.store(&target, "x"));
         target.hear(&store);

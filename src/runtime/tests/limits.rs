@@ -29,6 +29,7 @@ fn ids_are_remembered_up_to_a_limit_and_the_oldest_is_forgotten_first() {
     let first = rt.message(&friend(), "parrot:echo", &word("first"));
     rt.deliver(&first);
     for n in 1..IDS_REMEMBERED_MAX {
+        rt.advance(Duration::from_millis(5));
         rt.deliver(&rt.message(&friend(), "parrot:echo", &word(&n.to_string())));
     }
     rt.deliver(&first);
