@@ -145,3 +145,66 @@ fn of_two_devices_with_one_soul_the_one_that_is_told_goes_on_and_stays_undisturb
     plaza.run(10 * SECOND);
     assert!(plaza.status(owner).elsewhere && !plaza.status(other).elsewhere);
 }
+
+#[test]
+fn what_a_second_device_saved_while_the_first_was_cut_off_is_not_lost_unseen() {
+    let mut plaza = Plaza::new();
+    (0..6).for_each(|_| {
+        plaza.newborn(0);
+    });
+    plaza.run(10 * SECOND);
+    let born = Config::born(Newborn([99; 32]), None).unwrap();
+    let first = plaza.wake(born.with_spares(0).unwrap(), 0);
+    plaza.run(300 * SECOND);
+    plaza.set(first, "{\"v\":\"base\"}");
+    plaza.run(5 * SECOND);
+    plaza.cut(first);
+    plaza.run(60 * SECOND);
+    let soul = plaza.soul(first);
+    let reborn = Config::reborn(&soul, None).unwrap();
+    let second = plaza.wake(reborn.with_spares(0).unwrap(), 0);
+    plaza.run(20 * SECOND);
+    assert_eq!(plaza.memory(second), Some("{\"v\":\"base\"}"));
+    for data in ["{\"v\":\"desk 1\"}", "{\"v\":\"desk 2\"}"] {
+        plaza.set(second, data);
+        plaza.run(10 * SECOND);
+    }
+    plaza.sleep(second);
+    plaza.run(60 * SECOND);
+    plaza.set(first, "{\"v\":\"train\"}");
+    plaza.mend(first);
+    plaza.run(30 * SECOND);
+    assert_eq!(plaza.memory(first), Some("{\"v\":\"train\"}"));
+    let status = plaza.status(first).stash;
+    assert!(status.beside.is_some(), "{status:?}");
+}
+
+#[test]
+fn an_old_memory_that_comes_back_after_starting_empty_is_told() {
+    let mut plaza = Plaza::new();
+    let friend = plaza.newborn(0);
+    plaza.run(10 * SECOND);
+    let born = Config::born(Newborn([99; 32]), None).unwrap();
+    let owner = plaza.wake(born.with_spares(0).unwrap(), 0);
+    plaza.run(300 * SECOND);
+    for n in 0..5 {
+        plaza.set(owner, &format!("{{\"years\":{n}}}"));
+        plaza.run(5 * SECOND);
+    }
+    let soul = plaza.soul(owner);
+    plaza.sleep(owner);
+    plaza.run(60 * SECOND);
+    plaza.cut(friend);
+    plaza.newborn(0);
+    plaza.run(10 * SECOND);
+    let reborn = Config::reborn(&soul, None).unwrap();
+    let owner = plaza.wake(reborn.with_spares(0).unwrap(), 0);
+    plaza.run(15 * SECOND);
+    plaza.start_empty(owner);
+    plaza.set(owner, "{\"new\":1}");
+    plaza.run(600 * SECOND);
+    plaza.mend(friend);
+    plaza.run(600 * SECOND);
+    let status = plaza.status(owner).stash;
+    assert!(status.beside.is_some(), "{status:?}");
+}

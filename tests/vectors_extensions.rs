@@ -108,6 +108,7 @@ fn made() -> Value {
     let proof = Proof {
         request_id: request_id.clone(),
         held: true,
+        revision: 7,
         hash: Digest(hash.finalize().into()),
     };
     let ping = Ping { request_id };

@@ -181,6 +181,8 @@ pub struct Proof {
     pub request_id: String,
     /// Whether this very copy is held.
     pub held: bool,
+    /// The revision that is held, or zero.
+    pub revision: u64,
     /// SHA-256 of the challenge, the key of whoever proves, nonce and
     /// ciphertext; zeros where it is not held.
     pub hash: Digest,
@@ -191,7 +193,7 @@ impl Payload for Challenge {
 }
 
 impl Payload for Proof {
-    const FIELDS: &'static [&'static str] = &["request_id", "held", "hash"];
+    const FIELDS: &'static [&'static str] = &["request_id", "held", "revision", "hash"];
 }
 
 impl Payload for Granted {

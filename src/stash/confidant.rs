@@ -1,9 +1,9 @@
 //! The confidant's side: sealed stashes of others, held in memory only.
 
 use super::absence::Observer;
-use super::held::{Held, check, response};
+use super::held::{Generation, Held, check, response};
 use super::passing::Handoffs;
-use super::proving::Challenged;
+use super::proving::Challenges;
 use crate::base::{ExpiringMap, Identity, Instant, SortedMap, WallTime};
 use crate::message::{Ack, Delete, Message, Request, Store};
 use crate::neighbourhood::MemoryMode;
@@ -18,10 +18,6 @@ pub const PUSH_AFTER: (Duration, Duration) =
 /// At most one push to an owner within this span.
 pub const PUSH_EVERY: Duration = Duration::from_secs(30);
 
-/// A signed refresh proves that the owner itself asks, so it is answered
-/// sooner than a mere greeting.
-pub(super) const REFRESH_EVERY: Duration = Duration::from_secs(2);
-
 /// Owners whose wish to be forgotten is remembered, and as many newcomers'
 /// wishes beside them, and for how long: what they
 /// stored before could be overheard and played again. Longer than any grant.
@@ -31,23 +27,19 @@ const TOMBSTONES_FOR: Duration = Duration::from_secs(8 * 24 * 3600);
 /// Owners whose last push is remembered.
 const PUSHES_REMEMBERED_MAX: usize = 256;
 
-/// A request whose id begins like this asks for the previous generation.
-pub const PREVIOUS_PREFIX: &str = "previous:";
-
 /// Everything held for others: one place for each identity, so that whoever
 /// claims somebody's id with another key has a place of its own at most.
 pub struct Confidant {
     mode: MemoryMode,
     held: SortedMap<Identity, Held>,
     pushes: SortedMap<Identity, Instant>,
-    greeted: ExpiringMap<Identity, ()>,
-    refreshed: ExpiringMap<Identity, ()>,
+    pushed: ExpiringMap<Identity, ()>,
     tombstones: ExpiringMap<Identity, i64>,
     /// Those of newcomers, so that no flood of them pushes out the others.
     provisional_tombstones: ExpiringMap<Identity, i64>,
     pub(super) observer: Observer,
     pub(super) handoffs: Handoffs,
-    pub(super) challenged: Option<Challenged>,
+    pub(super) challenges: Challenges,
     pub(super) refusals: u64,
     pub(super) prunings: u64,
     pub(super) taken_back: u64,
@@ -59,13 +51,12 @@ impl Confidant {
             mode,
             held: SortedMap::new(),
             pushes: SortedMap::new(),
-            greeted: ExpiringMap::new(PUSHES_REMEMBERED_MAX, PUSH_EVERY),
-            refreshed: ExpiringMap::new(PUSHES_REMEMBERED_MAX, REFRESH_EVERY),
+            pushed: ExpiringMap::new(PUSHES_REMEMBERED_MAX, PUSH_EVERY),
             tombstones: ExpiringMap::new(TOMBSTONES_MAX, TOMBSTONES_FOR),
             provisional_tombstones: ExpiringMap::new(TOMBSTONES_MAX, TOMBSTONES_FOR),
             observer: Observer::default(),
             handoffs: Handoffs::new(),
-            challenged: None,
+            challenges: Challenges::new(),
             refusals: 0,
             prunings: 0,
             taken_back: 0,
@@ -202,8 +193,9 @@ impl Confidant {
         let ciphertext = store.ciphertext.as_slice().to_vec();
         let sealed = Sealed { nonce, ciphertext };
         let held = Held::new(message, &store, sealed, (now.mono, now.wall));
-        self.insert(sender, held, now.mono);
         self.owner_is_here(now.mono, sender);
+        self.insert(sender, held, now.mono);
+        self.judge_place(ctx, sender);
         Ok(())
     }
 
@@ -248,7 +240,7 @@ impl Confidant {
         ctx.reply(delivery, "stash:ack", &ack)
     }
 
-    /// Gives an owner its own stash back.
+    /// Gives an owner its own stash back, of the generation that it asks for.
     pub(super) fn handle_request(
         &mut self,
         ctx: &mut Context<'_>,
@@ -262,14 +254,9 @@ impl Confidant {
             return self.refuse(ctx, sender, "stash:request");
         }
         self.owner_is_here(ctx.now().mono, sender);
-        let wants_previous = request.request_id.starts_with(PREVIOUS_PREFIX);
-        let found = self.held.get(sender).and_then(|held| {
-            if !wants_previous {
-                return Some((&held.sealed, held.stored_at));
-            }
-            let previous = held.previous.as_ref();
-            previous.map(|one| (&one.sealed, one.stored_at))
-        });
+        let generation = Generation::of(&request.request_id);
+        let found = self.held.get(sender);
+        let found = found.and_then(|held| held.generation(generation));
         let response = response(sender, found, request.request_id);
         ctx.reply(delivery, "stash:response", &response)
     }
@@ -286,25 +273,6 @@ impl Confidant {
         Outcome::Drop("not_the_owner")
     }
 
-    /// The owner asked everybody.
-    pub(super) fn handle_refresh(&mut self, ctx: &mut Context<'_>, owner: &Identity) {
-        let now = ctx.now().mono;
-        if self.refreshed.get(now, owner).is_none() {
-            self.refreshed.insert(now, owner.clone(), ());
-            self.plan_push(ctx, owner);
-        }
-    }
-
-    /// The owner greeted the plaza; it may have woken without its memory.
-    pub(super) fn handle_hello(&mut self, ctx: &mut Context<'_>, owner: &Identity) {
-        let now = ctx.now().mono;
-        // A greeting of somebody who has nothing here does not count: it may
-        // store, restart and greet again at once.
-        if self.greeted.get(now, owner).is_none() && self.plan_push(ctx, owner) {
-            self.greeted.insert(now, owner.clone(), ());
-        }
-    }
-
     /// Gives an owner its own stash now. Returns whether one is held.
     pub(super) fn push(&mut self, ctx: &mut Context<'_>, owner: &Identity) -> bool {
         let Some(held) = self.held.get(owner) else {
@@ -318,16 +286,18 @@ impl Confidant {
         true
     }
 
-    /// Returns whether a push is planned that was not planned before.
-    fn plan_push(&mut self, ctx: &mut Context<'_>, owner: &Identity) -> bool {
-        if !self.held.contains_key(owner) || self.pushes.contains_key(owner) {
-            return false;
+    /// The owner greeted the plaza, or asked everybody: it may have woken
+    /// without its memory, and gets it unless it just did.
+    pub(super) fn plan_push(&mut self, ctx: &mut Context<'_>, owner: &Identity) {
+        let now = ctx.now().mono;
+        if !self.held.contains_key(owner) || self.pushed.get(now, owner).is_some() {
+            return;
         }
+        self.pushed.insert(now, owner.clone(), ());
         // It may have woken knowing nobody; then it is told first who pushes.
         ctx.emit("presence:introduce", &PeerNews { who: owner.clone() });
-        let at = ctx.now().mono + ctx.rng().between(PUSH_AFTER.0, PUSH_AFTER.1);
+        let at = now + ctx.rng().between(PUSH_AFTER.0, PUSH_AFTER.1);
         self.pushes.insert(owner.clone(), at);
-        true
     }
 
     pub(super) fn handle_timeout(&mut self, ctx: &mut Context<'_>) {

@@ -4,9 +4,9 @@
 use super::Stash;
 use super::grant::give;
 use super::held::digest;
-use crate::base::{Identity, Instant};
+use crate::base::{Identity, Instant, SortedMap};
 use crate::message::{GRANT_HOLDERS_MAX, Granted};
-use crate::runtime::Context;
+use crate::runtime::{CallId, Context};
 use core::time::Duration;
 
 /// Acks come in a row; the leave is given once, behind them.
@@ -16,11 +16,20 @@ const GRANT_AFTER: Duration = Duration::from_millis(200);
 /// here.
 const GRANT_AGAIN_AFTER: Duration = Duration::from_secs(24 * 3600);
 
-/// What was allowed last.
+/// How long a holder has to confirm its leave.
+const CONFIRM_WITHIN: Duration = Duration::from_secs(5);
+
+/// It is given again so often to who does not confirm: a word may be lost, and a
+/// Go nara knows none.
+const TRIES: u8 = 4;
+
+/// What was allowed last, and who has not confirmed it yet.
 #[derive(Default)]
 pub(super) struct Granting {
     given: Option<(u64, Vec<Identity>, Instant)>,
     due: Option<Instant>,
+    grant: Option<Granted>,
+    unconfirmed: SortedMap<CallId, (Identity, u8)>,
 }
 
 impl Granting {
@@ -68,10 +77,40 @@ impl Stash {
         };
         let copies = self.owner.wanted(ctx);
         let grant = give(ctx, revision, digest(sealed), holders.clone(), copies);
-        let granted = Granted { grant };
+        for call in core::mem::take(&mut self.granting.unconfirmed).into_keys() {
+            ctx.cancel(call);
+        }
+        self.granting.grant = Some(Granted { grant });
         for who in &holders {
-            ctx.send(who, "stash:grant", &granted);
+            self.give_grant(ctx, who, 1);
         }
         self.granting.given = Some((revision, holders, now));
+    }
+
+    fn give_grant(&mut self, ctx: &mut Context<'_>, who: &Identity, tries: u8) {
+        let Some(granted) = &self.granting.grant else {
+            return;
+        };
+        let call = ctx.call(who, "stash:grant", granted, "stash:receipt", CONFIRM_WITHIN);
+        if let Ok(call) = call {
+            let asked = (who.clone(), tries);
+            self.granting.unconfirmed.insert(call, asked);
+        }
+    }
+
+    /// The end of a grant's call. Returns whether this was one.
+    pub(super) fn end_grant(
+        &mut self,
+        ctx: &mut Context<'_>,
+        call: CallId,
+        confirmed: bool,
+    ) -> bool {
+        let Some((who, tries)) = self.granting.unconfirmed.remove(&call) else {
+            return false;
+        };
+        if !confirmed && tries < TRIES && self.owner.is_holder(&who) {
+            self.give_grant(ctx, &who, tries + 1);
+        }
+        true
     }
 }

@@ -3,7 +3,8 @@
 use super::codec::Memory;
 use super::errors::StashError;
 use super::filling::{PATIENCE, Reply};
-use super::recovery::{Answer, Generation, Question, SearchState, Why};
+use super::held::Generation;
+use super::recovery::{Answer, Question, SearchState, Why};
 use super::{Adopted, Stash};
 use crate::base::Identity;
 use crate::message::{
@@ -122,7 +123,7 @@ impl Stash {
             return self.confidant.refuse(ctx, sender, "stash-refresh");
         }
         self.confidant.owner_is_here(ctx.now().mono, sender);
-        self.confidant.handle_refresh(ctx, sender);
+        self.confidant.plan_push(ctx, sender);
         Outcome::Continue
     }
 
@@ -139,6 +140,7 @@ impl Stash {
             self.recovery.ask_everybody(ctx);
         }
         self.confidant.tell_all_others(ctx);
+        self.ask_holders(ctx);
         self.fill(ctx);
         Outcome::Continue
     }
@@ -153,7 +155,7 @@ impl Stash {
         // Whoever was silent lately may have been cut off with this nara.
         self.owner.silent.clear();
         self.recovery.forget_questions(ctx);
-        self.confidant.forget_challenge(ctx);
+        self.confidant.forget_challenges(ctx);
         Outcome::Continue
     }
 
@@ -177,7 +179,7 @@ impl Stash {
         news: PeerNews,
     ) -> Outcome {
         self.confidant.owner_is_here(ctx.now().mono, &news.who);
-        self.confidant.handle_hello(ctx, &news.who);
+        self.confidant.plan_push(ctx, &news.who);
         Outcome::Continue
     }
 
@@ -231,6 +233,7 @@ impl Stash {
         let confidant = &mut self.confidant;
         if confidant.end_handoff(ctx, call, copied())
             || confidant.end_challenge(ctx, call, copied())
+            || self.end_grant(ctx, call, result.is_ok())
         {
             return;
         }
@@ -328,7 +331,8 @@ impl Stash {
         was_asked: bool,
     ) -> (Answer, Option<Memory>) {
         let recovery = &mut self.recovery;
-        let (answer, found) = recovery.handle_response(ctx, from, response, generation);
+        let mine = self.owner.memory();
+        let (answer, found) = recovery.handle_response(ctx, from, response, generation, mine);
         let is_newest = generation == Generation::Newest;
         let Some(found) = found else {
             if is_newest {
@@ -343,7 +347,7 @@ impl Stash {
         );
         if !is_newest {
             // Whoever has it beside something else holds no copy that counts.
-        } else if was_asked || is_searching {
+        } else if was_asked || self.recovery.state() == SearchState::Searching {
             self.owner.note_verified(from, found.memory.revision, at);
         } else {
             self.owner.note_offer(from, found.memory.revision, at);

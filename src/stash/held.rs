@@ -9,8 +9,8 @@ use core::time::Duration;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 
-/// What a newer store replaced is kept for so long at least.
-pub const PREVIOUS_FOR: Duration = Duration::from_secs(24 * 3600);
+/// What was held when the owner came back is kept for so long at least.
+pub const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// Other holders that are remembered of one stash.
 const OTHERS_MAX: usize = 32;
@@ -26,8 +26,12 @@ pub struct Held {
     pub ts: i64,
     /// When it came, in seconds since the Unix epoch.
     pub stored_at: i64,
-    /// What a newer store replaced.
-    pub previous: Option<Previous>,
+    /// What the newest store replaced.
+    pub previous: Option<Older>,
+    /// What was there before the owner came back and stored again.
+    pub earlier: Option<Older>,
+    /// Whether the owner has come back since this was stored.
+    pub(super) begins_anew: bool,
     /// The owner's store as it came, without its payload, and the owner's name
     /// as it stands there: what is needed to pass it on.
     pub(super) original: Option<(Message, String)>,
@@ -35,9 +39,38 @@ pub struct Held {
     pub(super) custody: Custody,
 }
 
+/// Which of the copies that a holder keeps is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Generation {
+    /// The one that it took last.
+    Newest,
+    /// The one before.
+    Previous,
+    /// The one from before the owner came back, kept for a day at least.
+    Earlier,
+}
+
+impl Generation {
+    /// What a request id begins with.
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::Newest => "",
+            Self::Previous => "previous:",
+            Self::Earlier => "earlier:",
+        }
+    }
+
+    /// What a request with this id asks for.
+    pub fn of(request_id: &str) -> Self {
+        let older = [Self::Previous, Self::Earlier];
+        let asks = |one: &Self| request_id.starts_with(one.prefix());
+        older.into_iter().find(asks).unwrap_or(Self::Newest)
+    }
+}
+
 /// An older generation, kept so that a wrong turn can be taken back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Previous {
+pub struct Older {
     /// What this nara cannot read.
     pub sealed: Sealed,
     /// When it came, in seconds since the Unix epoch.
@@ -67,6 +100,8 @@ pub(super) struct Custody {
     pub(super) chain: Vec<Link>,
     /// Who else holds it, and was not seen to go.
     pub(super) others: BTreeSet<Identity>,
+    /// Whether others hold something newer: then it is passed on no more.
+    pub(super) outdated: bool,
 }
 
 impl Custody {
@@ -114,6 +149,8 @@ impl Held {
             ts: store.ts,
             stored_at: now.1.unix_seconds(),
             previous: None,
+            earlier: None,
+            begins_anew: false,
             original: Some((original, store.owner.clone())),
             place: Place {
                 since: now.0,
@@ -140,21 +177,37 @@ impl Held {
         }
     }
 
-    /// Puts something newer in the place of this. What was here is kept,
-    /// unless something older is kept that has not had its day yet: many
-    /// stores in a row cannot push out what was good before them.
+    /// A copy, and when it came.
+    pub(super) fn generation(&self, which: Generation) -> Option<(&Sealed, i64)> {
+        let older = match which {
+            Generation::Newest => return Some((&self.sealed, self.stored_at)),
+            Generation::Previous => self.previous.as_ref(),
+            Generation::Earlier => self.earlier.as_ref(),
+        };
+        older.map(|one| (&one.sealed, one.stored_at))
+    }
+
+    /// Puts something newer in the place of this, which is kept as the previous
+    /// one. Many stores in a row would push out what was good before them: so
+    /// what was there when the owner came back stays for a day beside it.
     pub(super) fn replace(&mut self, newer: Self, now: Instant) {
-        let had_its_day = |one: &Previous| now - one.replaced >= PREVIOUS_FOR;
         let is_same = self.sealed == newer.sealed;
-        let previous = match self.previous.take() {
-            Some(previous) if is_same || !had_its_day(&previous) => Some(previous),
-            _ if is_same => None,
-            _ => Some(Previous {
+        let mut previous = self.previous.take();
+        let mut earlier = self.earlier.take();
+        let mut begins_anew = self.begins_anew;
+        if !is_same {
+            let this = Older {
                 sealed: self.sealed.clone(),
                 stored_at: self.stored_at,
                 replaced: now,
-            }),
-        };
+            };
+            let had_its_day = |one: &Older| now - one.replaced >= KEPT_FOR;
+            if begins_anew || earlier.as_ref().is_none_or(had_its_day) {
+                earlier = Some(this.clone());
+            }
+            previous = Some(this);
+            begins_anew = false;
+        }
         let custody = if is_same {
             core::mem::take(&mut self.custody)
         } else {
@@ -162,6 +215,8 @@ impl Held {
         };
         *self = Self {
             previous,
+            earlier,
+            begins_anew,
             place: self.place.clone(),
             custody,
             ..newer

@@ -3,8 +3,9 @@
 
 use super::Stash;
 use super::filling::PATIENCE;
+use super::held::Generation;
 use super::owner::HOLDERS_MAX;
-use super::recovery::{Answer, Generation, Why};
+use super::recovery::{Answer, Why};
 use crate::base::{ExpiringMap, Identity, Instant};
 use crate::runtime::Context;
 use core::time::Duration;
@@ -58,6 +59,19 @@ impl Stash {
             self.owner.forget_absent(ctx);
             self.fill(ctx);
             self.trim(ctx);
+        }
+    }
+
+    /// The plaza was out of reach, and another device may have saved something
+    /// meanwhile. Holders are asked before anything is stored with them: what
+    /// they have is known before it is replaced.
+    pub(super) fn ask_holders(&mut self, ctx: &mut Context<'_>) {
+        if self.check_gate().is_err() || self.owner.memory().is_none() {
+            return;
+        }
+        let holders = self.owner.holders().keys().take(super::codec::NAMED_MAX);
+        for who in holders.cloned().collect::<Vec<_>>() {
+            self.ask_to_show(ctx, &who);
         }
     }
 

@@ -31,21 +31,19 @@ mod taking;
 
 pub use absence::{ABSENT_MAX, PRUNE_EVERY};
 pub use codec::{CodecError, MEMORY_SIZE_MAX, Memory, Padding, SEALED_SIZE};
-pub use confidant::{Confidant, PREVIOUS_PREFIX, PUSH_AFTER, PUSH_EVERY};
+pub use confidant::{Confidant, PUSH_AFTER, PUSH_EVERY};
 pub use errors::StashError;
 pub use events::{BesideNews, Ending, Event, Forgotten, GateNews, Receipt, RecoveredNews};
 pub use filling::{LOOK_FURTHER_AFTER, PATIENCE};
 pub use gate::Gate;
 pub use grant::{COPIES_MAX, GRANT_FOR};
-pub use held::{Held, PREVIOUS_FOR, Previous};
+pub use held::{Generation, Held, KEPT_FOR, Older};
 pub use keeping::{AUDIT_EVERY, CHECK_EVERY};
 pub use operations::{OPERATIONS_MAX, OperationId};
 pub use owner::{GROWN_AFTER, Holder, Owner, PINNED_MAX, REFUSED_FOR, SILENT_FOR, SPARES, TARGET};
 pub use passing::{COUNT_EVERY, HANDOFF_AFTER, HANDOFF_PATIENCE, HANDOFF_STEP};
 pub use places::PROVISIONAL_FOR;
-pub use recovery::{
-    Answer, Generation, RECOVERY_DEADLINE, Recovery, SETTLE_AFTER, SETTLE_WITHIN, SearchState,
-};
+pub use recovery::{Answer, RECOVERY_DEADLINE, Recovery, SETTLE_AFTER, SETTLE_WITHIN, SearchState};
 pub use selection::{Candidate, choose, score};
 pub use state::{StashState, StateError};
 

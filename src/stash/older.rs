@@ -5,8 +5,9 @@
 
 use super::Stash;
 use super::confidant::Confidant;
+use super::held::Generation;
 use super::held::{Held, check};
-use super::recovery::{Answer, Generation};
+use super::recovery::Answer;
 use crate::base::Identity;
 use crate::message::{Bytes, Message, Response, Store};
 use crate::runtime::{Context, Sealed};

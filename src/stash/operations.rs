@@ -204,6 +204,7 @@ impl Stash {
         };
         let news = (receipt.revision, receipt.holders.len());
         if receipt.holders.len() >= receipt.target {
+            self.owner.note_safe();
             let is_done = |one: &mut Operation| matches!(one.what, Wait::Acks { revision } | Wait::Chosen { revision } if revision <= receipt.revision);
             let done: Vec<Operation> = self.operations.extract_if(.., is_done).collect();
             for one in done {
@@ -228,8 +229,8 @@ impl Stash {
 
     /// A peer has answered a store; whoever waits for that one learns it.
     pub(super) fn end_store(&mut self, ctx: &Context<'_>, who: &Identity, reply: &Reply) {
-        let is_this =
-            |one: &mut Operation| matches!(&one.what, Wait::Ack { who: to, .. } if to == who);
+        let is_older = |wanted: u64| matches!(reply, Reply::Holds(got) if *got < wanted);
+        let is_this = |one: &mut Operation| matches!(&one.what, Wait::Ack { who: to, revision } if to == who && !is_older(*revision));
         let waiting: Vec<Operation> = self.operations.extract_if(.., is_this).collect();
         for one in waiting {
             let id = || who.id.clone();

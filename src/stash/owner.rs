@@ -76,6 +76,9 @@ pub struct Owner {
     pub(super) sealed: Option<Sealed>,
     /// Whether the memory was set here since this nara woke.
     set_here: bool,
+    /// The newest revision that as many held as are wanted. Whoever saves
+    /// elsewhere finds it, and goes on from there.
+    safe_revision: u64,
     /// The highest revision and the latest time seen anywhere.
     highest: (u64, i64),
     /// Another memory that turned up beside the one set here.
@@ -106,6 +109,7 @@ impl Owner {
             memory: None,
             sealed: None,
             set_here: false,
+            safe_revision: 0,
             highest: (0, 0),
             beside: None,
             cleared: false,
@@ -219,8 +223,9 @@ impl Owner {
     /// Takes over what a confidant gave back, if it is newer than what is
     /// known.
     ///
-    /// What was set here is never replaced by what turns up later: it is sealed
-    /// anew on top of that, and the other is kept beside it.
+    /// What was set here, and was not safe yet, is never replaced by what turns
+    /// up later: it is sealed anew on top of that, and the other is kept beside
+    /// it. On top of what was safe, another device has gone on.
     pub(super) fn adopt(
         &mut self,
         ctx: &mut Context<'_>,
@@ -235,7 +240,7 @@ impl Owner {
         }
         match &self.memory {
             Some(known) if known.age_key() >= memory.age_key() => Adopted::Nothing,
-            Some(known) if self.set_here => {
+            Some(known) if self.set_here && !(may_seal && self.was_found(known, memory)) => {
                 if known.data != memory.data {
                     self.beside = Some(memory.clone());
                 }
@@ -247,8 +252,21 @@ impl Owner {
             _ => {
                 self.memory = Some(memory.clone());
                 self.sealed = Some(sealed.clone());
+                self.set_here = false;
                 Adopted::Taken
             }
+        }
+    }
+
+    /// Whether whoever wrote this must have known that.
+    fn was_found(&self, known: &Memory, newer: &Memory) -> bool {
+        self.safe_revision >= known.revision && newer.revision > known.revision
+    }
+
+    /// The newest revision is held by as many as are wanted.
+    pub(super) fn note_safe(&mut self) {
+        if let Some(memory) = &self.memory {
+            self.safe_revision = self.safe_revision.max(memory.revision);
         }
     }
 
@@ -333,6 +351,13 @@ impl Owner {
     pub(super) fn note_holder(&mut self, who: &Identity, revision: u64, at: WallTime) {
         let before = self.holders.get(who).filter(|one| one.revision == revision);
         let verified_at = before.and_then(|holder| holder.verified_at);
+        if self.holders.len() >= HOLDERS_MAX && !self.holders.contains_key(who) {
+            // Copies that nobody asked for make room for those that count.
+            let mut offers = self.holders.iter().filter(|(_, one)| !one.asked);
+            if let Some(offer) = offers.next().map(|(who, _)| who.clone()) {
+                self.holders.remove(&offer);
+            }
+        }
         if self.holders.len() < HOLDERS_MAX || self.holders.contains_key(who) {
             let holder = Holder {
                 revision,
@@ -356,6 +381,9 @@ impl Owner {
     /// count when it acknowledges a store, or is let go.
     pub(super) fn note_offer(&mut self, who: &Identity, revision: u64, at: WallTime) {
         let was_asked = self.holders.get(who).is_some_and(|one| one.asked);
+        if self.holders.len() >= HOLDERS_MAX && !self.holders.contains_key(who) {
+            return;
+        }
         self.note_holder(who, revision, at);
         if let Some(holder) = self.holders.get_mut(who) {
             holder.asked = was_asked;

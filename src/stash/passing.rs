@@ -29,6 +29,11 @@ pub const HANDOFF_PATIENCE: Duration = Duration::from_secs(3);
 /// is challenged.
 pub const COUNT_EVERY: Duration = Duration::from_secs(30);
 
+/// Whoever goes has little time: it waits less, and once somebody has not
+/// answered it asks several at once for each copy.
+const LEAVING_AT_ONCE: usize = 4;
+const LEAVING_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Hand-offs on their way at once.
 const HANDOFFS_MAX: usize = 16;
 
@@ -55,6 +60,7 @@ pub(super) struct Handoffs {
     due: BTreeMap<Identity, Instant>,
     count_at: Instant,
     leaving: bool,
+    in_haste: bool,
 }
 
 impl Handoffs {
@@ -65,6 +71,7 @@ impl Handoffs {
             due: BTreeMap::new(),
             count_at: Instant::default(),
             leaving: false,
+            in_haste: false,
         }
     }
 
@@ -112,7 +119,7 @@ impl Confidant {
         if self.handoffs.count_at <= now {
             self.handoffs.count_at = now + COUNT_EVERY;
             self.count_copies(ctx);
-            self.challenge_one(ctx);
+            self.challenge_some(ctx);
         }
         let due = self.handoffs.due.extract_if(.., |_, at| *at <= now);
         for owner in due.map(|(owner, _)| owner).collect::<Vec<_>>() {
@@ -153,6 +160,7 @@ impl Confidant {
             || ctx.peers().is_online(owner)
             || grant.until <= ctx.now().wall.unix_seconds()
             || custody.chain.len() >= CHAIN_LENGTH_MAX
+            || custody.outdated
         {
             return 0;
         }
@@ -161,6 +169,11 @@ impl Confidant {
         let coming = self.handoffs.asked(owner).count();
         let mine = usize::from(!self.handoffs.leaving);
         usize::from(grant.copies).saturating_sub(others + coming + mine)
+    }
+
+    fn revision(&self, owner: &Identity) -> Option<u64> {
+        let grant = self.held().get(owner)?.custody.grant.as_ref()?;
+        Some(grant.revision)
     }
 
     /// How many of the holders that are here come before this nara.
@@ -208,7 +221,12 @@ impl Confidant {
         }
         holders.truncate(GRANT_HOLDERS_MAX);
         let room = HANDOFFS_MAX.saturating_sub(self.handoffs.attempts.len());
-        for to in choose(candidates, missing.min(room), ctx.rng()) {
+        let (patience, at_once) = match (self.handoffs.leaving, self.handoffs.in_haste) {
+            (false, _) => (HANDOFF_PATIENCE, missing),
+            (true, false) => (LEAVING_PATIENCE, missing),
+            (true, true) => (LEAVING_PATIENCE, missing * LEAVING_AT_ONCE),
+        };
+        for to in choose(candidates, at_once.min(room), ctx.rng()) {
             let text = Link::signed_text(&grant, &me.key, &to);
             let link = Link {
                 by: me.key,
@@ -223,13 +241,7 @@ impl Confidant {
                 chain: custody.chain.iter().cloned().chain([link]).collect(),
                 holders: holders.clone(),
             };
-            let call = ctx.call(
-                &to,
-                "stash:handoff",
-                &handoff,
-                "stash:receipt",
-                HANDOFF_PATIENCE,
-            );
+            let call = ctx.call(&to, "stash:handoff", &handoff, "stash:receipt", patience);
             if let Ok(call) = call {
                 let text = format!("passing the stash of {} on to {}", owner.id, to.id);
                 ctx.log().info(text);
@@ -260,13 +272,19 @@ impl Confidant {
         let fits = |one: &HandoffReceipt| {
             one.held && one.request_id == attempt.request_id && one.owner == attempt.owner
         };
-        if receipt.is_some_and(|one| fits(&one)) {
+        if receipt.as_ref().is_some_and(fits) {
             if let Some(held) = self.held_mut(&attempt.owner) {
                 held.custody.note(&attempt.to);
             }
         } else {
             let now = ctx.now().mono;
             self.handoffs.turn_away(now, &attempt.to);
+            self.handoffs.in_haste |= self.handoffs.leaving;
+            let mine = self.revision(&attempt.owner);
+            let newer = |one: HandoffReceipt| stale_revision(&one.reason);
+            if receipt.and_then(newer) > mine {
+                self.note_outdated(ctx, &attempt.owner);
+            }
             if self.missing(ctx, &attempt.owner) > 0 {
                 // The next one is asked at once.
                 self.handoffs.due.insert(attempt.owner, now);
@@ -367,4 +385,10 @@ impl Confidant {
     pub(super) fn is_passing_on(&self) -> bool {
         !self.handoffs.attempts.is_empty() || !self.handoffs.due.is_empty()
     }
+}
+
+/// The revision that a light nara names where it refuses something as stale.
+fn stale_revision(reason: &str) -> Option<u64> {
+    let mut words = reason.strip_prefix("stale ")?.split(' ');
+    words.find_map(|word| word.strip_prefix("revision=")?.parse().ok())
 }

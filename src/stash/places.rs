@@ -42,12 +42,12 @@ impl Confidant {
     /// How many free places are not for this owner: as many as there are
     /// peers of an hour that have none yet, at most half of all.
     fn kept_from(&self, ctx: &Context<'_>, owner: &Identity) -> usize {
-        let is_old = |who: &Identity| has_been_here(ctx, who);
-        if is_old(owner) {
+        if has_been_here(ctx, owner) {
             return 0;
         }
         let online = ctx.peers().online().map(|(who, _)| who);
-        let waiting = online.filter(|who| is_old(who) && !self.held().contains_key(*who));
+        let waiting =
+            online.filter(|who| has_been_here(ctx, who) && !self.held().contains_key(*who));
         waiting.count().min(self.limit() / 2)
     }
 
@@ -81,13 +81,23 @@ impl Confidant {
         ctx.send(who, "stash:response", &response(who, None, String::new()));
     }
 
-    /// An owner was heard: whoever was away has come back, and whoever is
-    /// still here after the hour is no passer-by.
+    /// An owner was heard: whoever is still here after the hour, or has come
+    /// back by then, is no passer-by. Within the hour a return proves nothing:
+    /// to say chau and to greet again costs nothing.
     pub(super) fn owner_is_here(&mut self, now: Instant, owner: &Identity) {
         if let Some(held) = self.held_mut(owner) {
+            held.begins_anew |= core::mem::take(&mut held.place.was_away);
             let place = &mut held.place;
             place.absent = Duration::ZERO;
-            place.proven |= place.was_away || now - place.since >= PROVISIONAL_FOR;
+            place.proven |= now - place.since >= PROVISIONAL_FOR;
+        }
+    }
+
+    /// A place was just given. Who has been here for an hour is no newcomer.
+    pub(super) fn judge_place(&mut self, ctx: &Context<'_>, owner: &Identity) {
+        let is_known = has_been_here(ctx, owner);
+        if let Some(held) = self.held_mut(owner) {
+            held.place.proven |= is_known;
         }
     }
 

@@ -4,17 +4,43 @@
 use super::confidant::Confidant;
 use super::held::digest;
 use super::passing::HANDOFF_PATIENCE;
-use crate::base::{Identity, PublicKey};
+use crate::base::{ExpiringMap, Identity, PublicKey, SortedMap};
 use crate::message::{Challenge, Digest, Proof, parse_payload};
 use crate::runtime::{CallError, CallId, Context, Delivery, Outcome, Sealed};
+use core::time::Duration;
 use sha2::{Digest as _, Sha256};
 
-/// A challenge on its way; there is one at a time.
-pub(super) struct Challenged {
-    call: CallId,
+/// Challenges on their way at once, each to another holder or for another owner.
+const CHALLENGES_MAX: usize = 4;
+
+/// A holder that is silent so often in a row does not count: it lost the copy,
+/// or was only said to have it, or knows no challenges.
+const SILENCES_MAX: u8 = 3;
+
+/// Holders whose silence is remembered, and for how long.
+const SILENT_MAX: usize = 256;
+const SILENT_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// A challenge on its way.
+struct Challenged {
     owner: Identity,
     of: Identity,
     asked: Challenge,
+}
+
+/// What is being asked, and who was silent.
+pub(super) struct Challenges {
+    asked: SortedMap<CallId, Challenged>,
+    silent: ExpiringMap<(Identity, Identity), u8>,
+}
+
+impl Challenges {
+    pub(super) fn new() -> Self {
+        Self {
+            asked: SortedMap::new(),
+            silent: ExpiringMap::new(SILENT_MAX, SILENT_FOR),
+        }
+    }
 }
 
 /// What whoever has the copy answers. Its own key is in it, so that nobody can
@@ -29,49 +55,45 @@ fn proof(challenge: &Digest, by: &PublicKey, sealed: &Sealed) -> Digest {
 }
 
 impl Confidant {
-    /// Challenges one holder, at random, of a copy that I hold for an owner
-    /// who is away.
-    pub(super) fn challenge_one(&mut self, ctx: &mut Context<'_>) {
-        if !ctx.is_connected() || self.challenged.is_some() {
+    /// Challenges a few holders, at random, of copies that I hold for owners
+    /// who are away.
+    pub(super) fn challenge_some(&mut self, ctx: &mut Context<'_>) {
+        if !ctx.is_connected() {
             return;
         }
         let peers = ctx.peers();
-        let away = self
-            .held()
-            .iter()
-            .filter(|(owner, held)| held.custody.grant.is_some() && !peers.is_online(owner));
+        let away = self.held().iter().filter(|(owner, held)| {
+            held.custody.grant.is_some() && !held.custody.outdated && !peers.is_online(owner)
+        });
         let pairs = away.flat_map(|(owner, held)| {
             let others = held.custody.others.iter();
             others.map(move |of| (owner, of))
         });
-        let pairs: Vec<(Identity, Identity)> = pairs
-            .filter(|(_, of)| peers.is_online(of))
+        let is_asked = |owner: &Identity, of: &Identity| {
+            let mut asked = self.challenges.asked.values();
+            asked.any(|one| one.owner == *owner && one.of == *of)
+        };
+        let mut pairs: Vec<(Identity, Identity)> = pairs
+            .filter(|(owner, of)| peers.is_online(of) && !is_asked(owner, of))
             .map(|(owner, of)| (owner.clone(), of.clone()))
             .collect();
-        let Ok(count @ 1..) = u32::try_from(pairs.len()) else {
-            return;
-        };
-        let index = ctx.rng().below(count) as usize;
-        let Some((owner, of)) = pairs.into_iter().nth(index) else {
-            return;
-        };
-        let Some(held) = self.held().get(&owner) else {
-            return;
-        };
-        let asked = Challenge {
-            request_id: bs58::encode(ctx.rng().array::<12>()).into_string(),
-            owner: owner.clone(),
-            sealed: digest(&held.sealed),
-            challenge: Digest(ctx.rng().array()),
-        };
-        let patience = HANDOFF_PATIENCE;
-        if let Ok(call) = ctx.call(&of, "stash:challenge", &asked, "stash:proof", patience) {
-            self.challenged = Some(Challenged {
-                call,
-                owner,
-                of,
-                asked,
-            });
+        ctx.rng().shuffle(&mut pairs);
+        let room = CHALLENGES_MAX.saturating_sub(self.challenges.asked.len());
+        for (owner, of) in pairs.into_iter().take(room) {
+            let Some(held) = self.held().get(&owner) else {
+                continue;
+            };
+            let asked = Challenge {
+                request_id: bs58::encode(ctx.rng().array::<12>()).into_string(),
+                owner: owner.clone(),
+                sealed: digest(&held.sealed),
+                challenge: Digest(ctx.rng().array()),
+            };
+            let patience = HANDOFF_PATIENCE;
+            if let Ok(call) = ctx.call(&of, "stash:challenge", &asked, "stash:proof", patience) {
+                let one = Challenged { owner, of, asked };
+                self.challenges.asked.insert(call, one);
+            }
         }
     }
 
@@ -86,62 +108,107 @@ impl Confidant {
             return Outcome::Drop("unsigned");
         };
         let held = self.held().get(&asked.owner);
-        let held = held.filter(|held| digest(&held.sealed) == asked.sealed);
-        let named = |one: &&super::Held| {
-            let grant = one.custody.grant.as_ref();
-            one.custody.others.contains(sender)
+        let grant = held.and_then(|held| held.custody.grant.as_ref());
+        // Other holders, and whoever was left behind with what this one had
+        // before: they may know what is held now.
+        let is_named = held.is_some_and(|held| {
+            let older = [&held.previous, &held.earlier].into_iter().flatten();
+            held.custody.others.contains(sender)
                 || grant.is_some_and(|grant| grant.holders.contains(sender))
-        };
-        if held.is_some_and(|held| !named(&held)) {
+                || older
+                    .into_iter()
+                    .any(|one| digest(&one.sealed) == asked.sealed)
+        });
+        let same = held.filter(|held| digest(&held.sealed) == asked.sealed);
+        if same.is_some() && !is_named {
             return Outcome::Drop("not_a_holder");
         }
         let me = ctx.me().identity.key;
-        let hash = held.map(|held| proof(&asked.challenge, &me, &held.sealed));
+        let hash = same.map(|held| proof(&asked.challenge, &me, &held.sealed));
+        let revision = grant.filter(|_| is_named).map_or(0, |grant| grant.revision);
         let answer = Proof {
             request_id: asked.request_id,
             held: hash.is_some(),
+            revision,
             hash: hash.unwrap_or(Digest([0; 32])),
         };
         ctx.reply(delivery, "stash:proof", &answer)
     }
 
-    /// The end of a challenge. Returns whether this call was one. Silence
-    /// proves nothing: whether somebody is gone is for presence to find out.
+    /// The end of a challenge. Returns whether this call was one.
     pub(super) fn end_challenge(
         &mut self,
         ctx: &mut Context<'_>,
         call: CallId,
         result: Result<&Delivery, CallError>,
     ) -> bool {
-        let Some(one) = self.challenged.take_if(|one| one.call == call) else {
+        let Some(one) = self.challenges.asked.remove(&call) else {
             return false;
         };
+        let now = ctx.now().mono;
         let answer = result
             .ok()
             .and_then(|delivery| parse_payload::<Proof>(delivery.payload()).ok())
             .filter(|answer| answer.request_id == one.asked.request_id);
-        let Some(answer) = answer else {
+        let Some(held) = self.held().get(&one.owner) else {
             return true;
         };
-        let Some(held) = self.held_mut(&one.owner) else {
-            return true;
-        };
-        let expected = proof(&one.asked.challenge, &one.of.key, &held.sealed);
-        if digest(&held.sealed) != one.asked.sealed || (answer.held && answer.hash == expected) {
+        if digest(&held.sealed) != one.asked.sealed {
             return true;
         }
-        held.custody.others.remove(&one.of);
-        self.handoffs.turn_away(ctx.now().mono, &one.of);
+        let pair = (one.owner.clone(), one.of.clone());
+        let expected = proof(&one.asked.challenge, &one.of.key, &held.sealed);
+        match &answer {
+            Some(answer) if answer.held && answer.hash == expected => {
+                self.challenges.silent.remove(&pair);
+                return true;
+            }
+            Some(answer) => {
+                let mine = held
+                    .custody
+                    .grant
+                    .as_ref()
+                    .map_or(0, |grant| grant.revision);
+                if answer.revision > mine {
+                    return self.note_outdated(ctx, &one.owner);
+                }
+            }
+            None => {
+                let before = self.challenges.silent.get(now, &pair).copied();
+                let silences = before.unwrap_or(0) + 1;
+                if silences < SILENCES_MAX {
+                    self.challenges.silent.insert(now, pair, silences);
+                    return true;
+                }
+                self.challenges.silent.remove(&pair);
+            }
+        }
+        if let Some(held) = self.held_mut(&one.owner) {
+            held.custody.others.remove(&one.of);
+        }
+        self.handoffs.turn_away(now, &one.of);
         let text = format!("{} does not hold the stash of {}", one.of.id, one.owner.id);
         ctx.log().warn(text);
         self.count_copies(ctx);
         true
     }
 
+    /// Others hold something newer than I do. I keep mine, in case theirs is
+    /// lost, and pass it on to nobody.
+    pub(super) fn note_outdated(&mut self, ctx: &mut Context<'_>, owner: &Identity) -> bool {
+        if let Some(held) = self.held_mut(owner) {
+            held.custody.outdated = true;
+        }
+        self.handoffs.forget(owner);
+        let text = format!("others hold a newer stash of {}", owner.id);
+        ctx.log().info(text);
+        true
+    }
+
     /// What was asked went down with the connection.
-    pub(super) fn forget_challenge(&mut self, ctx: &mut Context<'_>) {
-        if let Some(one) = self.challenged.take() {
-            ctx.cancel(one.call);
+    pub(super) fn forget_challenges(&mut self, ctx: &mut Context<'_>) {
+        for call in core::mem::take(&mut self.challenges.asked).into_keys() {
+            ctx.cancel(call);
         }
     }
 }

@@ -2,8 +2,8 @@
 //! choosing the newest.
 
 use super::codec::{self, Memory, NAMED_MAX};
-use super::confidant::PREVIOUS_PREFIX;
 use super::filling::PATIENCE;
+use super::held::Generation;
 use super::operations::OperationId;
 use crate::base::{Identity, Instant, Now, SortedMap, SortedSet};
 use crate::message::{Refresh, Request, Response};
@@ -27,8 +27,11 @@ pub const SETTLE_WITHIN: Duration = Duration::from_secs(10);
 /// The plaza is asked again, since a broadcast may be lost.
 pub(super) const REFRESH_AGAIN_AFTER: Duration = Duration::from_secs(4);
 
-/// Once a search has found nothing, it asks this seldom.
+/// Once a search has found nothing, it asks this seldom, and each time more so.
 pub(super) const REFRESH_QUIETLY_AFTER: Duration = Duration::from_secs(60);
+
+/// Everybody is asked at least so often, as long as the search goes on.
+const REFRESH_QUIETLY_MAX: Duration = Duration::from_secs(3600);
 
 /// Answers remembered of one search.
 const ANSWERS_MAX: usize = 64;
@@ -90,15 +93,6 @@ pub(super) enum Why {
     Operation(OperationId),
 }
 
-/// Which of the two copies that a holder keeps is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Generation {
-    /// The one that it took last.
-    Newest,
-    /// The one before, which it keeps for a day at least.
-    Previous,
-}
-
 /// A request on its way.
 pub(super) struct Question {
     pub(super) to: Identity,
@@ -124,6 +118,7 @@ pub struct Recovery {
     /// However many more answers open, it settles by then.
     settle_by: Option<Instant>,
     refresh_at: Option<Instant>,
+    quiet: Duration,
     took: Option<Duration>,
     asked: SortedMap<CallId, Question>,
     answers: SortedMap<Identity, (Duration, Answer)>,
@@ -147,6 +142,7 @@ impl Recovery {
             settle_at: None,
             settle_by: None,
             refresh_at: None,
+            quiet: REFRESH_QUIETLY_AFTER,
             took: None,
             asked: SortedMap::new(),
             answers: SortedMap::new(),
@@ -227,7 +223,11 @@ impl Recovery {
         }
         self.reached = true;
         let again = match self.state {
-            SearchState::NotFound => REFRESH_QUIETLY_AFTER,
+            SearchState::NotFound => {
+                let quiet = self.quiet;
+                self.quiet = (quiet * 2).min(REFRESH_QUIETLY_MAX);
+                quiet
+            }
             _ => REFRESH_AGAIN_AFTER,
         };
         self.refresh_at = Some(ctx.now().mono + again);
@@ -302,10 +302,7 @@ impl Recovery {
         deadline: Duration,
     ) -> Result<(), CallError> {
         let random = bs58::encode(ctx.rng().array::<12>()).into_string();
-        let request_id = match generation {
-            Generation::Newest => random,
-            Generation::Previous => [PREVIOUS_PREFIX, &random].concat(),
-        };
+        let request_id = [generation.prefix(), &random].concat();
         let owner_id = ctx.me().identity.id.as_str().to_owned();
         let request = Request {
             owner_id,
@@ -348,6 +345,7 @@ impl Recovery {
         from: &Identity,
         response: Response,
         generation: Generation,
+        mine: Option<&Memory>,
     ) -> (Answer, Option<Found>) {
         let at = ctx.now().mono - self.started.mono;
         let (answer, found) = if !response.found {
@@ -374,8 +372,16 @@ impl Recovery {
         if generation == Generation::Newest || found.is_some() {
             self.note(from, at, answer);
         }
+        // Behind a search in vain the older memory is what is looked for: what
+        // was set here since then, given back, is no news.
+        let is_news = |found: &Found| {
+            self.state != SearchState::NotFound
+                || mine.is_none_or(|mine| mine.age_key() < found.memory.age_key())
+        };
         if let Some(found) = &found {
-            self.weigh(ctx, from, found);
+            if is_news(found) {
+                self.weigh(ctx, from, found);
+            }
         } else if is_first && answer != Answer::NotFound {
             self.ask_for_previous(ctx, from);
         }

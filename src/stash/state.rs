@@ -116,6 +116,8 @@ impl HeldState {
             ts: self.ts,
             stored_at: self.stored_at,
             previous: None,
+            earlier: None,
+            begins_anew: false,
             original: None,
             place: Place::default(),
             custody: Custody::default(),

@@ -11,6 +11,15 @@ use crate::message::{
 };
 use crate::runtime::{Context, Delivery, Outcome, Sealed};
 
+/// What became of a copy that was taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    /// It was not held before.
+    New,
+    /// It was.
+    Known,
+}
+
 impl Confidant {
     /// Takes what another holder passes on, or says why not.
     pub(super) fn handle_handoff(
@@ -32,7 +41,7 @@ impl Confidant {
         };
         let taken = self.take_over(ctx, sender, &handoff);
         match taken {
-            Ok(()) => {
+            Ok(_) => {
                 receipt.held = true;
                 receipt.chain = handoff.chain;
             }
@@ -55,7 +64,9 @@ impl Confidant {
         );
         ctx.log().info(text);
         let owner = receipt.owner.clone();
-        self.tell_others(ctx, &owner, Some(sender), TOLD_MAX);
+        if taken == Ok(Taken::New) {
+            self.tell_others(ctx, &owner, Some(sender), TOLD_MAX);
+        }
         answered
     }
 
@@ -64,7 +75,7 @@ impl Confidant {
         ctx: &mut Context<'_>,
         sender: &Identity,
         handoff: &Handoff,
-    ) -> Result<(), &'static str> {
+    ) -> Result<Taken, &'static str> {
         let (grant, me) = (&handoff.grant, ctx.me().identity.clone());
         let owner = &grant.owner;
         if *owner == me {
@@ -93,7 +104,8 @@ impl Confidant {
             return Err("not_the_granted");
         }
         let now = ctx.now();
-        if self.is_buried(now.mono, owner, store.ts) {
+        // Whoever was told to let go of this very version is not given it again.
+        if self.is_buried(now.mono, owner, store.ts.saturating_sub(1)) {
             return Err("deleted");
         }
         let held = self.held().get(owner);
@@ -105,6 +117,7 @@ impl Confidant {
             self.admit(ctx, owner)?;
             let held = Held::new(&message, &store, sealed, (now.mono, now.wall));
             self.insert(owner, held, now.mono);
+            self.judge_place(ctx, owner);
             if !ctx.peers().is_online(owner) {
                 self.owner_is_away(owner);
             }
@@ -120,7 +133,7 @@ impl Confidant {
                 custody.note(who);
             }
         }
-        Ok(())
+        Ok(if is_same { Taken::Known } else { Taken::New })
     }
 
     /// Takes the owner's leave to pass its copy on.
@@ -161,8 +174,16 @@ impl Confidant {
         if grant.holders.contains(&me) {
             custody.chain.clear();
         }
+        let receipt = HandoffReceipt {
+            request_id: String::new(),
+            owner: grant.owner.clone(),
+            revision: grant.revision,
+            held: true,
+            reason: String::new(),
+            chain: Vec::new(),
+        };
         custody.grant = Some(grant);
-        Outcome::Continue
+        ctx.reply(delivery, "stash:receipt", &receipt)
     }
 }
 

@@ -102,21 +102,17 @@ impl Peer {
         })
     }
 
-    /// Asks this peer for the memory, or for the one that it held before.
+    /// Asks this peer for the memory, of any generation that it keeps.
     #[wasm_bindgen(js_name = requestFrom)]
     pub fn request_from(
         &self,
         id: &str,
-        previous: bool,
+        generation: &str,
         deadline_ms: f64,
         done: Function,
     ) -> Result<f64, JsValue> {
         let who = self.who(id)?;
-        let generation = if previous {
-            Generation::Previous
-        } else {
-            Generation::Newest
-        };
+        let generation = Generation::of(&[generation, ":"].concat());
         self.begin(deadline_ms, done, |stash, ctx, deadline| {
             stash.request_from(ctx, &who, generation, deadline)
         })

@@ -76,11 +76,13 @@ test("a holder gives back what it held before, on demand", PATIENT, async () => 
   const nara = await settled({ stash: { target: 1, spares: 0 } });
   await nara.stash.set("before");
   const [holder] = nara.stash.confidants();
-  await assert.rejects(nara.stash.requestFrom(holder.id, { previous: true }), { code: "not_found" });
+  await assert.rejects(nara.stash.requestFrom(holder.id, { generation: "previous" }), { code: "not_found" });
   await nara.stash.set("a mistake");
-  const { data, version } = await nara.stash.requestFrom(holder.id, { previous: true });
+  const { data, version } = await nara.stash.requestFrom(holder.id, { generation: "previous" });
   assert.deepEqual([data, version], ["before", 1]);
+  assert.equal((await nara.stash.requestFrom(holder.id, { generation: "earlier" })).data, "before");
   assert.equal((await nara.stash.requestFrom(holder.id)).data, "a mistake");
+  await assert.rejects(nara.stash.requestFrom(holder.id, { generation: "first" }), { code: "option_invalid", message: /generation/ });
   assert.equal(nara.stash.get().data, "a mistake");
   await nara.sleep();
 });

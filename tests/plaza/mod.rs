@@ -202,6 +202,17 @@ impl Plaza {
         self.deliver();
     }
 
+    /// The user starts empty.
+    pub(crate) fn start_empty(&mut self, place: usize) {
+        let now = self.now(place);
+        let start = |stash: &mut Stash, ctx: &mut Context<'_>| {
+            stash.start_empty(ctx).unwrap();
+            Ok(())
+        };
+        self.naras[place].nara.command(now, start).unwrap();
+        self.deliver();
+    }
+
     /// Cuts a nara's connection; it tries again, and the plaza is not there.
     pub(crate) fn cut(&mut self, place: usize) {
         let now = self.now(place);

@@ -5,7 +5,7 @@ use super::target::{DAY, Frame, HOUR, SECOND, Target, of_kind, response};
 use core::time::Duration;
 use light_nara::message::{Delete, Refresh, Request, Store};
 use light_nara::nara::Config;
-use light_nara::stash::{PREVIOUS_PREFIX, PUSH_EVERY};
+use light_nara::stash::{Generation, PUSH_EVERY};
 #[cfg(target_family = "wasm")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -132,7 +132,7 @@ fn many_stores_in_a_row_do_not_push_out_the_good_generation_before_them() {
     target.advance(23 * HOUR);
     let request = Request {
         owner_id: victim.id().to_owned(),
-        request_id: format!("{PREVIOUS_PREFIX}1"),
+        request_id: format!("{}1", Generation::Earlier.prefix()),
     };
     let frame = direct(&victim.says(&target, "stash:request", &request));
     let sent = target.hear(&frame);

@@ -393,10 +393,10 @@ export interface Stash {
   /** Stores the memory with this peer. Rejects with `refused`, `stale` or `no_answer`. */
   storeWith(id: string, options?: OperationOptions): Promise<Receipt>;
   /**
-   * Asks this peer for the memory, or with `previous` for the one that it held before, which it keeps
-   * for a day at least. Rejects with `not_found`, `broken` or `no_answer`.
+   * Asks this peer for the memory: the newest, the previous one, or an earlier one, from before this nara
+   * came back and stored again, which is kept for a day at least. Rejects with `not_found`, `broken` or `no_answer`.
    */
-  requestFrom(id: string, options?: OperationOptions & { previous?: boolean }): Promise<Memory>;
+  requestFrom(id: string, options?: OperationOptions & { generation?: "newest" | "previous" | "earlier" }): Promise<Memory>;
 
   /** Asks this peer to forget; it is not chosen again unless you name it. */
   deleteFrom(id: string, options?: OperationOptions): Promise<Forgotten>;

@@ -3,6 +3,7 @@
 import { NaraError } from "./errors.js";
 
 const DEADLINE_MS = 10_000;
+const GENERATIONS = ["newest", "previous", "earlier"];
 
 /**
  * The object `nara.stash`. `call(run)` runs something on the core and turns its errors into
@@ -43,9 +44,12 @@ export function stashOf({ peer, call, operation }) {
       checkId(id);
       return later(options, (ms, done) => peer.storeWith(id, ms, done));
     },
-    requestFrom: async (id, { previous = false, ...options } = {}) => {
+    requestFrom: async (id, { generation = "newest", ...options } = {}) => {
       checkId(id);
-      return shown(await later(options, (ms, done) => peer.requestFrom(id, Boolean(previous), ms, done)));
+      if (!GENERATIONS.includes(generation)) {
+        throw new NaraError("option_invalid", `generation: it must be one of ${GENERATIONS.join(", ")}`);
+      }
+      return shown(await later(options, (ms, done) => peer.requestFrom(id, generation, ms, done)));
     },
     deleteFrom: async (id, options) => {
       checkId(id);

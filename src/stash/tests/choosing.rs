@@ -311,3 +311,54 @@ fn who_says_stale_and_does_not_show_it_is_asked_again() {
     assert!(ack_all(&mut rt) > 0);
     assert!(rt.service::<Stash>().owner().is_safe());
 }
+
+#[test]
+fn who_acknowledged_counts_however_many_push_a_copy_that_they_overheard() {
+    let mut rt = newborn(&[]);
+    set(&mut rt, "1");
+    let me = MockRuntime::identity("owner");
+    let strangers: Vec<String> = (0..64).map(|n| format!("s{n}")).collect();
+    for name in &strangers {
+        rt.register(name);
+    }
+    for _ in 0..80 {
+        for store in of_kind(&rt.emitted(), "stash:store") {
+            let refusal = Ack {
+                owner_id: "owner".into(),
+                stored_at: 0,
+                success: false,
+                reason: "at_capacity".into(),
+            };
+            let from = MockRuntime::identity(&store.to_id);
+            rt.answer(&store, &from, "stash:ack", &refusal);
+        }
+    }
+    for name in &strangers {
+        push(&mut rt, name, &response_of(&me, "1", 1));
+    }
+    rt.emitted();
+    for name in ["a", "b", "c"] {
+        rt.register(name);
+    }
+    let mut stores = 0;
+    for _ in 0..20 {
+        stores += ack_all(&mut rt);
+    }
+    assert_eq!((stores, holders(&rt).len()), (3, 3));
+}
+
+#[test]
+fn an_ack_of_the_version_before_does_not_end_a_store_with_somebody() {
+    let mut rt = newborn(&["a", "b", "c"]);
+    set(&mut rt, "1");
+    let stores = of_kind(&rt.emitted(), "stash:store");
+    let first = stores.into_iter().find(|store| store.to_id == "a").unwrap();
+    set(&mut rt, "2");
+    rt.emitted();
+    let a = MockRuntime::identity("a");
+    let operation = rt
+        .command(|stash: &mut Stash, ctx| stash.store_with(ctx, &a, DEADLINE))
+        .unwrap();
+    ack(&mut rt, &first);
+    assert_eq!(ended(&mut rt, operation), None);
+}

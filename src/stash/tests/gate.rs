@@ -144,3 +144,86 @@ fn what_the_other_device_saved_meanwhile_is_kept_beside_and_never_merged() {
     );
     assert_eq!(ack_all(&mut rt), 3);
 }
+
+#[test]
+fn ones_own_new_copy_does_not_end_the_search_for_the_old_memory() {
+    let mut rt = reborn();
+    rt.advance(RECOVERY_DEADLINE);
+    start_empty(&mut rt);
+    rt.register("a");
+    rt.emitted();
+    rt.locals();
+    set(&mut rt, "\"new\"");
+    let store = of_kind(&rt.emitted(), "stash:store").remove(0);
+    ack(&mut rt, &store);
+    let stored: Store = parse_payload(&store.payload).unwrap();
+    let back = Response {
+        owner_id: "owner".into(),
+        found: true,
+        nonce: stored.nonce,
+        ciphertext: stored.ciphertext,
+        stored_at: 1,
+        ..Response::default()
+    };
+    push(&mut rt, "a", &back);
+    rt.advance(SETTLE_AFTER * 2);
+    assert!(recovered_counts(&mut rt).is_empty());
+    rt.emitted();
+    // The old friend is asked before anything is stored with it.
+    rt.register("friend");
+    let sent: Vec<String> = rt.emitted().into_iter().map(|one| one.kind).collect();
+    assert_eq!(sent[..2], ["stash:request", "stash:store"]);
+}
+
+#[test]
+fn what_was_set_out_of_reach_is_stored_after_the_holders_were_asked() {
+    let mut rt = newborn(&["a", "b", "c"]);
+    set(&mut rt, "\"base\"");
+    ack_all(&mut rt);
+    rt.set_connected(false);
+    rt.command(|stash: &mut Stash, ctx| stash.set_stash_data(ctx, "\"on the train\"".into()))
+        .unwrap();
+    rt.emitted();
+    rt.set_connected(true);
+    let sent = rt.emitted();
+    for holder in ["a", "b", "c"] {
+        let to_it: Vec<&str> = sent
+            .iter()
+            .filter(|one| one.to_id == holder)
+            .map(|one| one.kind.as_str())
+            .filter(|kind| kind.starts_with("stash:"))
+            .collect();
+        assert_eq!(to_it, ["stash:request", "stash:store"], "{holder}");
+    }
+    // Another device had saved something meanwhile: it is kept beside.
+    let asked = of_kind(&sent, "stash:request").remove(0);
+    let ask: Request = parse_payload(&asked.payload).unwrap();
+    let there = Response {
+        request_id: ask.request_id,
+        ..response_of(&MockRuntime::identity("owner"), "\"at the desk\"", 3)
+    };
+    let holder = MockRuntime::identity(&asked.to_id);
+    rt.answer(&asked, &holder, "stash:response", &there);
+    assert_eq!(data_of(&rt).as_deref(), Some("\"on the train\""));
+    let owner = rt.service::<Stash>().owner();
+    let beside = owner.beside().map(|one| one.data.as_str());
+    assert_eq!(beside, Some("\"at the desk\""));
+}
+
+#[test]
+fn what_another_device_put_on_top_of_what_was_safe_is_taken_over() {
+    let mut rt = newborn(&["a", "b", "c"]);
+    set(&mut rt, "\"base\"");
+    ack_all(&mut rt);
+    rt.set_connected(false);
+    rt.set_connected(true);
+    let asked = of_kind(&rt.emitted(), "stash:request").remove(0);
+    let ask: Request = parse_payload(&asked.payload).unwrap();
+    let there = Response {
+        request_id: ask.request_id,
+        ..response_of(&MockRuntime::identity("owner"), "\"gone on\"", 2)
+    };
+    let holder = MockRuntime::identity(&asked.to_id);
+    rt.answer(&asked, &holder, "stash:response", &there);
+    assert_eq!(data_of(&rt).as_deref(), Some("\"gone on\""));
+}

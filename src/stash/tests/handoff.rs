@@ -155,8 +155,71 @@ fn an_owner_gives_every_holder_its_leave_and_names_the_others() {
     assert_eq!(to, ["a", "b", "c"]);
     let granted: Granted = parse_payload(&grants[0].payload).unwrap();
     assert_eq!((granted.grant.copies, granted.grant.holders.len()), (3, 3));
+    for grant in &grants {
+        confirm(&mut rt, grant);
+    }
     rt.advance(Duration::from_secs(60));
     assert!(of_kind(&rt.emitted(), "stash:grant").is_empty());
+    pass_online(&mut rt, Duration::from_secs(24 * 3600), &["a", "b", "c"]);
+    let again = of_kind(&rt.emitted(), "stash:grant");
+    assert!(again.len() >= 3, "given anew each day: {}", again.len());
+}
+
+/// A holder says that it has its leave.
+fn confirm(rt: &mut MockRuntime, grant: &Message) {
+    let granted: Granted = parse_payload(&grant.payload).unwrap();
+    let receipt = HandoffReceipt {
+        request_id: String::new(),
+        owner: granted.grant.owner,
+        revision: granted.grant.revision,
+        held: true,
+        reason: String::new(),
+        chain: Vec::new(),
+    };
+    let from = MockRuntime::identity(&grant.to_id);
+    rt.answer(grant, &from, "stash:receipt", &receipt);
+}
+
+/// Lets time pass while these are online, and acknowledge nothing.
+fn pass_online(rt: &mut MockRuntime, by: Duration, here: &[&str]) {
+    let end = rt.now().mono + by;
+    while rt.now().mono < end {
+        rt.advance(Duration::from_secs(60));
+        for name in here {
+            rt.register(name);
+        }
+    }
+}
+
+#[test]
+fn a_leave_that_nobody_confirms_is_given_four_times() {
+    let mut rt = newborn(&["a", "b", "c"]);
+    set(&mut rt, "1");
+    ack_all(&mut rt);
+    let mut grants = Vec::new();
+    for _ in 0..30 {
+        rt.advance(SECOND);
+        grants.extend(of_kind(&rt.emitted(), "stash:grant"));
+    }
+    assert_eq!(grants.len(), 12);
+}
+
+#[test]
+fn a_leave_that_was_lost_is_given_again_until_it_is_there() {
+    let mut village = Village::new(&["owner", "a", "b", "c", "d"]);
+    set(village.naras.get_mut("owner").unwrap(), "1");
+    village.carry();
+    let holder = village.holders()[0].to_owned();
+    // The first one gets lost on the way.
+    let owner = village.naras.get_mut("owner").unwrap();
+    owner.advance(SECOND);
+    let sent = owner.sent();
+    let is_lost = |one: &Outgoing| matches!(&one.way, Way::Direct { to } if *to == holder);
+    village.post(sent.into_iter().filter(|one| !is_lost(one)).collect());
+    village.pass(10);
+    let id = MockRuntime::identity("owner");
+    let held = &village.naras[&holder].service::<Stash>().confidant().held()[&id];
+    assert!(held.custody.grant.is_some());
 }
 
 #[test]
@@ -347,6 +410,202 @@ fn a_hand_off_older_than_what_is_held_is_refused_with_what_is_held() {
     assert_eq!(receipt.reason, format!("stale ts={ts}"));
     let held = &rt.service::<Stash>().confidant().held()[&owner];
     assert_eq!(held.sealed.ciphertext, [9; 100]);
+}
+
+#[test]
+fn copies_that_a_forwarder_only_names_do_not_count_for_long() {
+    let (mut village, handoff) = overheard();
+    let mut rt = MockRuntime::new(&handoff.to_id).with(stash(true)).started();
+    rt.advance(Duration::from_secs(40));
+    let mut payload: Handoff = parse_payload(&handoff.payload).unwrap();
+    payload.holders = ["x", "y"].map(MockRuntime::identity).to_vec();
+    let from = MockRuntime::identity(&handoff.from_id);
+    for name in ["x", "y", "z"] {
+        rt.register(name);
+    }
+    let message = rt.message(&from, "stash:handoff", &payload);
+    rt.deliver(&message);
+    assert!(held_by(&rt));
+    let mut asked = 0;
+    for _ in 0..600 {
+        rt.advance(SECOND);
+        asked += of_kind(&rt.emitted(), "stash:handoff").len();
+    }
+    assert!(asked > 0, "x and y are mute, and nothing was passed on");
+    village.naras.clear();
+}
+
+#[test]
+fn a_hand_off_repeated_is_told_to_the_others_once() {
+    let (_, handoff) = overheard();
+    let mut rt = MockRuntime::new(&handoff.to_id).with(stash(true)).started();
+    rt.advance(Duration::from_secs(40));
+    let mut payload: Handoff = parse_payload(&handoff.payload).unwrap();
+    payload.holders = (0..16)
+        .map(|n| MockRuntime::identity(&format!("third{n}")))
+        .collect();
+    let from = MockRuntime::identity(&handoff.from_id);
+    for n in 0..5 {
+        payload.request_id = format!("again{n}");
+        let message = rt.message(&from, "stash:handoff", &payload);
+        rt.deliver(&message);
+    }
+    let told = receipts(&mut rt);
+    let answers = told.iter().filter(|one| !one.request_id.is_empty());
+    assert_eq!(answers.count(), 5);
+    assert!(told.len() <= 5 + 18, "{} receipts", told.len());
+}
+
+#[test]
+fn a_copy_left_behind_is_not_multiplied() {
+    let mut village = Village::new(&["owner", "a", "b", "c", "d", "e", "f", "g", "h"]);
+    set(village.naras.get_mut("owner").unwrap(), "1");
+    village.carry();
+    village.pass(1);
+    let left = village.holders()[0].to_owned();
+    let cut = village.naras.remove(&left).unwrap();
+    set(village.naras.get_mut("owner").unwrap(), "2");
+    village.carry();
+    village.pass(40);
+    let mut cut = cut;
+    cut.advance(41 * SECOND);
+    cut.emitted();
+    village.naras.insert(left.clone(), cut);
+    village.lose("owner");
+    village.pass(1_800);
+    let id = MockRuntime::identity("owner");
+    let revision = |rt: &MockRuntime| {
+        let held = rt.service::<Stash>().stored_stash(&id)?;
+        Some(held.custody.grant.as_ref()?.revision)
+    };
+    let revisions: Vec<u64> = village.naras.values().filter_map(revision).collect();
+    let old = revisions.iter().filter(|one| **one == 1).count();
+    assert!(old <= 1, "{revisions:?}");
+    assert!(revisions.len() - old >= 3, "{revisions:?}");
+}
+
+#[test]
+fn whom_the_owner_told_to_let_go_is_not_given_the_same_copy_by_others() {
+    let mut village = Village::new(&["owner", "a", "b", "c", "d"]);
+    set(village.naras.get_mut("owner").unwrap(), "1");
+    village.carry();
+    village.pass(1);
+    let unwanted = village.holders()[0].to_owned();
+    let who = MockRuntime::identity(&unwanted);
+    let owner = village.naras.get_mut("owner").unwrap();
+    owner
+        .command(|stash: &mut Stash, ctx| stash.delete_from(ctx, &who, DEADLINE))
+        .unwrap();
+    village.carry();
+    village.pass(2);
+    village.lose("owner");
+    let another = village.holders()[0].to_owned();
+    village.lose(&another);
+    village.pass(60);
+    assert!(!village.holders().contains(&unwanted.as_str()));
+}
+
+#[test]
+fn whoever_stops_finds_one_that_understands_among_many_that_do_not() {
+    let (mut village, _) = away();
+    let first = village.holders()[0].to_owned();
+    let rt = village.naras.get_mut(&first).unwrap();
+    for n in 0..10 {
+        rt.register(&format!("mute{n}"));
+    }
+    rt.command(|stash: &mut Stash, ctx| stash.leave(ctx));
+    village.carry();
+    for _ in 0..50 {
+        let naras = village.naras.values_mut();
+        naras.for_each(|rt| rt.advance(SECOND / 10));
+        village.carry();
+    }
+    village.naras.remove(&first);
+    assert!(village.holders().len() >= 3, "{:?}", village.holders());
+}
+
+#[test]
+fn a_nara_that_goes_takes_nothing_any_more() {
+    let mut rt = newborn(&["alice"]);
+    rt.command(|stash: &mut Stash, ctx| stash.leave(ctx));
+    let alice = MockRuntime::identity("alice");
+    let store = rt.message(&alice, "stash:store", &store_of("alice", 100, 5));
+    rt.deliver(&store);
+    assert_eq!(rt.dropped("leaving"), 1);
+}
+
+#[test]
+fn a_holder_that_was_cut_off_tells_the_others_that_its_copy_is_still_there() {
+    let (mut village, _) = away();
+    let first = village.holders()[0].to_owned();
+    let rt = village.naras.get_mut(&first).unwrap();
+    rt.set_connected(false);
+    rt.emitted();
+    rt.set_connected(true);
+    assert_eq!(receipts(rt).len(), 2);
+}
+
+#[test]
+fn a_link_signed_by_another_or_for_another_is_refused() {
+    let (_, handoff) = overheard();
+    refused(&handoff, "not_a_holder", |one| {
+        one.chain[0].signature = one.grant.signature;
+    });
+    refused(&handoff, "not_a_holder", |one| {
+        // Signed well, and for somebody else.
+        let by = one.grant.holders.iter();
+        let by = by.clone().find(|who| who.key == one.chain[0].by).unwrap();
+        let to = MockRuntime::identity("mallory");
+        let text = Link::signed_text(&one.grant, &by.key, &to);
+        let signature = MockCrypto::new(by.key).sign(text.as_bytes());
+        one.chain[0] = Link {
+            by: by.key,
+            to,
+            signature,
+        };
+    });
+}
+
+#[test]
+fn an_older_store_of_the_owner_under_a_newer_grant_is_refused() {
+    let (_, handoff) = overheard();
+    refused(&handoff, "not_the_granted", |one| {
+        let owner = one.grant.owner.clone();
+        let signer = MockCrypto::new(owner.key);
+        one.grant.sealed = Digest([8; 32]);
+        one.grant.signature = signer.sign(one.grant.signed_text().as_bytes());
+        let (by, to) = (one.chain[0].by, one.chain[0].to.clone());
+        let text = Link::signed_text(&one.grant, &by, &to);
+        one.chain[0].signature = MockCrypto::new(by).sign(text.as_bytes());
+    });
+}
+
+#[test]
+fn a_holder_that_lies_about_its_copy_is_counted_no_more() {
+    let (mut village, _) = away();
+    let holders: Vec<String> = village.holders().iter().map(|&one| one.into()).collect();
+    let rt = village.naras.get_mut(&holders[0]).unwrap();
+    let owner = MockRuntime::identity("owner");
+    let mut lied_to = 0;
+    for _ in 0..120 {
+        rt.advance(SECOND);
+        for asked in of_kind(&rt.emitted(), "stash:challenge") {
+            lied_to += 1;
+            let challenge: Challenge = parse_payload(&asked.payload).unwrap();
+            let lie = Proof {
+                request_id: challenge.request_id,
+                held: true,
+                revision: 1,
+                hash: Digest([1; 32]),
+            };
+            let liar = MockRuntime::identity(&asked.to_id);
+            rt.answer(&asked, &liar, "stash:proof", &lie);
+        }
+    }
+    assert_eq!(lied_to, 2, "each was asked once and not again");
+    let held = &rt.service::<Stash>().confidant().held()[&owner];
+    let others = [&holders[1], &holders[2]].map(|name| MockRuntime::identity(name));
+    assert!(!others.iter().any(|who| held.custody.others.contains(who)));
 }
 
 #[test]

@@ -151,22 +151,29 @@ fn absence_is_not_counted_while_the_plaza_is_out_of_reach() {
 }
 
 #[test]
-fn the_generation_before_is_kept_for_a_day_whatever_is_stored_after_it() {
+fn what_was_there_when_the_owner_came_back_is_kept_for_a_day_whatever_is_stored_after_it() {
     let mut rt = small();
     store(&mut rt, "alice", 11);
-    for size in [22, 33, 44] {
+    for size in [22, 33] {
         rt.advance(Duration::from_secs(60));
         store(&mut rt, "alice", size);
     }
-    assert_eq!(ask(&mut rt, "alice", "r").ciphertext.len(), 44);
+    leave(&mut rt, "alice");
+    // It comes back, perhaps with something stale, and edits that.
+    for size in [44, 55, 66] {
+        rt.advance(Duration::from_secs(60));
+        store(&mut rt, "alice", size);
+    }
+    assert_eq!(ask(&mut rt, "alice", "r").ciphertext.len(), 66);
     let before = ask(&mut rt, "alice", "previous:1");
     assert_eq!(
         (before.ciphertext.len(), before.request_id.as_str()),
-        (11, "previous:1")
+        (55, "previous:1")
     );
+    assert_eq!(ask(&mut rt, "alice", "earlier:1").ciphertext.len(), 33);
     rt.advance(DAY);
-    store(&mut rt, "alice", 55);
-    assert_eq!(ask(&mut rt, "alice", "previous:2").ciphertext.len(), 44);
+    store(&mut rt, "alice", 77);
+    assert_eq!(ask(&mut rt, "alice", "earlier:2").ciphertext.len(), 66);
     assert!(!ask(&mut rt, "bob", "previous:3").found);
 }
 
@@ -185,4 +192,52 @@ fn a_store_from_the_future_is_refused_and_so_is_an_older_one_of_the_same_second(
     rt.deliver(&future);
     assert_eq!(rt.dropped("from_the_future"), 1);
     assert_eq!(ask(&mut rt, "alice", "r").ciphertext.len(), 20);
+}
+
+#[test]
+fn a_quick_farewell_and_greeting_makes_no_place_lasting() {
+    let mut rt = small();
+    for n in 0..5 {
+        let who = format!("sybil{n}");
+        store(&mut rt, &who, 10);
+        leave(&mut rt, &who);
+        rt.advance(Duration::from_secs(1));
+        rt.register(&who);
+        leave(&mut rt, &who);
+    }
+    rt.advance(HOUR * 2);
+    rt.register("honest");
+    assert!(store(&mut rt, "honest", 10).success);
+}
+
+#[test]
+fn the_place_of_a_peer_of_an_hour_lasts_from_the_beginning() {
+    let mut rt = small();
+    pass(&mut rt, HOUR * 2, &["old"]);
+    store(&mut rt, "old", 10);
+    leave(&mut rt, "old");
+    rt.advance(HOUR);
+    for n in 0..6 {
+        store(&mut rt, &format!("new{n}"), 10);
+    }
+    assert!(is_held(&rt, "old"));
+}
+
+#[test]
+fn an_owner_gets_one_push_within_30_s_whatever_it_says() {
+    let mut rt = small();
+    store(&mut rt, "alice", 10);
+    let alice = MockRuntime::identity("alice");
+    let mut pushes = 0;
+    for _ in 0..29 {
+        let refresh = Refresh {
+            owner_id: "alice".into(),
+            owner: "alice".into(),
+        };
+        let refresh = rt.message(&alice, "stash-refresh", &refresh);
+        rt.deliver_plaza("nara/plaza/stash_refresh", refresh.to_json().as_bytes());
+        rt.advance(Duration::from_secs(1));
+        pushes += of_kind(&rt.emitted(), "stash:response").len();
+    }
+    assert_eq!(pushes, 1);
 }
