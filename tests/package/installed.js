@@ -15,7 +15,7 @@ const run = promisify(execFile);
 export async function installed() {
   const target = join(root, "target", "package");
   await mkdir(target, { recursive: true });
-  const { stdout } = await run("npm", ["pack", "--json", "--loglevel=error", "--pack-destination", target], { cwd: root });
+  const { stdout } = await run("npm", ["pack", "--json", "--ignore-scripts", "--loglevel=error", "--pack-destination", target], { cwd: root });
   const tarball = join(target, JSON.parse(stdout)[0].filename);
   const folder = join(target, createHash("sha256").update(await readFile(tarball)).digest("hex").slice(0, 16));
   if (!existsSync(folder)) {
