@@ -173,7 +173,7 @@ class Link {
     const fail = (why) => this.send({ t: "answer", n, status: 0, why });
     const target = targetOf(proof);
     if (!Number.isInteger(n)) return;
-    if (ALLOWED.get(path) !== method) return fail("this path is not performed");
+    if (!ALLOWED.has(`${method} ${path}`)) return fail("this path is not performed");
     if (target === null) return fail("nothing signed announces an address");
     if (!this.gateway.allowed.check(target.host, "ipv4")) return fail("this network is not allowed");
     if (this.dialling >= IN_FLIGHT_MAX) return fail("too many requests are in flight");
@@ -342,9 +342,6 @@ const CONNECTIONS_MAX = 2 * IN_FLIGHT_MAX;
 const BUFFERED_MAX = 4_194_304;
 const PULSE_MS = 30_000;
 const STATUS = new Set([200, 400, 401, 404, 502, 503, 504]);
-const ALLOWED = new Map([
-  ["/mesh/message", "POST"],
-  ["/events/sync", "POST"],
-]);
+const ALLOWED = new Set(["POST /mesh/message", "POST /events/sync", "POST /stash/store", "DELETE /stash/store", "POST /stash/retrieve", "POST /stash/push"]);
 // What comes before a raw Ed25519 key in its SubjectPublicKeyInfo (RFC 8410).
 const SPKI = Buffer.from("302a300506032b6570032100", "hex");

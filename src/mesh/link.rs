@@ -252,18 +252,25 @@ impl Link {
 
     /// Asks whoever signed this about its address. Returns the number of the request; `None`
     /// where it cannot be asked now.
-    pub fn post(&mut self, now: Now, proof: &str, path: &str, body: Vec<u8>) -> Option<u32> {
+    pub fn ask(
+        &mut self,
+        now: Now,
+        proof: &str,
+        method: &str,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Option<u32> {
         let is_full = self.pending.len() >= IN_FLIGHT_MAX || self.outputs.len() >= QUEUE_MAX;
         if self.state != State::Attached || is_full || body.len() > BODY_SIZE_MAX {
             return None;
         }
         self.next = self.next.wrapping_add(1);
-        let headers = Headers::of_request(self.keys.name(), now.wall, "POST", path, |text| {
+        let headers = Headers::of_request(self.keys.name(), now.wall, method, path, |text| {
             self.keys.sign(text)
         });
         let frame = Frame {
             n: self.next,
-            method: "POST".to_owned(),
+            method: method.to_owned(),
             path: path.to_owned(),
             proof: proof.to_owned(),
             body,

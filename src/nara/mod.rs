@@ -8,6 +8,7 @@
 //! harmless: nothing is lost, it only happens later.
 
 mod config;
+mod older;
 mod status;
 mod ways;
 

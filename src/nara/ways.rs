@@ -1,17 +1,16 @@
 //! The ways to one peer: the mesh link first, then its topic on the plaza; and
 //! what this nara answers where the mesh reaches it.
 
-use super::{DIRECT_TOPIC, Nara};
+use super::{DIRECT_TOPIC, Nara, older};
 use crate::base::{ExpiringMap, Identity, Instant, NaraId, Now, PublicKey, SortedMap, WallTime};
 use crate::mesh::{AuthError, Event, Headers, Link, Request, verify_request};
-use crate::message::{Bytes, from_json, to_go_json};
+use crate::message::to_go_json;
 use crate::presence::Presence;
 use crate::runtime::Context;
-use crate::stash::Stash;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use core::time::Duration;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 /// Messages on their way over the mesh, and those that wait to go again.
@@ -41,6 +40,8 @@ struct Flight {
     who: Identity,
     bytes: Vec<u8>,
     since: Instant,
+    /// Whether this goes by the older interface of the stash.
+    older: bool,
     /// Whether this is the small exchange before a long message.
     proving: bool,
 }
@@ -51,6 +52,8 @@ pub(super) struct Ways {
     flights: SortedMap<u32, Flight>,
     waiting: Vec<(Instant, Flight)>,
     proven: ExpiringMap<(PublicKey, String), ()>,
+    /// Who answered 404 to a message.
+    older: ExpiringMap<(PublicKey, String), ()>,
 }
 
 impl Ways {
@@ -60,6 +63,7 @@ impl Ways {
             flights: SortedMap::new(),
             waiting: Vec::new(),
             proven: ExpiringMap::new(PROVEN_MAX, PROVEN_FOR),
+            older: ExpiringMap::new(PROVEN_MAX, PROVEN_FOR),
         }
     }
 
@@ -70,41 +74,6 @@ impl Ways {
             .flatten()
             .min()
     }
-}
-
-/// The stash of the older HTTP interface.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
-struct OlderStash {
-    owner: String,
-    nonce: Bytes,
-    ciphertext: Bytes,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct OlderBody {
-    stash: OlderStash,
-    to: String,
-}
-
-#[derive(Serialize)]
-struct Accepted<'a> {
-    accepted: bool,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    reason: &'a str,
-}
-
-#[derive(Serialize)]
-struct Deleted {
-    deleted: bool,
-}
-
-#[derive(Serialize)]
-struct Retrieved {
-    found: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stash: Option<OlderStash>,
 }
 
 #[derive(Serialize)]
@@ -140,6 +109,7 @@ impl Nara {
                 who,
                 bytes,
                 since: now.mono,
+                older: false,
                 proving: false,
             };
             return self.launch(now, flight);
@@ -172,25 +142,25 @@ impl Nara {
         let Some(peer) = self.runtime.peers().peer(&flight.who) else {
             return self.fall_back(now, &flight);
         };
-        let (proof, address) = (peer.proof.clone(), peer.mesh_ip.clone());
+        let (proof, address, name) = (peer.proof.clone(), peer.mesh_ip.clone(), peer.name.clone());
         let Some(ways) = &mut self.ways else {
             return self.fall_back(now, &flight);
         };
         let place = (flight.who.key, address);
+        let older = match ways.older.get(now.mono, &place) {
+            Some(()) => older::request_of(&flight.bytes, &name),
+            None => None,
+        };
+        flight.older = older.is_some();
         flight.proving =
             flight.bytes.len() > UNPROVEN_SIZE_MAX && ways.proven.get(now.mono, &place).is_none();
-        let number = if flight.proving {
-            let from = to_go_json(&self.runtime.me().name);
-            let body = [
-                "{\"from\":",
-                &from,
-                ",\"mode\":\"sample\",\"sample_size\":1}",
-            ]
-            .concat();
-            ways.link.post(now, &proof, SYNC, body.into_bytes())
-        } else {
-            ways.link.post(now, &proof, MESSAGE, flight.bytes.clone())
+        let (method, path, body) = match older {
+            Some(_) if flight.proving => older::SMALL,
+            Some(request) => request,
+            None if flight.proving => ("POST", SYNC, sample(&self.runtime.me().name)),
+            None => ("POST", MESSAGE, flight.bytes.clone()),
         };
+        let number = ways.link.ask(now, &proof, method, path, body);
         match number {
             Some(number) if ways.flights.len() < FLIGHTS_MAX => {
                 ways.flights.insert(number, flight);
@@ -251,16 +221,21 @@ impl Nara {
         let Some(flight) = ways.flights.remove(&n) else {
             return;
         };
-        let is_proven = status == 200 && headers.prove_answer(body, &flight.who.key);
-        if is_proven {
-            if let Some(peer) = self.runtime.peers().peer(&flight.who) {
-                let proof = (flight.who.key, peer.mesh_ip.clone());
-                ways.proven.insert(now.mono, proof, ());
-            }
+        let address = self.runtime.peers().peer(&flight.who);
+        let address = address.map_or_else(String::new, |peer| peer.mesh_ip.clone());
+        let place = (flight.who.key, address);
+        if status == 200 && headers.prove_answer(body, &flight.who.key) {
+            ways.proven.insert(now.mono, place, ());
             if flight.proving {
                 self.launch(now, flight);
+            } else if flight.older {
+                self.land_older(now, &flight.who, &flight.bytes, body);
             }
             return;
+        }
+        if status == 404 && !flight.older && older::request_of(&flight.bytes, "").is_some() {
+            ways.older.insert(now.mono, place, ());
+            return self.launch(now, flight);
         }
         let is_young = now.mono - flight.since < AGAIN_FOR;
         if status == 401 && is_young && ways.waiting.len() < FLIGHTS_MAX {
@@ -286,18 +261,8 @@ impl Nara {
         if (method, path) == ("GET", "/ping") {
             return Ok(self.ping(wall));
         }
-        let is_served = matches!(
-            (method, path),
-            (
-                "POST",
-                MESSAGE
-                    | SYNC
-                    | "/gossip/zine"
-                    | "/stash/store"
-                    | "/stash/retrieve"
-                    | "/stash/push"
-            ) | ("DELETE", "/stash/store")
-        );
+        let is_served = older::is_served(method, path)
+            || method == "POST" && matches!(path, MESSAGE | SYNC | "/gossip/zine");
         if !is_served {
             return Err((404, "there is nothing here"));
         }
@@ -333,70 +298,6 @@ impl Nara {
             (_, "/gossip/zine") => Ok(self.zine(wall)),
             _ => self.answer_older(now, request, &who),
         }
-    }
-
-    /// The older HTTP interface of the stash. Its bodies are not signed, so
-    /// what comes by it never takes the place of what a signed store brought.
-    fn answer_older(
-        &mut self,
-        now: Now,
-        request: &Request,
-        who: &Identity,
-    ) -> Result<Vec<u8>, (u16, &'static str)> {
-        let invalid = (400, "the body is none of this path's");
-        let name = request.headers.name.as_str();
-        if request.method == "DELETE" {
-            let delete = |stash: &mut Stash, _: &mut Context<'_>| stash.older_delete(who);
-            let deleted = self.runtime.command(now, delete).unwrap_or(false);
-            return Ok(json(&Deleted { deleted }));
-        }
-        if request.path == "/stash/retrieve" {
-            let held = self
-                .stash()
-                .and_then(|stash| stash.confidant().held().get(who));
-            let stash = held.map(|held| OlderStash {
-                owner: name.to_owned(),
-                nonce: Bytes::from(held.sealed.nonce.to_vec()),
-                ciphertext: Bytes::from(held.sealed.ciphertext.clone()),
-            });
-            return Ok(json(&Retrieved {
-                found: stash.is_some(),
-                stash,
-            }));
-        }
-        let text = core::str::from_utf8(&request.body).map_err(|_| invalid)?;
-        let body: OlderBody = from_json(text).map_err(|_| invalid)?;
-        let OlderStash {
-            owner,
-            nonce,
-            ciphertext,
-        } = body.stash;
-        let result = if request.path == "/stash/push" {
-            let me = self.me().name.clone();
-            if body.to != me || owner != me {
-                Err("not_my_stash")
-            } else {
-                let push = |stash: &mut Stash, ctx: &mut Context<'_>| {
-                    stash.older_push(ctx, who, nonce, ciphertext)
-                };
-                self.runtime
-                    .command(now, push)
-                    .unwrap_or(Err("stash_disabled"))
-            }
-        } else if owner == name {
-            let store = |stash: &mut Stash, ctx: &mut Context<'_>| {
-                stash.older_store(ctx, who, name, nonce, ciphertext)
-            };
-            self.runtime
-                .command(now, store)
-                .unwrap_or(Err("stash_disabled"))
-        } else {
-            Err("not_the_owner")
-        };
-        Ok(json(&Accepted {
-            accepted: result.is_ok(),
-            reason: result.err().unwrap_or_default(),
-        }))
     }
 
     fn ping(&self, wall: WallTime) -> Vec<u8> {
@@ -438,6 +339,18 @@ impl Nara {
     }
 }
 
-fn json<T: Serialize>(value: &T) -> Vec<u8> {
+/// The small exchange: a sample of one event.
+fn sample(name: &str) -> Vec<u8> {
+    let from = to_go_json(name);
+    [
+        "{\"from\":",
+        &from,
+        ",\"mode\":\"sample\",\"sample_size\":1}",
+    ]
+    .concat()
+    .into_bytes()
+}
+
+pub(super) fn json<T: Serialize>(value: &T) -> Vec<u8> {
     to_go_json(value).into_bytes()
 }

@@ -217,6 +217,32 @@ impl Runtime {
         }
     }
 
+    /// Ends a call by an answer that was no message. Who gave it was proven on
+    /// its way.
+    pub fn take_answer(
+        &mut self,
+        now: Now,
+        who: &Identity,
+        request: &str,
+        kind: &str,
+        payload: String,
+    ) {
+        self.core.set_now(now);
+        let mut message = Message::draft(kind, 1, payload);
+        who.id.as_str().clone_into(&mut message.from_id);
+        request.clone_into(&mut message.in_reply_to);
+        let delivery = Delivery {
+            message,
+            sender: Some(who.clone()),
+            at: self.core.now,
+            recent: true,
+        };
+        if let Some((id, call)) = self.core.calls.take_answered(&delivery) {
+            self.complete(id, call.service, Ok(&delivery));
+            self.drain_local();
+        }
+    }
+
     /// Lets presence tell somebody who this nara is.
     pub fn introduce(&mut self, now: Now, who: Identity) {
         self.core.set_now(now);

@@ -7,9 +7,10 @@ import mqtt from "mqtt";
 
 const SPKI = Buffer.from("302a300506032b6570032100", "hex");
 
-/** One such peer. */
+/** One such peer. With `older`, it knows the older HTTP interface of the stash and no messages. */
 export class Gopher {
-  constructor(name) {
+  constructor(name, { older = false } = {}) {
+    this.older = older;
     const { privateKey, publicKey } = generateKeyPairSync("ed25519");
     this.name = name;
     this.id = `id${randomBytes(12).toString("hex")}`;
@@ -104,6 +105,7 @@ export class Gopher {
 
   push(name, id) {
     const { nonce, ciphertext } = this.held.get(id);
+    if (this.older) return this.postOlder(name, "/stash/push", { to: name, stash: { owner: name, nonce, ciphertext } });
     return this.send(name, "stash:response", { owner_id: id, found: true, nonce, ciphertext, stored_at: Math.floor(Date.now() / 1000) }, {});
   }
 
@@ -119,12 +121,18 @@ export class Gopher {
     return this.post(mesh, "/mesh/message", message);
   }
 
-  post(mesh, path, body) {
+  /** Asks by the older interface; returns what was answered. */
+  async postOlder(name, path, body, method = "POST") {
+    const answer = await this.post(this.peers.get(name).mesh, path, JSON.stringify(body), method);
+    return answer.status === 200 ? JSON.parse(answer.body) : answer.status;
+  }
+
+  post(mesh, path, body, method = "POST") {
     const [host, port] = mesh.split(":");
     const at = String(Date.now());
-    const headers = { "X-Nara-Name": this.name, "X-Nara-Timestamp": at, "X-Nara-Signature": this.sign(this.name + at + "POST" + path) };
+    const headers = { "X-Nara-Name": this.name, "X-Nara-Timestamp": at, "X-Nara-Signature": this.sign(this.name + at + method + path) };
     return new Promise((resolve, reject) => {
-      const request = httpRequest({ host, port, path, method: "POST", headers }, async (response) => {
+      const request = httpRequest({ host, port, path, method, headers }, async (response) => {
         const pieces = await response.toArray();
         resolve({ status: response.statusCode, headers: response.headers, body: Buffer.concat(pieces) });
       });
@@ -144,11 +152,27 @@ export class Gopher {
     if (!peer || !isSigned(text, peer.key, sig)) return end(401, `Authentication failed: unknown sender: ${name}\n`);
     let answer = "";
     if (request.url === "/events/sync") answer = JSON.stringify({ from: this.name, events: [] });
+    else if (this.older && request.url.startsWith("/stash/")) answer = JSON.stringify(this.takeOlder(name, `${request.method} ${request.url}`, body));
+    else if (this.older) return end(404, "404 page not found\n");
     else if (request.url === "/mesh/message") await this.take(name, JSON.parse(body)).catch(() => {});
     else return end(404, "");
     const now = String(Date.now());
     const hash = createHash("sha256").update(answer).digest("base64");
     end(200, answer, { "X-Nara-Name": this.name, "X-Nara-Timestamp": now, "X-Nara-Signature": this.sign(this.name + now + hash) });
+  }
+
+  takeOlder(name, what, body) {
+    const { id } = this.peers.get(name);
+    if (what === "DELETE /stash/store") return { deleted: this.held.delete(id) };
+    if (what === "POST /stash/retrieve") {
+      const stash = this.held.get(id);
+      return stash ? { found: true, stash } : { found: false };
+    }
+    const { stash } = JSON.parse(body);
+    if (what === "POST /stash/push") this.responses.push(stash);
+    else if (stash.owner !== name) return { accepted: false, reason: "not_the_owner" };
+    else this.held.set(id, stash);
+    return { accepted: true };
   }
 
   async take(name, { id, kind, from_id, to_id, timestamp, payload, signature }) {
