@@ -152,11 +152,12 @@ class Link {
       this.asked.delete(n);
       if (response.destroyed) return;
       if (!STATUS.has(head.status)) return refuse(response, 502);
-      response.writeHead(head.status, {
-        ...headersOf(head),
-        "Content-Type": head.status === 200 ? "application/json; charset=utf-8" : "text/plain; charset=utf-8",
-        "Content-Length": answer.length,
-      });
+      const type = head.status === 200 ? "application/json; charset=utf-8" : "text/plain; charset=utf-8";
+      try {
+        response.writeHead(head.status, { ...headersOf(head), "Content-Type": type, "Content-Length": answer.length });
+      } catch {
+        return refuse(response, 502); // a header that cannot be one
+      }
       response.end(answer);
     };
     const timer = setTimeout(() => end({ status: 504 }, Buffer.alloc(0)), this.gateway.times.answer);

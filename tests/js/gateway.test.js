@@ -189,6 +189,17 @@ describe("the address of a nara", () => {
     assert.equal(response.headers.get("access-control-allow-origin"), null);
   });
 
+  test("makes a 502 of an answer that cannot be one, and goes on", async () => {
+    const link = gateway.link();
+    const address = await link.attach(new Signer("me"));
+    for (const wrong of [{ status: 200, name: "x\r\nSet-Cookie: a=b", at: "1", sig: "s" }, { status: 200, name: "me", at: "1\n", sig: {} }, { status: "200" }, {}]) {
+      const answer = post(address, "{}");
+      const { n } = await link.frame({ t: "request" });
+      link.send({ t: "answer", n, ...wrong });
+      assert.equal((await answer).status, 502);
+    }
+  });
+
   test("takes no body over 64 KiB, and waits for no nara for ever", async () => {
     const link = gateway.link();
     const address = await link.attach(new Signer("me"));
