@@ -11,6 +11,7 @@
 )]
 
 mod peer;
+#[allow(dead_code, reason = "each test binary needs its part of it")]
 mod target;
 
 mod calls;

@@ -132,6 +132,10 @@ impl Target {
         self.now().wall
     }
 
+    pub(crate) fn ago(&self, time: Duration) -> WallTime {
+        WallTime::from_unix_nanos(self.wall().unix_nanos() - time.as_nanos() as i64)
+    }
+
     pub(crate) fn ahead(&self, time: Duration) -> WallTime {
         WallTime::from_unix_nanos(self.wall().unix_nanos() + time.as_nanos() as i64)
     }
