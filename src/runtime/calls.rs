@@ -2,6 +2,7 @@
 
 use super::Delivery;
 use crate::base::{Identity, Instant, SortedMap};
+use crate::message::Message;
 use core::fmt;
 use core::time::Duration;
 
@@ -10,6 +11,9 @@ pub const CALL_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Calls that may be pending at once; one more is refused.
 pub const CALLS_MAX: usize = 1_024;
+
+/// Answers to one call that are verified whatever else comes in.
+const TRIES_MAX: u8 = 8;
 
 /// Names one call of this nara.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,6 +71,8 @@ pub struct PendingCall {
     pub deadline: Instant,
     /// The service that asked.
     pub service: usize,
+    /// How many messages came that may be the answer.
+    pub tries: u8,
 }
 
 impl PendingCall {
@@ -152,11 +158,23 @@ impl CallRegistry {
         Some((*id, call))
     }
 
-    /// Whether a request of this id waits for an answer of this identity.
-    pub fn awaits(&self, message_id: &str, who: &Identity) -> bool {
-        let mut pending = self.pending.values();
-        !message_id.is_empty()
-            && pending.any(|call| call.message_id == message_id && call.to == *who)
+    /// Whether a message is worth a verification because it may be an answer:
+    /// each call lets [`TRIES_MAX`] through, as others may have overheard the
+    /// request and forge some.
+    pub(super) fn lets_through(&mut self, message: &Message) -> bool {
+        if message.in_reply_to.is_empty() {
+            return false;
+        }
+        let is_asked = |call: &&mut PendingCall| {
+            call.message_id == message.in_reply_to
+                && call.to.id.as_str() == message.from_id
+                && message.key.is_none_or(|key| key == call.to.key)
+        };
+        let Some(call) = self.pending.values_mut().find(is_asked) else {
+            return false;
+        };
+        call.tries = call.tries.saturating_add(1);
+        call.tries <= TRIES_MAX
     }
 
     /// Takes every call whose deadline has passed.

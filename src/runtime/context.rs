@@ -428,6 +428,7 @@ impl Core {
             sent,
             deadline: sent + deadline,
             service,
+            tries: 0,
         })
     }
 }

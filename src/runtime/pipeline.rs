@@ -160,7 +160,7 @@ impl Core {
         if behaviour.transport == Transport::Direct && message.to_id != me {
             return Err(Outcome::Drop("not_for_me"));
         }
-        if behaviour.signed {
+        if behaviour.signed && !self.calls.lets_through(message) {
             let favoured = self.favoured(message, counts);
             if !self.budget.spend(self.now.mono, favoured) {
                 return Err(Outcome::Drop(SHED));
@@ -185,7 +185,7 @@ impl Core {
                 id: id.clone(),
                 key: *key,
             };
-            counts(&who) || self.calls.awaits(&message.in_reply_to, &who)
+            counts(&who)
         };
         known.into_iter().find(counts)
     }

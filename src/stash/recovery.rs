@@ -20,6 +20,10 @@ pub const RECOVERY_DEADLINE: Duration = Duration::from_secs(10);
 /// Where everybody whom the newest seal names has answered, nobody waits.
 pub const SETTLE_AFTER: Duration = Duration::from_secs(2);
 
+/// Holders that have not answered by then are asked again meanwhile: a request
+/// may be lost, or its answer.
+pub(super) const NUDGE_AFTER: Duration = Duration::from_millis(600);
+
 /// Copies can be overheard, and sent one after the other by peers that cost
 /// nothing: behind the first that opened, they hold a search up no longer.
 pub const SETTLE_WITHIN: Duration = Duration::from_secs(10);
@@ -117,6 +121,7 @@ pub struct Recovery {
     settle_at: Option<Instant>,
     /// However many more answers open, it settles by then.
     settle_by: Option<Instant>,
+    nudge_at: Option<Instant>,
     refresh_at: Option<Instant>,
     quiet: Duration,
     took: Option<Duration>,
@@ -141,6 +146,7 @@ impl Recovery {
             deadline: now.mono,
             settle_at: None,
             settle_by: None,
+            nudge_at: None,
             refresh_at: None,
             quiet: REFRESH_QUIETLY_AFTER,
             took: None,
@@ -212,6 +218,7 @@ impl Recovery {
     pub(super) fn stop(&mut self) {
         self.state = SearchState::None;
         self.settle_at = None;
+        self.nudge_at = None;
         self.refresh_at = None;
     }
 
@@ -421,6 +428,7 @@ impl Recovery {
         if self.goes_on() && (is_newer || is_counted) {
             let by = *self.settle_by.get_or_insert(now + SETTLE_WITHIN);
             self.settle_at = Some(by.min(now + SETTLE_AFTER));
+            self.nudge_at = Some(now + NUDGE_AFTER);
         }
     }
 
@@ -432,7 +440,11 @@ impl Recovery {
             return false;
         }
         let has_answered = |who: &Identity| self.answers.contains_key(who) || who == me;
-        let is_search = |question: &Question| question.why == Why::Search;
+        let is_search = |question: &Question| {
+            let is_answered =
+                question.generation == Generation::Newest && has_answered(&question.to);
+            question.why == Why::Search && !is_answered
+        };
         let all_answered = self.remembered.len() >= target
             && self.remembered.iter().all(has_answered)
             && !self.asked.values().any(is_search);
@@ -443,6 +455,7 @@ impl Recovery {
         self.state = SearchState::Recovered;
         self.took = Some(now - self.started.mono);
         self.settle_at = None;
+        self.nudge_at = None;
         self.refresh_at = None;
     }
 
@@ -463,12 +476,31 @@ impl Recovery {
         {
             self.ask_everybody(ctx);
         }
+        let is_due = |at: &mut Instant| *at <= ctx.now().mono;
+        if self.nudge_at.take_if(is_due).is_some() && self.goes_on() {
+            self.nudge(ctx);
+        }
+    }
+
+    /// Asks those again who are remembered to hold the memory and are silent.
+    fn nudge(&mut self, ctx: &mut Context<'_>) {
+        let me = ctx.me().identity.id.clone();
+        let silent = |who: &&Identity| !self.answers.contains_key(*who) && who.id != me;
+        let silent: Vec<Identity> = self.remembered.iter().filter(silent).cloned().collect();
+        for who in &silent {
+            if ctx.is_connected() && self.asked.len() < ASKED_MAX {
+                let _ = self.request(ctx, who, Generation::Newest, Why::Search, PATIENCE);
+            }
+        }
+        if !silent.is_empty() && self.settle_at.is_some() {
+            self.nudge_at = Some(ctx.now().mono + NUDGE_AFTER);
+        }
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let deadline =
             (self.state == SearchState::Searching && self.best.is_none()).then_some(self.deadline);
-        [deadline, self.settle_at, self.refresh_at]
+        [deadline, self.settle_at, self.refresh_at, self.nudge_at]
             .into_iter()
             .flatten()
             .min()

@@ -5,7 +5,10 @@
     reason = "a measurement stops where its own assumptions fail"
 )]
 
+mod calls;
 mod flood;
+mod net;
+mod recovery;
 mod report;
 mod world;
 
@@ -14,11 +17,19 @@ use std::process::ExitCode;
 
 type Part = (&'static str, &'static str, fn(&mut Report));
 
-const PARTS: &[Part] = &[(
-    "flood",
-    "a full confidant offered 10,000 stores a second",
-    flood::run,
-)];
+const PARTS: &[Part] = &[
+    (
+        "flood",
+        "a full confidant offered 10,000 stores a second",
+        flood::run,
+    ),
+    ("calls", "a million calls", calls::run),
+    (
+        "recovery",
+        "recovery from three holders, 200 ms there and back",
+        recovery::run,
+    ),
+];
 
 fn main() -> ExitCode {
     for word in std::env::args().skip(1) {
