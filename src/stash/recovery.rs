@@ -395,7 +395,16 @@ impl Recovery {
         (answer, found)
     }
 
+    /// Who says the same again, as holders do that answer and push, said it
+    /// when it said it first.
     fn note(&mut self, from: &Identity, at: Duration, answer: Answer) {
+        if self
+            .answers
+            .get(from)
+            .is_some_and(|(_, said)| *said == answer)
+        {
+            return;
+        }
         if self.answers.len() < ANSWERS_MAX || self.answers.contains_key(from) {
             self.answers.insert(from.clone(), (at, answer));
         }

@@ -236,6 +236,22 @@ fn a_fast_stale_answer_does_not_end_the_search_while_the_newest_is_on_its_way() 
 }
 
 #[test]
+fn who_says_the_same_twice_has_answered_when_it_said_it_first() {
+    let mut rt = reborn();
+    let me = MockRuntime::identity("owner");
+    push(&mut rt, "a", &response_of(&me, "1", 5));
+    rt.advance(SETTLE_AFTER / 4);
+    push(&mut rt, "a", &response_of(&me, "1", 5));
+    let at = |rt: &MockRuntime| {
+        let answers = rt.service::<Stash>().recovery().answers();
+        answers[&MockRuntime::identity("a")].0
+    };
+    assert!(at(&rt) < SETTLE_AFTER / 4);
+    push(&mut rt, "a", &response_of(&me, "2", 6));
+    assert!(at(&rt) >= SETTLE_AFTER / 4);
+}
+
+#[test]
 fn a_probe_is_named_and_dropped() {
     let mut rt = reborn();
     let me = MockRuntime::identity("owner");
