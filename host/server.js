@@ -2,6 +2,8 @@
 import { createServer } from "node:http";
 import { readFile, realpath, stat } from "node:fs/promises";
 import { extname, join, sep } from "node:path";
+import { promisify } from "node:util";
+import { brotliCompress, constants, gzip } from "node:zlib";
 import { fileURLToPath } from "node:url";
 import { openPlaza } from "./broker.js";
 import { openGateway } from "./gateway.js";
@@ -76,7 +78,10 @@ async function answer(request, response, broker) {
   }
   const file = await fileAt(path);
   if (file === null) return sendText(response, 404, "there is nothing here");
-  return send(response, 200, MIME[extname(file)], await readFile(file), request.method);
+  const { body, encoding } = await packed(file, request.headers["accept-encoding"] ?? "");
+  if (encoding !== null) response.setHeader("Content-Encoding", encoding);
+  response.setHeader("Vary", "Accept-Encoding");
+  return send(response, 200, MIME[extname(file)], body, request.method);
 }
 
 /** The file in www/ that a path names; null for all else, hidden files and folders included. */
@@ -91,6 +96,29 @@ async function fileAt(path) {
   } catch {
     return null;
   }
+}
+
+/** A file as this browser may have it: half a module by brotli is half the wait on a slow line. Packed once per version. */
+async function packed(file, accepted) {
+  const body = await readFile(file);
+  if (!PACKABLE.has(extname(file))) return { body, encoding: null };
+  const encoding = Object.keys(PACK).find((name) => accepts(accepted, name));
+  if (encoding === undefined) return { body, encoding: null };
+  const key = `${encoding} ${file}`;
+  let entry = packedFiles.get(key);
+  if (entry === undefined || !entry.from.equals(body)) {
+    entry = { from: body, body: PACK[encoding](body) };
+    packedFiles.set(key, entry);
+  }
+  return { body: await entry.body, encoding };
+}
+
+/** Whether an Accept-Encoding header names this encoding, and not with a weight of 0. */
+function accepts(header, encoding) {
+  return header.split(",").some((item) => {
+    const [name, weight = "q=1"] = item.split(";").map((part) => part.trim().toLowerCase());
+    return name === encoding && Number(weight.replace("q=", "")) > 0;
+  });
 }
 
 /** The decoded path of a request; null if it cannot be decoded. */
@@ -124,6 +152,14 @@ function reachableHost(listen) {
 }
 
 const WWW = fileURLToPath(new URL("../www", import.meta.url));
+
+/** By encoding and path; there are only so many files in www/. */
+const packedFiles = new Map();
+const PACKABLE = new Set([".html", ".js", ".css", ".wasm", ".svg", ".json"]);
+const PACK = {
+  br: (body) => promisify(brotliCompress)(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } }),
+  gzip: promisify(gzip),
+};
 
 const HEADERS = {
   // Another broker may be anywhere, so sockets may go anywhere; nothing else leaves the host.

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { request } from "node:http";
 import { after, before, test } from "node:test";
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { startServer } from "../../host/server.js";
 
 let server;
@@ -13,9 +14,12 @@ function ask(path, { method = "GET", headers = {}, at = server.url } = {}) {
   const { hostname, port } = new URL(at);
   return new Promise((resolve, reject) => {
     request({ hostname, port, path, method, headers }, (response) => {
-      let body = "";
-      response.setEncoding("utf8").on("data", (text) => (body += text));
-      response.on("end", () => resolve({ status: response.statusCode, headers: response.headers, body }));
+      const pieces = [];
+      response.on("data", (piece) => pieces.push(piece));
+      response.on("end", () => {
+        const raw = Buffer.concat(pieces);
+        resolve({ status: response.statusCode, headers: response.headers, raw, body: raw.toString("utf8") });
+      });
     }).on("error", reject).end();
   });
 }
@@ -43,6 +47,23 @@ test("scripts come from the host alone, and WebAssembly may be compiled", async 
   assert.match(policy, /(^|; )script-src 'self' 'wasm-unsafe-eval'(;|$)/);
   assert.match(policy, /(^|; )connect-src 'self' ws: wss:(;|$)/);
   assert.doesNotMatch(policy, /unsafe-inline|'unsafe-eval'|\*/);
+});
+
+test("files come packed as the browser asks for it, and else as they are", async () => {
+  const plain = Buffer.from(await (await fetch(`${server.url}style.css`, { headers: { "Accept-Encoding": "identity" } })).arrayBuffer());
+  for (const [accepted, encoding, unpack] of [
+    ["gzip, deflate, br", "br", brotliDecompressSync],
+    ["gzip;q=0.5", "gzip", gunzipSync],
+    ["br;q=0, gzip", "gzip", gunzipSync],
+    ["identity", undefined, (body) => body],
+    ["", undefined, (body) => body],
+  ]) {
+    const { headers, raw } = await ask("/style.css", { headers: { "Accept-Encoding": accepted } });
+    assert.equal(headers["content-encoding"], encoding, accepted);
+    assert.equal(headers.vary, "Accept-Encoding");
+    assert.equal(Number(headers["content-length"]), raw.length);
+    assert.deepEqual(unpack(raw), plain);
+  }
 });
 
 test("HEAD sends the headers alone", async () => {
