@@ -9,6 +9,7 @@ import { StepError, ask, isCommand, root, run, runMain, say, toolsDir } from "./
 /** Sets up what the build needs, then builds what is out of date. */
 export async function build() {
   await npmPackages();
+  vendor();
   await rust();
   const wanted = digest(...sources().map((path) => `${path}\n${readFileSync(path)}`), (await ask("rustc", ["--version"])) ?? "", lockedVersion("wasm-bindgen"));
   if ([...OUTPUTS, NAMED_MODULE].every((path) => existsSync(path)) && existsSync(STAMP) && readFileSync(STAMP, "utf8") === wanted) return;
@@ -24,6 +25,16 @@ export async function build() {
 
   mkdirSync(toolsDir, { recursive: true });
   writeFileSync(STAMP, wanted);
+}
+
+/** Copies what the page loads of others' code beside it, with its licence: its content policy lets it load from nowhere else. */
+function vendor() {
+  const from = join(root, "node_modules", "lean-qr");
+  const { version } = JSON.parse(readFileSync(join(from, "package.json"), "utf8"));
+  const licence = readFileSync(join(from, "LICENSE"), "utf8").trim().replaceAll("*/", "* /");
+  const text = `/* lean-qr ${version}\n\n${licence}\n*/\n${readFileSync(join(from, "index.mjs"), "utf8")}`;
+  mkdirSync(VENDOR, { recursive: true });
+  writeFileSync(join(VENDOR, "lean-qr.js"), text);
 }
 
 /** Makes the module small. A copy keeps the names of its functions, for `npm run size`. */
@@ -59,6 +70,7 @@ function kilobytes(bytes) {
 }
 
 const PKG = join(root, "www", "nara", "pkg");
+const VENDOR = join(root, "www", "vendor");
 const STAMP = join(toolsDir, "wasm-stamp");
 const OUTPUTS = ["light_nara.js", "light_nara.d.ts", "light_nara_bg.wasm"].map((name) => join(PKG, name));
 /** The module with the names of its functions. */

@@ -1,18 +1,10 @@
 // Wakes a nara for this page, and carries what it tells to the panels.
 
-import { Nara } from "./nara/index.js";
+import { Nara, init } from "./nara/index.js";
+import { hasTicker, stayAwake } from "./awake.js";
 import { rememberedSoul } from "./device.js";
-import { byId, say } from "./dom.js";
-import { mountConfidants } from "./panels/confidants.js";
-import { mountForget } from "./panels/forget.js";
-import { mountHeld } from "./panels/held.js";
-import { mountIdentity } from "./panels/identity.js";
-import { mountLog } from "./panels/log.js";
-import { mountMemory } from "./panels/memory.js";
-import { mountPicture } from "./panels/picture.js";
-import { mountRecovery } from "./panels/recovery.js";
-import { mountSafety } from "./panels/safety.js";
-import { mountWelcome } from "./panels/welcome.js";
+import { byId } from "./dom.js";
+import { mountPage } from "./page.js";
 import { Store } from "./store.js";
 import { Place, hasLocks } from "./tabs.js";
 
@@ -22,39 +14,19 @@ store.insecure = !hasLocks();
 let place = null;
 let claimed = null;
 let mine = null;
+/** Asked for while somebody reads. */
+const whereTo = places();
 
-const { save } = mountMemory(store);
-const welcome = mountWelcome(store, { wake });
-mountForget(store);
-mountSafety(store, {
-  save,
-  retry: () => store.nara.retryNow(),
+const { explain } = mountPage(store, {
+  wake,
+  rehearse,
+  retry: () => store.nara?.retryNow(),
   empty: () => attempt(() => store.nara.stash.startEmpty()),
   here: () => attempt(() => store.nara.stash.goOnHere()),
-  takeover: () => takeOver().catch(welcome.explain),
+  takeover: () => takeOver().catch(explain),
 });
-mountIdentity(store);
-mountConfidants(store);
-mountPicture(store);
-mountRecovery(store);
-mountHeld(store);
-mountLog(store);
-
-document.addEventListener("keydown", (event) => {
-  if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "s") {
-    event.preventDefault();
-    save();
-  }
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea")) return;
-  if (event.key === "r" && store.nara) store.nara.retryNow();
-});
-
-store.addEventListener("change", () => {
-  document.body.dataset.phase = store.phase;
-  if (store.phase === "awake") place?.show(store.snapshot);
-  document.title = store.phase === "awake" ? `${store.unsaved ? "• " : ""}${store.nara.name} · light nara` : "light nara";
-  say(byId("plaza"), store.phase === "awake" ? `plaza ${store.status.connection.url}` : "");
-});
+store.addEventListener("change", () => store.phase === "awake" && place?.show(store.snapshot));
+stayAwake(() => store.nara);
 
 // The browser's own question, and only when leaving would lose something.
 addEventListener("beforeunload", (event) => {
@@ -69,13 +41,15 @@ addEventListener("pagehide", () => {
 });
 // A page brought back from the browser's cache has slept: the same nara wakes again, and the draft is still here.
 addEventListener("pageshow", (event) => {
-  if (event.persisted && mine) wake(mine).catch(welcome.explain);
+  if (event.persisted && mine) wake(mine).catch(explain);
 });
 
 start();
 
 /** Goes straight on as the soul remembered here, or offers the two choices. */
 async function start() {
+  // Fetched while somebody reads; what goes wrong is said when it is needed.
+  init().catch(() => {});
   try {
     const remembered = rememberedSoul();
     if (remembered) {
@@ -83,7 +57,7 @@ async function start() {
       return;
     }
   } catch (error) {
-    welcome.explain(error, {});
+    explain(error, {});
   }
   store.changed();
 }
@@ -95,7 +69,7 @@ async function wake({ soul, name }) {
   let nara;
   try {
     if (soul && !(await claim({ soul, name }))) return;
-    nara = await Nara.wake({ ...(await places()), soul, name, memory: "medium" });
+    nara = await Nara.wake({ ...(await whereTo), soul, name, memory: "medium", keepAlive: hasTicker() ? 30 : 120 });
   } catch (error) {
     store.set({ phase: before });
     throw error;
@@ -145,6 +119,14 @@ function attempt(run) {
   } catch (error) {
     store.set({ saveError: `${error.message}.` });
   }
+}
+
+/** Forgets the memory in this tab alone, and gets it back from whoever keeps it. */
+async function rehearse() {
+  store.nara.stash.clearMyStash();
+  store.startOver();
+  store.refresh();
+  await recover(store.nara);
 }
 
 /** Looks for the memory. Not finding it in time is no error: the status says so, and a later find arrives as an event. */

@@ -3,6 +3,9 @@
 import { clock, count, duration, list, peerName } from "./format.js";
 import { foundBy, holdersOf, peersHere } from "./store.js";
 
+/** So many of those who answered are named, and the rest are counted. */
+const ANSWERED_NAMED_MAX = 3;
+
 /**
  * `{ tone, words, action }`: a tone of "calm", "wait", "risk" or "safe"; the words, of which those as `{ tick }` change
  * by the second; and an action "retry", "save", "soul", "empty", "here", "takeover" or null.
@@ -36,6 +39,7 @@ function asides(store) {
     const way = own.offsetMs > 0 ? "behind" : "ahead";
     words.push(` This device's clock is ${duration(Math.abs(own.offsetMs))} ${way}; the peers' time is used instead.`);
   }
+  if (store.phase === "awake" && store.beside) words.push(" Another memory is kept beside this one.");
   if (store.insecure && store.phase !== "waking") {
     words.push(" This page came without HTTPS: whoever is on the way could change it, and only one tab can be used.");
   }
@@ -100,10 +104,20 @@ function saving(store) {
 
 function searching(store) {
   const here = peersHere(store.status).length;
-  const answered = store.status.recovery.answers.length;
-  const asked = here === 0 ? "nobody is here to ask yet" : `${count(here, "peer")} asked, ${answered} answered`;
+  const asked = here === 0 ? "nobody is here to ask yet" : `${count(here, "peer")} asked, ${answeredBy(store)}`;
   const edits = store.unsaved ? " Your edits are only in this tab." : "";
   return answer("wait", [`Looking for your memory: ${asked}.${brokenBy(store)}${edits}`]);
+}
+
+/** Who answered so far, and the newest that they gave. */
+function answeredBy({ status }) {
+  const { answers } = status.recovery;
+  if (answers.length === 0) return "nobody answered yet";
+  const names = answers.slice(0, ANSWERED_NAMED_MAX).map(peerName);
+  const more = answers.length - names.length;
+  const newest = Math.max(0, ...answers.map(({ version }) => version ?? 0));
+  const words = `${list(more > 0 ? [...names, `${more} more`] : names)} answered`;
+  return newest > 0 ? `${words}; the newest so far is version ${newest}` : words;
 }
 
 function unsaved(store) {

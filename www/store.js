@@ -17,7 +17,7 @@ const NOTHING = {
   clock: { offsetMs: null, off: false },
   connection: { state: "opening", url: "", attempt: 0, retryAt: null, why: null },
   peers: [],
-  stash: { version: null, savedAt: null, bytes: null, sealedBytes: null, target: 3, gate: "open", holders: [], pending: [] },
+  stash: { version: null, savedAt: null, bytes: null, sealedBytes: null, target: 3, gate: "open", beside: null, holders: [], pending: [] },
   confidants: [],
   held: { limit: null, count: 0, stashes: [] },
   recovery: { state: "none", startedAt: null, tookMs: null, count: 0, from: null, answers: [] },
@@ -30,6 +30,8 @@ export class Store extends EventTarget {
   status = NOTHING;
   /** What the nara knows to be its memory: `{ data, savedAt, version }`, or null. */
   memory = null;
+  /** Another memory that turned up beside it, or null. */
+  beside = null;
   /** The editor's text, and the text it last had in common with the nara. */
   text = "";
   base = "";
@@ -48,6 +50,9 @@ export class Store extends EventTarget {
   insecure = false;
   log = [];
 
+  /** How many naras were followed: what belongs to one of them begins anew with the next. */
+  awakened = 0;
+
   #nara = null;
   #checked = { text: null };
   #queued = false;
@@ -55,9 +60,10 @@ export class Store extends EventTarget {
   /** Feeds the store from this nara from now on. */
   follow(nara) {
     this.#nara = nara;
+    this.awakened += 1;
     this.phase = "awake";
     this.savedSince = false;
-    for (const event of ["status", "stash:saved"]) {
+    for (const event of ["status", "stash:saved", "stash:beside", "stash:gate", "elsewhere"]) {
       nara.addEventListener(event, () => this.#nara === nara && this.refresh());
     }
     nara.addEventListener("stash:recovered", ({ detail }) => {
@@ -89,6 +95,7 @@ export class Store extends EventTarget {
   refresh() {
     this.status = complete(this.#nara.status());
     this.memory = this.#nara.stash.get();
+    this.beside = this.#nara.stash.beside();
     this.changed();
   }
 
@@ -141,6 +148,11 @@ export class Store extends EventTarget {
         base: text,
       },
     });
+  }
+
+  /** Looks for the memory anew, as if this tab had never had it. */
+  startOver() {
+    this.set({ text: "", base: "", other: null, saveError: "", savedSince: false });
   }
 
   /** Changes places with the other text; nothing is lost either way. */

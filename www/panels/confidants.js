@@ -15,7 +15,9 @@ export function mountConfidants(store) {
   });
   store.addEventListener("change", () => {
     const { confidants, stash } = store.status;
-    draw({ confidants, version: stash.version, target: stash.target, saved: stash.version > 0 });
+    // Spare copies come after those that "safe" counts.
+    const sorted = [...confidants].sort((a, b) => Number(a.spare ?? false) - Number(b.spare ?? false));
+    draw({ confidants: sorted, version: stash.version, target: stash.target, saved: stash.version > 0 });
   });
 }
 
@@ -24,7 +26,7 @@ function card(confidant, version) {
   return html(
     "li",
     { class: "confidant", "data-state": state },
-    emblem(confidant.id, 48),
+    emblem(confidant.id, 44),
     html(
       "div",
       {},

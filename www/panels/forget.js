@@ -1,24 +1,26 @@
 // Takes the memory out: as a file, or away from everybody who keeps it.
 
 import { byId, say } from "../dom.js";
+import { saveFile } from "../files.js";
 import { list, peerName } from "../format.js";
 
-/** Wires the two buttons under the editor. */
+/** Wires the two buttons under the editor; `close` shuts the question. */
 export function mountForget(store) {
   const ask = byId("forget");
   const sure = byId("forget-sure");
 
-  byId("download").addEventListener("click", () => download(store));
+  byId("download").addEventListener("click", () => saveFile(`${store.nara?.name ?? "memory"}.json`, store.text));
   ask.addEventListener("click", () => {
     sure.hidden = false;
     byId("forget-no").focus();
   });
   const close = () => {
+    if (sure.hidden) return false;
     sure.hidden = true;
     ask.focus();
+    return true;
   };
   byId("forget-no").addEventListener("click", close);
-  sure.addEventListener("keydown", ({ key }) => key === "Escape" && close());
   byId("forget-yes").addEventListener("click", async () => {
     close();
     say(byId("forget-said"), "Asking everybody to forget.");
@@ -35,7 +37,9 @@ export function mountForget(store) {
   store.addEventListener("change", () => {
     byId("download").hidden = store.text.trim() === "";
     ask.hidden = store.phase !== "awake" || !store.memory;
+    if (ask.hidden) sure.hidden = true;
   });
+  return { close };
 }
 
 /** How a wish to be forgotten ended, in words. */
@@ -43,13 +47,4 @@ export function told({ forgotten, mayStillHold }) {
   const gone = forgotten.length ? `${list(forgotten.map(peerName))} forgot it.` : "Nobody confirmed that they forgot it.";
   const left = mayStillHold.length ? ` ${list(mayStillHold.map(peerName))} may still hold a sealed copy.` : "";
   return `Forgotten in this tab. ${gone}${left}`;
-}
-
-function download(store) {
-  const address = URL.createObjectURL(new Blob([store.text], { type: "application/json" }));
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = `${store.nara?.name ?? "memory"}.json`;
-  link.click();
-  URL.revokeObjectURL(address);
 }

@@ -19,13 +19,13 @@ export function mountHeld(store) {
 }
 
 function table(stashes) {
-  const head = ["Owner", "Bytes", "Since"].map((word) => html("th", { scope: "col" }, word));
+  const head = ["Owner", "Bytes", "Since"].map((word) => html("th", { scope: "col", class: word === "Bytes" && "figure" }, word));
   const rows = stashes.map((stash) =>
     html(
       "tr",
       {},
       html("th", { scope: "row" }, html("span", { class: "owner" }, emblem(stash.id, 22), html("bdi", { title: shortId(stash.id) }, peerName(stash)))),
-      html("td", {}, number(stash.bytes)),
+      html("td", { class: "figure" }, number(stash.bytes)),
       html("td", {}, clock(stash.storedAt)),
     ),
   );

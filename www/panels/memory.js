@@ -1,10 +1,11 @@
-// The editor: JSON with the place of errors, a size meter, an unsaved mark, and saving without ever losing a word.
+// The editor: JSON with the place of errors, size meters, an unsaved mark, undo, and saving without ever losing a word.
 
-import { byId, say } from "../dom.js";
-import { clock, number } from "../format.js";
-import { MEMORY_SIZE_MAX } from "../store.js";
+import { byId, html, say } from "../dom.js";
+import { clock, number, peerName } from "../format.js";
+import { History } from "../history.js";
+import { MEMORY_SIZE_MAX, holdersOf } from "../store.js";
 
-/** How long typing may pause before a half-written value is called an error. */
+/** How long typing may pause before a half-written value is called an error, and before undo takes it for a step. */
 const PATIENCE_MS = 500;
 
 /** What helps, for the errors a person can do something about. */
@@ -20,24 +21,48 @@ export function mountMemory(store) {
   const editor = byId("memory-editor");
   let patience = null;
   let impatient = false;
+  let history = new History();
+  let typing = false;
+  let whose = null;
 
   const showError = () => say(byId("json-error"), impatient ? problem(store)?.words : "");
 
   editor.addEventListener("input", () => {
+    history.note(editor.value, { merge: typing });
+    typing = true;
     clearTimeout(patience);
     impatient = false;
     store.set({ text: editor.value, saveError: "" });
     patience = setTimeout(() => {
       impatient = true;
+      typing = false;
       draw();
     }, PATIENCE_MS);
+  });
+  editor.addEventListener("keydown", (event) => {
+    if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
+    const key = event.key.toLowerCase();
+    const step = key === "z" ? (event.shiftKey ? "redo" : "undo") : key === "y" ? "redo" : null;
+    if (!step) return;
+    event.preventDefault();
+    go(history[step]());
+  });
+  byId("undo").addEventListener("click", () => {
+    go(history.undo());
+    editor.focus();
   });
   byId("save").addEventListener("click", () => save());
   byId("found-swap").addEventListener("click", () => store.swap());
 
+  const go = (text) => {
+    typing = false;
+    if (text !== null && !editor.readOnly) store.set({ text, saveError: "" });
+  };
+
   const save = async () => {
     if (store.phase !== "awake" || store.saving) return;
     impatient = true;
+    typing = false;
     const wrong = problem(store, true);
     if (wrong) {
       draw();
@@ -61,6 +86,11 @@ export function mountMemory(store) {
   };
 
   const draw = () => {
+    if (store.nara && store.nara.id !== whose) {
+      whose = store.nara.id;
+      history = new History(store.text);
+    }
+    history.note(store.text, { merge: typing });
     if (editor.value !== store.text) editor.value = store.text;
     editor.readOnly = store.phase === "mirror";
     const searching = store.looking || store.status.recovery.state === "searching";
@@ -70,8 +100,10 @@ export function mountMemory(store) {
     showError();
     say(byId("save-error"), store.saveError);
     byId("save").setAttribute("aria-disabled", String(Boolean(store.saving)));
+    byId("undo").setAttribute("aria-disabled", String(!history.canUndo));
     drawState(store);
     drawSize(store);
+    drawTicks(store);
     byId("found").hidden = !store.other;
     if (store.other) {
       say(byId("found-text"), store.other.words);
@@ -107,14 +139,47 @@ function describe(store) {
   return ["empty", "empty"];
 }
 
+/** A tick for each confidant that has the version under way, or the newest one as long as nothing was edited. */
+function drawTicks(store) {
+  const list = byId("ticks");
+  const { stash, confidants } = store.status;
+  const entries = new Map();
+  if (store.saving) {
+    for (const peer of stash.pending) entries.set(peer.id, { peer, state: "pending", mark: "…", words: "asked" });
+    for (const peer of confidants) {
+      if (peer.state === "refused" || peer.state === "silent") entries.set(peer.id, { peer, state: "failed", mark: "✗", words: peer.state });
+    }
+  }
+  const wanted = store.saving ? (holder) => holder.version > store.saving.after : (holder) => holder.version === stash.version;
+  for (const peer of store.unsaved && !store.saving ? [] : stash.holders.filter(wanted)) {
+    entries.set(peer.id, { peer, state: "acked", mark: "✓", words: "has it" });
+  }
+  list.hidden = entries.size === 0 || (!store.saving && holdersOf(store.status).length === 0);
+  const items = [...entries.values()].sort((a, b) => (a.peer.id < b.peer.id ? -1 : 1));
+  const key = JSON.stringify(items);
+  if (list.dataset.shown === key) return;
+  list.dataset.shown = key;
+  list.replaceChildren(
+    ...items.map(({ peer, state, mark, words }) =>
+      html("li", { "data-state": state }, html("span", { "aria-hidden": "true" }, `${mark} `), html("bdi", {}, peerName(peer)), html("span", { class: "unseen" }, ` ${words}`)),
+    ),
+  );
+}
+
 function drawSize(store) {
   const bytes = store.text.trim() === "" ? 0 : store.bytes;
-  const share = Math.min(1, bytes / MEMORY_SIZE_MAX);
+  meter("size", bytes, `${number(bytes)} of ${number(MEMORY_SIZE_MAX)} bytes`);
   const sealed = store.status.stash.sealedBytes;
-  const meter = byId("size-meter");
-  meter.setAttribute("aria-valuenow", String(Math.min(bytes, MEMORY_SIZE_MAX)));
-  meter.setAttribute("aria-valuetext", `${number(bytes)} of ${number(MEMORY_SIZE_MAX)} bytes`);
-  meter.dataset.level = bytes > MEMORY_SIZE_MAX ? "over" : share > 0.9 ? "near" : "fine";
-  byId("size-bar").style.width = `${(share * 100).toFixed(1)}%`;
-  say(byId("size-text"), `${number(bytes)} of ${number(MEMORY_SIZE_MAX)} bytes${sealed ? `, last sealed as ${number(sealed)}` : ""}`);
+  const padded = sealed === MEMORY_SIZE_MAX ? "; every copy is, so its size tells nothing" : "";
+  meter("sealed", sealed ?? 0, sealed ? `sealed: ${number(sealed)}${padded}` : "sealed when you save");
+}
+
+function meter(name, bytes, words) {
+  const track = byId(`${name}-meter`);
+  const share = Math.min(1, bytes / MEMORY_SIZE_MAX);
+  track.setAttribute("aria-valuenow", String(Math.min(bytes, MEMORY_SIZE_MAX)));
+  track.setAttribute("aria-valuetext", words);
+  track.dataset.level = bytes > MEMORY_SIZE_MAX ? "over" : share > 0.9 && name === "size" ? "near" : "fine";
+  byId(`${name}-bar`).style.width = `${(share * 100).toFixed(1)}%`;
+  say(byId(`${name}-text`), words);
 }

@@ -1,96 +1,178 @@
-// A small picture: me in the middle, confidants near, everyone else around.
+// The neighbourhood, live: me in the middle, confidants near, owners I keep for beyond, others outside. Messages travel.
 
 import { byId, html, svg, whenChanged } from "../dom.js";
 import { emblem } from "../emblem.js";
-import { count, peerName } from "../format.js";
-import { peersHere } from "../store.js";
+import { clock, count, peerName } from "../format.js";
+import { layout, neighbours } from "../neighbourhood.js";
 
-const WIDTH = 400;
-const HEIGHT = 320;
-const MIDDLE = HEIGHT / 2;
-/** More than this many on the outer ring would overlap. */
-const OUTER_MAX = 14;
+/** How long a message travels, and how many are drawn at a time. */
+const TRAVEL_MS = 900;
+const TRAVELLING_MAX = 40;
+const WIDTH_MIN = 260;
+const SIZES = { confidant: 38, owner: 28, other: 26 };
+const PLACES = { confidant: "keeps mine", owner: "I keep theirs", other: "is here" };
+const EDGES = { acked: "holds the newest version", pending: "waiting for its answer", failed: "refused or did not answer", owner: "", none: "" };
 
-/** Draws the neighbourhood, and says the same in words. */
+/** Draws the neighbourhood, lets each message travel its edge, and says the same as a table. */
 export function mountPicture(store) {
-  const draw = whenChanged(({ me, confidants, target, outer, more, words }) => {
-    const near = ring(target, 92, 84, -90);
-    const inner = confidants.slice(0, target).map((peer, i) => ({ ...peer, ...near[i] }));
-    const far = ring(outer.length, 166, 128, -90 + 180 / Math.max(target, 1));
-    const outside = outer.map((peer, i) => ({ ...peer, ...far[i] }));
-    const empty = near.slice(inner.length);
-    byId("picture").replaceChildren(
+  const box = byId("picture");
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  /** What was last heard of each peer, by id. */
+  const heard = new Map();
+  /** Where everybody stands, and the layer that messages travel on. */
+  let places = new Map();
+  let layer = svg("g");
+  let middle = { x: 0, y: 0 };
+  let width = 0;
+
+  const draw = whenChanged(({ me, everybody, target }) => {
+    const map = layout(everybody, target, width);
+    ({ middle } = map);
+    places = new Map(map.peers.map((peer) => [peer.id, peer]));
+    layer = svg("g");
+    box.replaceChildren(
       svg(
         "svg",
-        { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "sky", "aria-hidden": "true" },
-        ...outside.filter((peer) => peer.owner).map((peer) => edge(peer, "owner")),
-        ...inner.map((peer) => edge(peer, peer.state)),
-        ...empty.map(({ x, y }) => svg("circle", { cx: x, cy: y, r: 15, class: "vacant" })),
-        ...outside.map((peer) => node(peer, 24)),
-        ...inner.map((peer) => node(peer, 34)),
-        node({ ...me, x: WIDTH / 2, y: MIDDLE, label: "me", side: true }, 48),
+        { viewBox: `0 0 ${map.width} ${map.height}`, class: "sky", role: "img", "aria-label": "Picture of the neighbourhood; the table below says the same" },
+        ...map.orbits.map(({ rx, ry }) => svg("ellipse", { cx: middle.x, cy: middle.y, rx, ry, class: "orbit" })),
+        ...map.peers.filter((peer) => peer.edge !== "none").map((peer) => edge(peer, middle)),
+        ...map.vacant.map(({ x, y }) => svg("circle", { cx: x, cy: y, r: 17, class: "vacant" })),
+        layer,
+        ...map.peers.map((peer) => node(peer, SIZES[peer.ring], map)),
+        node({ ...me, ...middle, label: "me", presence: "online" }, 54, map, "mine"),
       ),
     );
-    byId("picture-words").replaceChildren(words, more > 0 ? ` ${count(more, "more peer")} did not fit.` : "", legend());
+    byId("picture-words").textContent = inWords(everybody, map.more);
   });
-  store.addEventListener("change", () => store.phase === "awake" && draw(view(store)));
-}
 
-function view({ nara, status }) {
-  const { confidants, held, stash } = status;
-  const near = new Set(confidants.map((peer) => peer.id));
-  const owners = new Map(held.stashes.map((owner) => [owner.id, owner]));
-  const here = peersHere(status);
-  const others = new Map([...owners, ...here.map((peer) => [peer.id, peer])]);
-  const outer = [...others.values()]
-    .filter((peer) => !near.has(peer.id))
-    .sort((a, b) => (a.id < b.id ? -1 : 1))
-    .map(({ id, name, presence }) => ({ id, name, presence, owner: owners.has(id) }));
-  const keep = confidants.filter((peer) => peer.state === "acked").length;
-  const words = `${count(here.length, "peer")} here. ${keep} ${keep === 1 ? "keeps" : "keep"} your memory; you keep ${count(owners.size, "memory").replace("memorys", "memories")} of others.`;
-  return {
-    me: { id: nara.id, name: nara.name },
-    confidants: confidants.map(({ id, name, presence, state, version }) => ({
-      id, name, presence, state: state === "acked" && version !== stash.version ? "pending" : state,
-    })),
-    target: Math.max(stash.target, confidants.length),
-    outer: outer.slice(0, OUTER_MAX),
-    more: Math.max(0, outer.length - OUTER_MAX),
-    words,
+  const drawTable = whenChanged((rows) => byId("neighbours-table").replaceChildren(table(rows)));
+  const drawAll = () => {
+    if (store.phase !== "awake" || width === 0) return;
+    const everybody = neighbours(store.status);
+    draw({ me: { id: store.nara.id, name: store.nara.name }, everybody, target: store.status.stash.target, width });
+    if (byId("neighbours").open) drawTable(everybody.map((peer) => ({ ...peer, heard: heard.get(peer.id) })));
   };
-}
 
-function ring(places, rx, ry, start) {
-  return Array.from({ length: places }, (_, i) => {
-    const angle = ((start + (i * 360) / places) * Math.PI) / 180;
-    return { x: WIDTH / 2 + rx * Math.cos(angle), y: MIDDLE + ry * Math.sin(angle) };
+  const travel = ({ from, to, kind, way, outcome }) => {
+    const other = from ?? to;
+    if (other) heard.set(other, { at: Date.now(), words: `${from ? "from" : "to"} it: ${kind}${outcome === "sent" || outcome === "handled" ? "" : `, dropped (${outcome})`}` });
+    if (document.hidden) return;
+    if (to === null && way === "plaza") return wave();
+    const peer = places.get(other);
+    if (!peer) return;
+    const look = { class: "message", "data-kind": lookOf(kind, outcome) };
+    if (calm.matches) return light(peer);
+    if (layer.childElementCount >= TRAVELLING_MAX) return;
+    const dot = layer.appendChild(svg("circle", { cx: 0, cy: 0, r: 4.5, ...look }));
+    const at = ({ x, y }) => ({ transform: `translate(${x}px, ${y}px)` });
+    const way2 = from ? [at(peer), at(middle)] : [at(middle), at(peer)];
+    gone(dot, dot.animate(way2, { duration: TRAVEL_MS, easing: "ease-in-out" }));
+  };
+
+  /** A word to everybody leaves me in all directions. */
+  const wave = () => {
+    if (calm.matches || layer.childElementCount >= TRAVELLING_MAX) return;
+    const ring = layer.appendChild(svg("circle", { cx: middle.x, cy: middle.y, r: 150, class: "wave" }));
+    ring.style.transformOrigin = `${middle.x}px ${middle.y}px`;
+    gone(ring, ring.animate([{ transform: "scale(0.15)", opacity: 0.7 }, { transform: "scale(1)", opacity: 0 }], { duration: TRAVEL_MS * 1.4, easing: "ease-out" }));
+  };
+
+  /** Without motion, an edge is thicker for a moment. */
+  const light = ({ id }) => {
+    const line = box.querySelector(`[data-edge="${CSS.escape(id)}"]`);
+    line?.classList.add("lit");
+    setTimeout(() => line?.classList.remove("lit"), TRAVEL_MS);
+  };
+
+  const watch = whenChanged(() => {
+    heard.clear();
+    const nara = store.nara;
+    let waiting = null;
+    nara?.addEventListener("traffic", ({ detail }) => {
+      if (store.nara !== nara) return;
+      travel(detail);
+      // The table follows behind, once for however many messages.
+      waiting ??= setTimeout(() => {
+        waiting = null;
+        drawAll();
+      }, 500);
+    });
+  });
+
+  new ResizeObserver(([{ contentRect }]) => {
+    width = Math.max(WIDTH_MIN, Math.round(contentRect.width));
+    drawAll();
+  }).observe(box);
+  byId("neighbours").addEventListener("toggle", drawAll);
+  byId("legend").replaceChildren(...legend());
+  store.addEventListener("change", () => {
+    if (store.phase !== "awake") return;
+    watch(store.awakened);
+    drawAll();
   });
 }
 
-function edge({ x, y }, state) {
-  return svg("line", { x1: WIDTH / 2, y1: MIDDLE, x2: x, y2: y, class: "edge", "data-state": state });
+/** Takes something drawn away when its way is over, or cut short. */
+function gone(element, animation) {
+  animation.finished.catch(() => {}).then(() => element.remove());
 }
 
-function node(peer, size) {
+function lookOf(kind, outcome) {
+  if (outcome !== "sent" && outcome !== "handled") return "dropped";
+  return kind.startsWith("stash") ? "stash" : "presence";
+}
+
+function edge(peer, middle) {
+  return svg("line", { x1: middle.x, y1: middle.y, x2: peer.x, y2: peer.y, class: "edge", "data-state": peer.edge, "data-edge": peer.id });
+}
+
+/** A face with its name under it, which never leaves the picture. */
+function node(peer, size, { width }, kind = "") {
   const face = emblem(peer.id, size);
   face.setAttribute("x", peer.x - size / 2);
   face.setAttribute("y", peer.y - size / 2);
-  // Labels stand away from the middle, where the edges do not run.
-  const away = peer.y < MIDDLE - 1 ? -size / 2 - 6 : size / 2 + 13;
-  const at = peer.side
-    ? { x: peer.x + size / 2 + 6, y: peer.y + 4 }
-    : { x: peer.x, y: peer.y + away, "text-anchor": "middle" };
+  const name = short(peer.label ?? peerName(peer), width < 480 ? 13 : 18);
+  const half = name.length * 3.4 + 4;
+  const x = Math.min(Math.max(peer.x, half), width - half);
   const back = svg("circle", { cx: peer.x, cy: peer.y, r: size / 2 + 2, class: "back" });
-  const label = svg("text", at, short(peer.label ?? peerName(peer)));
-  return svg("g", { class: "node", "data-presence": peer.presence ?? "online" }, back, face, label);
+  return svg("g", { class: `node ${kind}`, "data-presence": peer.presence }, back, face, svg("text", { x, y: peer.y + size / 2 + 14 }, name));
 }
 
-function short(name) {
+function short(name, length) {
   const letters = [...name];
-  return letters.length > 15 ? `${letters.slice(0, 14).join("")}…` : name;
+  return letters.length > length ? `${letters.slice(0, length - 1).join("")}…` : name;
+}
+
+function inWords(everybody, more) {
+  const here = everybody.filter((peer) => peer.presence === "online").length;
+  const keep = everybody.filter((peer) => peer.edge === "acked").length;
+  const owners = everybody.filter((peer) => peer.ring === "owner" || peer.keeps).length;
+  const rest = more > 0 ? ` ${count(more, "more peer")} did not fit.` : "";
+  return `${count(here, "peer")} here. ${keep} ${keep === 1 ? "keeps" : "keep"} your memory; you keep ${owners === 1 ? "1 memory" : `${owners} memories`} of others.${rest}`;
+}
+
+function table(rows) {
+  const head = ["Who", "Where", "Copy of mine", "Presence", "Last message"].map((word) => html("th", { scope: "col" }, word));
+  const body = rows.map((peer) =>
+    html(
+      "tr",
+      {},
+      html("th", { scope: "row" }, html("span", { class: "owner" }, emblem(peer.id, 22), html("bdi", {}, peerName(peer)))),
+      html("td", {}, peer.keeps ? `${PLACES.confidant}, and I keep theirs` : PLACES[peer.ring]),
+      html("td", {}, EDGES[peer.edge] || "–"),
+      html("td", {}, peer.presence),
+      html("td", {}, peer.heard ? `${clock(peer.heard.at)}, ${peer.heard.words}` : "–"),
+    ),
+  );
+  return html("table", {}, html("thead", {}, html("tr", {}, ...head)), html("tbody", {}, ...body));
 }
 
 function legend() {
-  const entry = (state, words) => html("span", { class: "key" }, svg("svg", { viewBox: "0 0 28 8", width: 28, height: 8, "aria-hidden": "true" }, svg("line", { x1: 1, y1: 4, x2: 27, y2: 4, class: "edge", "data-state": state })), words);
-  return html("span", { class: "legend" }, entry("acked", "holds it"), entry("pending", "waiting"), entry("refused", "failed"), entry("owner", "you keep theirs"));
+  const line = (state) => svg("svg", { viewBox: "0 0 28 8", width: 28, height: 8, "aria-hidden": "true" }, svg("line", { x1: 1, y1: 4, x2: 27, y2: 4, class: "edge", "data-state": state }));
+  const dot = (kind) => svg("svg", { viewBox: "0 0 10 10", width: 10, height: 10, "aria-hidden": "true" }, svg("circle", { cx: 5, cy: 5, r: 4.5, class: "message", "data-kind": kind }));
+  const entry = (mark, words) => html("span", { class: "key" }, mark, words);
+  return [
+    entry(line("acked"), "holds it"), entry(line("pending"), "waiting"), entry(line("failed"), "failed"), entry(line("owner"), "you keep theirs"),
+    entry(dot("stash"), "stash message"), entry(dot("presence"), "other message"), entry(dot("dropped"), "dropped"),
+  ];
 }

@@ -1,6 +1,7 @@
 // The first visit: two equal choices, and the form that brings a soul back.
 
 import { byId, say } from "../dom.js";
+import { FILE_BYTES_MAX, readSoul } from "../soul-text.js";
 
 /** `wake({ soul, name })` rejects with a NaraError, whose code says which field to look at. */
 export function mountWelcome(store, { wake }) {
@@ -19,10 +20,31 @@ export function mountWelcome(store, { wake }) {
   });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const text = soul.value.trim();
-    if (!text) return wrong(soul, "soul-error", "Paste your soul here: about 54 letters and digits.");
-    // A name is not trimmed: a soul may be bonded to a name with a space at its end.
-    return attempt({ soul: text, name: name.value || undefined });
+    if (!soul.value.trim()) return wrong(soul, "soul-error", "Paste your soul here: about 54 letters and digits.");
+    try {
+      const read = readSoul(soul.value.trimEnd());
+      // A name is not trimmed: a soul may be bonded to a name with a space at its end.
+      return attempt({ soul: read.soul, name: name.value || read.name });
+    } catch (error) {
+      return wrong(soul, "soul-error", `Nothing was changed: ${error.message}.`);
+    }
+  });
+  byId("soul-file").addEventListener("click", () => byId("soul-file-input").click());
+  byId("soul-file-input").addEventListener("change", async ({ target }) => {
+    const [file] = target.files;
+    if (!file) return;
+    clear();
+    try {
+      if (file.size > FILE_BYTES_MAX) throw new Error(`this file has ${file.size} bytes, and a soul file has less than ${FILE_BYTES_MAX}`);
+      const read = readSoul((await file.text()).trimEnd());
+      soul.value = read.soul;
+      name.value = read.name ?? "";
+      await attempt({ soul: read.soul, name: read.name });
+    } catch (error) {
+      wrong(soul, "soul-error", `Nothing was changed: ${error.message}.`);
+    } finally {
+      target.value = "";
+    }
   });
 
   const attempt = async (who) => {
@@ -50,6 +72,8 @@ export function mountWelcome(store, { wake }) {
       wrong(name, "name-error", `This cannot be a name: ${error.message}.`);
     } else {
       say(byId("welcome-error"), `Could not wake up: ${error.message}`);
+      // What is no error of the nara is one of this page, and belongs on the console too.
+      if (!error.code) reportError(error);
     }
   };
 
@@ -67,7 +91,7 @@ export function mountWelcome(store, { wake }) {
   };
 
   const busy = (yes) => {
-    for (const button of ["start-new", "have-soul", "import"]) byId(button).disabled = yes;
+    for (const button of ["start-new", "have-soul", "import", "soul-file"]) byId(button).disabled = yes;
   };
 
   store.addEventListener("change", () => {

@@ -1,0 +1,150 @@
+// The page for everybody: no violations found by axe, keys all through, and no motion where none is wanted.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { after, before, test } from "node:test";
+import { launchChromium, openPage, untilText } from "../support/chromium.js";
+import { startCommand } from "../support/command.js";
+
+const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+const PATIENT = { timeout: 90_000 };
+
+let browser;
+let host;
+before(async () => {
+  browser = await launchChromium();
+  host = await startCommand();
+});
+after(async () => {
+  await browser?.close();
+  await host?.stop();
+});
+
+async function visit(t, options) {
+  const { page, complaints, close } = await openPage(browser, host.url, options);
+  t.after(async () => {
+    await close();
+    assert.deepEqual(complaints, []);
+  });
+  return page;
+}
+
+async function savedMemory(page) {
+  await page.getByTestId("start-new").click();
+  await page.getByTestId("memory-editor").fill('{"tea":"oolong"}');
+  await untilText(page, "sentence", /not saved yet/i);
+  await page.keyboard.press("Control+s");
+  await untilText(page, "sentence", /3 of 3 confidants hold it/);
+}
+
+/** What axe finds, in a line each; incomplete checks do not count. */
+async function violations(page) {
+  // Through the debugger, so that the page's own content policy stays as it is.
+  await page.evaluate(AXE);
+  const found = await page.evaluate((rules) => globalThis.axe.run(document, { runOnly: rules, resultTypes: ["violations"] }), RULES);
+  assert.ok(found.passes.length > 10, "axe looked at nothing");
+  return found.violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target}: ${failureSummary}`));
+}
+
+for (const colorScheme of ["light", "dark"]) {
+  test(`axe finds nothing wrong, ${colorScheme}`, PATIENT, async (t) => {
+    const page = await visit(t, { colorScheme });
+    await page.getByTestId("have-soul").click();
+    assert.deepEqual(await violations(page), []);
+    await page.reload();
+    await savedMemory(page);
+    await page.getByTestId("rehearse").click();
+    await untilText(page, "recovery", /came back from/);
+    await page.getByTestId("show-soul").click();
+    for (const id of ["keeper", "neighbours", "forget"]) await page.getByTestId(id).click();
+    await page.getByTestId("memory-editor").fill('{"tea":"sencha"}');
+    await page.getByTestId("show-compare").click();
+    assert.deepEqual(await violations(page), []);
+    await page.keyboard.press("?");
+    assert.deepEqual(await violations(page), []);
+  });
+}
+
+test("the keys are told by ?, close by Esc, and go back to where one was", PATIENT, async (t) => {
+  const page = await visit(t);
+  await savedMemory(page);
+  const focused = () => page.evaluate(() => document.activeElement.id);
+  await page.getByTestId("memory-editor").press("?");
+  assert.equal(await page.getByTestId("keys").isVisible(), false, "what is typed into the editor stays text");
+  await page.keyboard.press("Control+z");
+  await page.getByTestId("forget").focus();
+  await page.keyboard.press("?");
+  await page.getByTestId("keys").waitFor({ state: "visible" });
+  await page.keyboard.press("Escape");
+  await page.getByTestId("keys").waitFor({ state: "hidden" });
+  assert.equal(await focused(), "forget");
+
+  await page.keyboard.press("Enter");
+  assert.equal(await focused(), "forget-no");
+  await page.keyboard.press("Escape");
+  assert.equal(await focused(), "forget");
+  await page.getByTestId("show-soul").press("Enter");
+  assert.match(await untilText(page, "soul", /./), /^[1-9A-HJ-NP-Za-km-z]+$/);
+  await page.keyboard.press("Escape");
+  assert.equal(await page.getByTestId("soul").textContent(), "");
+});
+
+test("the focus goes through the page in the order in which it is read", PATIENT, async (t) => {
+  const page = await visit(t);
+  await savedMemory(page);
+  await page.evaluate(() => document.querySelector(".skip").focus());
+  const places = [[0, "skip"]];
+  for (let i = 0; i < 40; i += 1) {
+    await page.keyboard.press("Tab");
+    const place = await page.evaluate(() => {
+      const all = [...document.querySelectorAll("body *")];
+      return [all.indexOf(document.activeElement), document.activeElement.id || document.activeElement.className];
+    });
+    if (places.length > 0 && place[0] < places.at(-1)[0]) break;
+    places.push(place);
+  }
+  const names = places.map(([, name]) => name);
+  for (const wanted of ["skip", "show-keys", "memory-editor", "save", "show-soul", "remember", "rehearse", "log-filter", "log"]) {
+    assert.ok(names.includes(wanted), `${wanted} is not reached: ${names}`);
+  }
+});
+
+test("where no motion is wanted, messages light their edge and nothing moves", PATIENT, async (t) => {
+  const { page, close } = await openPage(browser, host.url);
+  t.after(close);
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  await page.evaluate(() => {
+    globalThis.moved = 0;
+    globalThis.lit = 0;
+    const { animate } = Element.prototype;
+    Element.prototype.animate = function (...parts) {
+      globalThis.moved += 1;
+      return animate.apply(this, parts);
+    };
+    new MutationObserver((changes) => {
+      globalThis.lit += changes.filter(({ target }) => target.matches(".edge.lit")).length;
+    }).observe(document.body, { subtree: true, attributes: true, attributeFilter: ["class"] });
+  });
+  await savedMemory(page);
+  await page.getByTestId("rehearse").click();
+  await untilText(page, "recovery", /came back from/);
+  await page.waitForFunction(() => globalThis.lit > 0);
+  assert.equal(await page.evaluate(() => globalThis.moved), 0);
+});
+
+test("a message travels its edge, and the table tells the same", PATIENT, async (t) => {
+  const page = await visit(t);
+  await page.evaluate(() => {
+    globalThis.travelled = 0;
+    new MutationObserver((changes) => {
+      for (const { addedNodes } of changes) globalThis.travelled += [...addedNodes].filter((node) => node.matches?.("circle.message")).length;
+    }).observe(document.querySelector("#picture"), { subtree: true, childList: true });
+  });
+  await savedMemory(page);
+  await page.waitForFunction(() => globalThis.travelled > 0);
+  await page.waitForFunction(() => document.querySelectorAll("#picture .edge[data-state=acked]").length >= 3);
+  await page.getByTestId("neighbours").click();
+  await page.getByTestId("neighbours-table").getByText("holds the newest version").first().waitFor();
+  assert.match(await page.getByTestId("neighbours-table").textContent(), /(from|to) it: stash:/);
+});
