@@ -1,0 +1,99 @@
+// The draft of a memory: undo, comparison, a tick for each confidant, another memory beside it, and another device.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { launchChromium, openPage, untilText } from "../support/chromium.js";
+import { startCommand } from "../support/command.js";
+import { playOn, staged } from "../support/stage.js";
+import { NOW, STATES, store } from "../support/states.js";
+
+const PATIENT = { timeout: 90_000 };
+const SAFE = /3 of 3 confidants hold it/;
+
+let browser;
+let host;
+before(async () => {
+  browser = await launchChromium();
+  host = await startCommand();
+});
+after(async () => {
+  await browser?.close();
+  await host?.stop();
+});
+
+async function visit(t, options) {
+  const { page, complaints, close } = await openPage(browser, host.url, options);
+  t.after(async () => {
+    await close();
+    assert.deepEqual(complaints, []);
+  });
+  return page;
+}
+
+async function savedMemory(page) {
+  await page.getByTestId("start-new").click();
+  await page.getByTestId("memory-editor").fill('{\n  "tea": "oolong"\n}');
+  await untilText(page, "sentence", /not saved yet/i);
+  await page.getByTestId("save").click();
+  await untilText(page, "sentence", SAFE);
+}
+
+test("a draft is compared, undone and ticked off, and comes back after it was forgotten here", PATIENT, async (t) => {
+  const page = await visit(t);
+  const editor = page.getByTestId("memory-editor");
+  await savedMemory(page);
+  assert.match(await untilText(page, "ticks", /✓/), /(✓ \S+ has it){3}/);
+
+  await editor.fill('{\n  "tea": "sencha"\n}');
+  await page.getByTestId("show-compare").click();
+  await untilText(page, "compare", /against what was saved/);
+  const lines = await page.getByTestId("compare").locator("li[data-change]").allTextContents();
+  assert.deepEqual(lines.map((line) => line.replace(/\s+/g, " ").trim()), [
+    "{", '−only there: "tea": "oolong"', '+only in the editor: "tea": "sencha"', "}",
+  ]);
+  await page.getByTestId("undo").click();
+  assert.match(await editor.inputValue(), /oolong/);
+  await untilText(page, "compare", /No difference/);
+  await page.keyboard.press("Control+Shift+z");
+  assert.match(await editor.inputValue(), /sencha/);
+  await page.keyboard.press("Control+z");
+
+  await page.getByTestId("rehearse").click();
+  await untilText(page, "recovery", /came back from/);
+  await untilText(page, "sentence", /^Restored from .*3 of 3 confidants hold it/);
+  assert.match(await editor.inputValue(), /oolong/);
+  await untilText(page, "recovery", /opened, and chosen · asked .*, answered .*, chosen/);
+  const hidden = () => page.locator("#recovery .later").count();
+  await page.getByTestId("replay").click();
+  assert.ok((await hidden()) > 0);
+  await page.waitForFunction(() => document.querySelectorAll("#recovery .later").length === 0);
+});
+
+test("another memory beside this one is compared, and taken over or left", PATIENT, async (t) => {
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const page = await context.newPage();
+  const play = await playOn(page, host.url);
+  const [, given] = STATES.find(([name]) => name === "a memory kept beside this one is said");
+  const fixture = staged(store(given), given);
+  await play({ ...fixture, beside: { data: { tea: "gunpowder" }, savedAt: NOW, version: 3 } });
+  await page.getByTestId("beside-compare").click();
+  await untilText(page, "compare", /kept beside/);
+  await untilText(page, "compare", /gunpowder/);
+  await page.getByTestId("beside-take").click();
+  assert.match(await page.getByTestId("memory-editor").inputValue(), /gunpowder/);
+  await untilText(page, "memory-state", /unsaved/);
+  await page.getByTestId("beside-leave").click();
+  assert.equal(await page.getByTestId("beside").isVisible(), false);
+});
+
+test("another device with the same soul is told on both, and the one that goes on is safe again", PATIENT, async (t) => {
+  const first = await visit(t);
+  await savedMemory(first);
+  await first.getByTestId("remember").check();
+  const remembered = await first.evaluate(() => ({ ...localStorage }));
+  const second = await visit(t, { remembered });
+  await untilText(first, "sentence", /Another device lives as this nara/);
+  await first.getByTestId("safety-action").click();
+  await untilText(first, "sentence", SAFE);
+  await second.close({ runBeforeUnload: false });
+});

@@ -1,0 +1,110 @@
+// What the page shows while networks, brokers and tabs come and go: what is safe, what is being done, and that it is back.
+import assert from "node:assert/strict";
+import { test, after, before } from "node:test";
+import { startServer } from "../../host/server.js";
+import { launchChromium, openPage, untilText } from "../support/chromium.js";
+import { startCommand } from "../support/command.js";
+import { layWire } from "../support/wire.js";
+
+const PATIENT = { timeout: 90_000 };
+const SAFE = /3 of 3 confidants hold it/;
+/** A connection in doubt is proved within 2 s, and the page says so. */
+const NOTICED_MS = 5_000;
+
+let browser;
+before(async () => (browser = await launchChromium()));
+after(() => browser?.close());
+
+/** A page whose memory is safe, at a plaza reached over a line of its own. */
+async function safePage(t, prepare) {
+  const host = await startCommand();
+  t.after(() => host.stop());
+  const wire = await layWire(host.plaza);
+  t.after(() => wire.stop());
+  const { page, complaints, close } = await openPage(browser, `${host.url}?plaza=${wire.url}`, { prepare });
+  t.after(async () => {
+    await close();
+    // What is fetched while there is no network fails, and the browser says so.
+    assert.deepEqual(complaints.filter((words) => !words.includes("ERR_INTERNET_DISCONNECTED")), []);
+  });
+  await save(page);
+  return { page, wire };
+}
+
+async function save(page) {
+  await page.getByTestId("start-new").click();
+  await page.getByTestId("memory-editor").fill('{"tea":"oolong"}');
+  await untilText(page, "sentence", /not saved yet/i);
+  await page.getByTestId("save").click();
+  await untilText(page, "sentence", SAFE);
+}
+
+test("a broker that restarts is told, with the last safe copy, and joined again", PATIENT, async (t) => {
+  const first = await startServer({ port: 0, listen: "127.0.0.1" });
+  const host = await startCommand("--broker", first.plaza);
+  t.after(() => host.stop());
+  const { page, close } = await openPage(browser, host.url);
+  t.after(close);
+  await save(page);
+  await first.close();
+  await untilText(page, "sentence", /^Reaching the plaza.*Version 1 was last held by 3 of 3 confidants/);
+  await page.getByTestId("memory-editor").fill('{"tea":"sencha"}');
+  await untilText(page, "sentence", /Your edits are only in this tab; version 1 was last held/);
+  const second = await startServer({ port: Number(new URL(first.plaza).port), listen: "127.0.0.1" });
+  t.after(() => second.close());
+  await page.keyboard.press("Escape");
+  await page.getByTestId("save").focus();
+  await page.keyboard.press("r");
+  await untilText(page, "sentence", /^Not saved yet/);
+  await page.keyboard.press("Control+s");
+  await untilText(page, "sentence", SAFE);
+});
+
+test("offline is noticed within seconds, and online again at once", PATIENT, async (t) => {
+  const { page, wire } = await safePage(t);
+  await page.context().setOffline(true);
+  wire.kill();
+  await untilText(page, "sentence", /^Reaching the plaza.*Version 1 was last held/, NOTICED_MS);
+  await page.context().setOffline(false);
+  await untilText(page, "sentence", SAFE);
+});
+
+test("a tab that was frozen doubts its connection, and is safe again", PATIENT, async (t) => {
+  const { page, wire } = await safePage(t);
+  const debug = await page.context().newCDPSession(page);
+  await page.evaluate(() => {
+    globalThis.heard = [];
+    for (const name of ["freeze", "resume"]) document.addEventListener(name, () => globalThis.heard.push(name));
+  });
+  await debug.send("Page.setWebLifecycleState", { state: "frozen" });
+  wire.kill();
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  await debug.send("Page.setWebLifecycleState", { state: "active" });
+  await page.waitForFunction(() => globalThis.heard.join() === "freeze,resume", null, { timeout: 5_000 });
+  await untilText(page, "sentence", /^Reaching the plaza/, NOTICED_MS);
+  await untilText(page, "sentence", SAFE);
+  assert.equal(await page.getByTestId("memory-editor").inputValue(), '{"tea":"oolong"}');
+});
+
+test("a hidden tab whose timers the browser holds back keeps time in a worker, and lets go of it when it is shown", PATIENT, async (t) => {
+  // Browsers hold timers back by the minute; here none of the page's own is served at all while it is hidden.
+  const holdBack = () => {
+    const { setTimeout } = globalThis;
+    let hidden = false;
+    Object.defineProperty(document, "hidden", { get: () => hidden });
+    globalThis.setTimeout = (...parts) => (hidden ? 0 : setTimeout(...parts));
+    globalThis.hide = (yes) => {
+      hidden = yes;
+      document.dispatchEvent(new Event("visibilitychange"));
+    };
+  };
+  const { page, wire } = await safePage(t, (page) => page.addInitScript(holdBack));
+  const [worker] = await Promise.all([page.waitForEvent("worker"), page.evaluate(() => globalThis.hide(true))]);
+  assert.match(worker.url(), /\/ticker\.js$/);
+  wire.kill();
+  await page.evaluate(() => dispatchEvent(new Event("offline")));
+  await untilText(page, "sentence", /^Reaching the plaza/, NOTICED_MS);
+  await untilText(page, "sentence", SAFE);
+  await Promise.all([worker.waitForEvent("close"), page.evaluate(() => globalThis.hide(false))]);
+  assert.deepEqual(page.workers(), []);
+});
