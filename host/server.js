@@ -76,7 +76,8 @@ async function answer(request, response, broker) {
     // null is the plaza beside the page, whose address only the page knows: it is the name it reached us by.
     return send(response, 200, MIME[".json"], Buffer.from(JSON.stringify({ plaza: broker, gateway: broker === null ? null : "/mesh" })), request.method);
   }
-  const file = await fileAt(path);
+  // Browsers ask for this one beside whatever names no icon itself.
+  const file = await fileAt(path === "/favicon.ico" ? "/icon.svg" : path);
   if (file === null) return sendText(response, 404, "there is nothing here");
   const { body, encoding } = await packed(file, request.headers["accept-encoding"] ?? "");
   if (encoding !== null) response.setHeader("Content-Encoding", encoding);

@@ -69,23 +69,6 @@ test("offline is noticed within seconds, and online again at once", PATIENT, asy
   await untilText(page, "sentence", SAFE);
 });
 
-test("a tab that was frozen doubts its connection, and is safe again", PATIENT, async (t) => {
-  const { page, wire } = await safePage(t);
-  const debug = await page.context().newCDPSession(page);
-  await page.evaluate(() => {
-    globalThis.heard = [];
-    for (const name of ["freeze", "resume"]) document.addEventListener(name, () => globalThis.heard.push(name));
-  });
-  await debug.send("Page.setWebLifecycleState", { state: "frozen" });
-  wire.kill();
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
-  await debug.send("Page.setWebLifecycleState", { state: "active" });
-  await page.waitForFunction(() => globalThis.heard.join() === "freeze,resume", null, { timeout: 5_000 });
-  await untilText(page, "sentence", /^Reaching the plaza/, NOTICED_MS);
-  await untilText(page, "sentence", SAFE);
-  assert.equal(await page.getByTestId("memory-editor").inputValue(), '{"tea":"oolong"}');
-});
-
 test("a hidden tab whose timers the browser holds back keeps time in a worker, and lets go of it when it is shown", PATIENT, async (t) => {
   // Browsers hold timers back by the minute; here none of the page's own is served at all while it is hidden.
   const holdBack = () => {

@@ -31,6 +31,7 @@ for (const [path, type] of [
   ["/nara/pkg/light_nara.js", "text/javascript; charset=utf-8"],
   ["/nara/pkg/light_nara_bg.wasm", "application/wasm"],
   ["/config.json", "application/json; charset=utf-8"],
+  ["/favicon.ico", "image/svg+xml"],
 ]) {
   test(`${path} is served as ${type}`, async () => {
     const { status, headers } = await ask(path);
