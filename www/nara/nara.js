@@ -5,8 +5,8 @@ import { fromCore, NaraError } from "./errors.js";
 import { Watched } from "./events.js";
 import { declared, Services } from "./service.js";
 import { stashOf } from "./stash.js";
-import { whenWaking } from "./waking.js";
 import { checkStorage, keepSoul, soulFrom } from "./storage.js";
+import { whenWaking } from "./waking.js";
 
 const SLEEP_FLUSH_MS = 50;
 const OPTIONS = new Set(["plaza", "soul", "name", "memory", "credentials", "keepAlive", "gateway", "storage", "stash", "services"]);
@@ -27,7 +27,7 @@ export function loadWith(prepareInput) {
 export function init(input) {
   core ??= load(input).catch((error) => {
     core = undefined; // A failed download may be tried again.
-    throw new NaraError("core_not_loaded", `the core could not be loaded: ${error?.message ?? error}`, { cause: error });
+    throw new NaraError("core_not_loaded", `the core could not be loaded: ${error?.message ?? error}; where a bundler has moved it, init takes its address`, { cause: error });
   });
   return core;
 }
@@ -61,6 +61,7 @@ export class Nara extends Watched {
     // Before it joins: who stores a memory must still have the soul tomorrow.
     if (nara.soul !== remembered) await keepSoul(storage, nara.soul);
     nara.#peer.wake();
+    nara.#unwatch = whenWaking(() => nara.retryNow());
     nara.#services.start();
     return nara;
   }
@@ -83,7 +84,6 @@ export class Nara extends Watched {
       call: (run) => this.#call(run),
       operation: (...operation) => this.#operation(...operation),
     });
-    this.#unwatch = whenWaking(() => this.retryNow());
   }
 
   get id() {

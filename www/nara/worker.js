@@ -4,6 +4,7 @@
 import { fromCore, NaraError } from "./errors.js";
 import { Watched } from "./events.js";
 import { stashOf, toJson } from "./stash.js";
+import { whenWaking } from "./waking.js";
 
 export { NaraError } from "./errors.js";
 
@@ -30,6 +31,7 @@ export class Nara extends Watched {
   #calls = new Map();
   #count = 0;
   #fallenAsleep;
+  #unwatch;
 
   stash = Object.freeze(Object.fromEntries(Object.keys(stashOf({})).map((method) => [
     method,
@@ -48,6 +50,8 @@ export class Nara extends Watched {
       nara.#open(worker ?? (await start()));
       const me = await nara.#call("wake", [options, given, core]);
       for (const [name, value] of Object.entries(me)) Object.defineProperty(nara, name, { value, enumerable: true });
+      // A worker is told of none of these, and freezes with its page.
+      nara.#unwatch = whenWaking(() => nara.retryNow().catch(() => {}));
     } catch (error) {
       nara.#end();
       throw error;
@@ -149,6 +153,7 @@ export class Nara extends Watched {
   }
 
   #end(code = "asleep", message = "this nara went to sleep meanwhile") {
+    this.#unwatch?.();
     this.#port?.close();
     this.#port = undefined;
     this.#worker?.terminate();
