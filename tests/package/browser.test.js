@@ -15,7 +15,7 @@ import { fixture, installed } from "./installed.js";
 const KEPT = { soul: "string", holders: 1, data: { tea: "oolong" } };
 const BOTH = { page: KEPT, worker: KEPT };
 
-describe("in a browser", { timeout: 120_000, concurrency: true }, () => {
+describe("in a browser", { timeout: 180_000, concurrency: true }, () => {
   let folder;
   let plaza;
   let neighbours;
@@ -37,7 +37,7 @@ describe("in a browser", { timeout: 120_000, concurrency: true }, () => {
   async function resultOf(address) {
     const { page, complaints, close } = await openPage(browser, `${address}?plaza=${encodeURIComponent(plaza.plaza)}`);
     try {
-      const body = await page.waitForSelector("body[data-result]", { state: "attached", timeout: 30_000 }).catch(() => null);
+      const body = await page.waitForSelector("body[data-result]", { state: "attached", timeout: 60_000 }).catch(() => null);
       assert.ok(body, `the page reported nothing: ${complaints.join("; ")}`);
       const result = JSON.parse(await body.getAttribute("data-result"));
       assert.deepEqual(complaints, []);
