@@ -68,6 +68,8 @@ class Link {
       if (!this.isAlive) return socket.terminate();
       this.isAlive = false;
       socket.ping();
+      // A page sees no pings, and is to notice a gateway that is gone.
+      this.send({ t: "pulse" });
     }, PULSE_MS);
     this.send({ t: "challenge", nonce: this.nonce });
   }
@@ -87,7 +89,8 @@ class Link {
         this.attaching = true;
         this.attach(head).catch(() => this.socket.close(1011, "there is no address to give"));
       }
-    } else if (head.t === "request") this.dial(head, body);
+    } else if (head.t === "pulse") this.send({ t: "pulse" });
+    else if (head.t === "request") this.dial(head, body);
     else if (head.t === "answer") this.asked.get(head.n)?.(head, body);
   }
 

@@ -6,6 +6,8 @@ wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 
 #[path = "captures.rs"]
 mod captures;
+#[path = "mesh_link.rs"]
+mod mesh_link;
 #[path = "sample_service.rs"]
 mod sample_service;
 #[path = "vectors_identity.rs"]

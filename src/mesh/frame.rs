@@ -15,7 +15,7 @@ pub const HEAD_SIZE_MAX: usize = 8 * 1024;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Frame {
-    /// `challenge`, `attach`, `attached`, `request` or `answer`.
+    /// `challenge`, `attach`, `attached`, `request`, `answer` or `pulse`.
     pub t: String,
     /// The number of a request, counted by whoever asks, and of its answer.
     pub n: u32,

@@ -17,6 +17,12 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// How long opening and attaching may take.
 const ATTACH_WITHIN: Duration = Duration::from_secs(10);
 
+/// A gateway says something every 30 s; one that said nothing for so long is
+/// gone,
+const SILENT_FOR: Duration = Duration::from_secs(75);
+/// and one that was asked to say something, for so long.
+const PROVE_WITHIN: Duration = Duration::from_secs(3);
+
 /// The wait before another try: at first, and at most.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
@@ -157,16 +163,36 @@ impl Link {
         self.outputs.push_back(Output::Close);
     }
 
+    /// Tries now instead of waiting.
+    pub fn retry_now(&mut self, now: Instant) {
+        if self.state == State::Waiting {
+            self.start(now);
+        }
+    }
+
+    /// Makes sure that the gateway is still there.
+    pub fn prove(&mut self, now: Instant) {
+        if self.state == State::Attached && self.outputs.len() < QUEUE_MAX {
+            let soon = now + PROVE_WITHIN;
+            self.deadline = Some(self.deadline.map_or(soon, |at| at.min(soon)));
+            let pulse = Frame::new("pulse").to_bytes();
+            self.outputs.push_back(Output::Send(pulse));
+        }
+    }
+
     /// A message came.
     pub fn handle_data(&mut self, now: Now, bytes: &[u8]) {
         let Some(frame) = Frame::parse(bytes) else {
             return self.give_up(now.mono);
         };
+        let is_alive = self.state == State::Attached || frame.t == "attached" && self.challenged;
+        if is_alive {
+            self.deadline = Some(now.mono + SILENT_FOR);
+        }
         match (self.state, frame.t.as_str()) {
             (State::Attaching, "challenge") if !self.challenged => self.attach(&frame.nonce),
             (State::Attaching, "attached") if self.challenged => {
                 self.state = State::Attached;
-                self.deadline = None;
                 self.tries = 0;
                 self.address.clone_from(&frame.address);
                 self.tell(now.mono, Event::Attached(frame.address));

@@ -260,6 +260,10 @@ impl Nara {
     pub fn retry_now(&mut self, now: Now) {
         self.session.retry_now(now.mono);
         self.session.prove(now.mono);
+        if let Some(ways) = &mut self.ways {
+            ways.link.retry_now(now.mono);
+            ways.link.prove(now.mono);
+        }
         self.turn(now);
     }
 
@@ -267,6 +271,9 @@ impl Nara {
     /// one: after sleep, or when the network changed.
     pub fn prove(&mut self, now: Now) {
         self.session.prove(now.mono);
+        if let Some(ways) = &mut self.ways {
+            ways.link.prove(now.mono);
+        }
         self.turn(now);
     }
 

@@ -117,6 +117,12 @@ impl Nara {
         self.send_by_topic(to, &bytes);
     }
 
+    /// What time it is, as far as the peers' clocks tell.
+    fn by_the_clock(&mut self, now: Now) -> Now {
+        self.runtime.set_now(now);
+        self.runtime.clock().now()
+    }
+
     fn has_address(&self) -> bool {
         self.ways
             .as_ref()
@@ -143,6 +149,7 @@ impl Nara {
             return self.fall_back(now, &flight);
         };
         let (proof, address, name) = (peer.proof.clone(), peer.mesh_ip.clone(), peer.name.clone());
+        let at = self.by_the_clock(now);
         let Some(ways) = &mut self.ways else {
             return self.fall_back(now, &flight);
         };
@@ -160,7 +167,7 @@ impl Nara {
             None if flight.proving => ("POST", SYNC, sample(&self.runtime.me().name)),
             None => ("POST", MESSAGE, flight.bytes.clone()),
         };
-        let number = ways.link.ask(now, &proof, method, path, body);
+        let number = ways.link.ask(at, &proof, method, path, body);
         match number {
             Some(number) if ways.flights.len() < FLIGHTS_MAX => {
                 ways.flights.insert(number, flight);
@@ -250,13 +257,14 @@ impl Nara {
             Ok(body) => (200, body),
             Err((status, why)) => (status, [why, "\n"].concat().into_bytes()),
         };
+        let at = self.by_the_clock(now);
         if let Some(ways) = &mut self.ways {
-            ways.link.answer(now, request.n, status, body);
+            ways.link.answer(at, request.n, status, body);
         }
     }
 
     fn answer_to(&mut self, now: Now, request: &Request) -> Result<Vec<u8>, (u16, &'static str)> {
-        let wall = self.runtime.clock().now().wall;
+        let wall = self.by_the_clock(now).wall;
         let (method, path) = (request.method.as_str(), request.path.as_str());
         if (method, path) == ("GET", "/ping") {
             return Ok(self.ping(wall));

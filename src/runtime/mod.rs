@@ -314,6 +314,11 @@ impl Runtime {
             .map(|(reason, count)| (*reason, *count))
     }
 
+    /// Notes what the driver's clocks show.
+    pub fn set_now(&mut self, now: Now) {
+        self.core.set_now(now);
+    }
+
     /// How far the clock is from the peers'.
     pub fn clock(&self) -> &Clock {
         &self.core.clock
