@@ -450,7 +450,7 @@ export class Nara extends EventTarget {
   ): void;
   addEventListener(
     type: string,
-    listener: EventListenerOrEventListenerObject | null,
+    listener: ((event: Event) => void) | { handleEvent(event: Event): void } | null,
     options?: boolean | AddEventListenerOptions,
   ): void;
   removeEventListener<K extends keyof NaraEvents>(
@@ -460,13 +460,16 @@ export class Nara extends EventTarget {
   ): void;
   removeEventListener(
     type: string,
-    listener: EventListenerOrEventListenerObject | null,
+    listener: ((event: Event) => void) | { handleEvent(event: Event): void } | null,
     options?: boolean | EventListenerOptions,
   ): void;
 }
 
+/** A `WebAssembly.Module`, where the platform's types know it. */
+export type CoreModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer M } } } ? M : never;
+
 /** Where the core is: an address, its bytes, or the module. */
-export type CoreInput = string | URL | Request | Response | BufferSource | WebAssembly.Module;
+export type CoreInput = string | URL | Request | Response | ArrayBuffer | ArrayBufferView | CoreModule;
 
 /**
  * Loads the core, once; later calls wait for the same. `Nara.wake` calls it by itself, so it is needed only to load

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" />
 // `light-nara/worker`: a nara in a worker of its own. Its face is that of `light-nara`, but every method gives a promise.
 
-import type { NaraEvents, Stash, Status, WakeOptions } from "./index.js";
+import type { CoreModule, NaraEvents, Stash, Status, WakeOptions } from "./index.js";
 
 export { NaraError } from "./index.js";
 export type * from "./index.js";
@@ -46,7 +46,7 @@ export class Nara extends EventTarget {
   ): void;
   addEventListener(
     type: string,
-    listener: EventListenerOrEventListenerObject | null,
+    listener: ((event: Event) => void) | { handleEvent(event: Event): void } | null,
     options?: boolean | AddEventListenerOptions,
   ): void;
   removeEventListener<K extends keyof NaraEvents>(
@@ -56,10 +56,10 @@ export class Nara extends EventTarget {
   ): void;
   removeEventListener(
     type: string,
-    listener: EventListenerOrEventListenerObject | null,
+    listener: ((event: Event) => void) | { handleEvent(event: Event): void } | null,
     options?: boolean | EventListenerOptions,
   ): void;
 }
 
 /** Says from where workers load the core, before the first is started. Nothing is loaded in this thread. */
-export function init(input?: string | URL | BufferSource | WebAssembly.Module): Promise<void>;
+export function init(input?: string | URL | ArrayBuffer | ArrayBufferView | CoreModule): Promise<void>;
