@@ -1,5 +1,6 @@
 // Builds the WebAssembly module and its JS glue into www/nara/pkg, if they are not the newest.
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { digest, linker, lockedVersion, npmPackages, rust, wasmBindgen } from "./setup.js";
@@ -16,13 +17,7 @@ export async function build() {
   await linker();
   await wasmBindgen();
 
-  // As a cdylib alone: beside an rlib there would be no link-time optimisation, and twice the bytes.
-  await run("compile the core to WebAssembly", "cargo", ["rustc", "--locked", "--release", "--lib", "--crate-type", "cdylib", "--target", "wasm32-unknown-unknown"], { usual: "about 1 min" });
-  const target = resolve(root, process.env.CARGO_TARGET_DIR ?? "target");
-  const compiled = join(target, "wasm32-unknown-unknown", "release", "light_nara.wasm");
-  await run("write the JS glue", "wasm-bindgen", [compiled, "--target", "web", "--out-dir", PKG]);
-  await optimise(join(PKG, "light_nara_bg.wasm"));
-
+  await compile(PKG, NAMED_MODULE);
   mkdirSync(toolsDir, { recursive: true });
   writeFileSync(STAMP, wanted);
 }
@@ -37,14 +32,39 @@ function vendor() {
   writeFileSync(join(VENDOR, "lean-qr.js"), text);
 }
 
-/** Makes the module small. A copy keeps the names of its functions, for `npm run size`. */
-async function optimise(module) {
-  const wasmOpt = join(root, "node_modules", "binaryen", "bin", "wasm-opt");
-  const args = ["-Oz", "--converge", "-g", ...WASM_FEATURES.map((feature) => `--enable-${feature}`), "--strip-producers", module, "-o", NAMED_MODULE];
+/** The same module with the benchmark's way in, for `npm run bench` alone; returns its folder. */
+export async function buildBench() {
+  await build();
+  const wanted = readFileSync(STAMP, "utf8");
+  const stamp = join(BENCH_PKG, "stamp");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return BENCH_PKG;
+  await compile(BENCH_PKG, join(BENCH_PKG, "named.wasm"), ["--features", "bench"]);
+  writeFileSync(stamp, wanted);
+  return BENCH_PKG;
+}
+
+/** Compiles the core into the folder `into`. */
+async function compile(into, named, more = []) {
   mkdirSync(toolsDir, { recursive: true });
+  // As a cdylib alone: beside an rlib there would be no link-time optimisation, and twice the bytes.
+  const args = ["rustc", "--locked", "--release", "--lib", "--crate-type", "cdylib", "--target", "wasm32-unknown-unknown", ...more];
+  // In place of the flags of .cargo/config.toml, which they repeat: where this machine keeps its crates is nobody's business.
+  const crates = join(process.env.CARGO_HOME ?? join(homedir(), ".cargo"), "registry", "src");
+  const env = { CARGO_ENCODED_RUSTFLAGS: ["-Ctarget-feature=+simd128", `--remap-path-prefix=${crates}=crates`].join("\x1f") };
+  await run("compile the core to WebAssembly", "cargo", args, { usual: "about 1 min", env });
+  const target = resolve(root, process.env.CARGO_TARGET_DIR ?? "target");
+  const compiled = join(target, "wasm32-unknown-unknown", "release", "light_nara.wasm");
+  await run("write the JS glue", "wasm-bindgen", [compiled, "--target", "web", "--out-dir", into]);
+  await optimise(join(into, "light_nara_bg.wasm"), named);
+}
+
+/** Makes the module small. A copy keeps the names of its functions, for `npm run size`. */
+async function optimise(module, named) {
+  const wasmOpt = join(root, "node_modules", "binaryen", "bin", "wasm-opt");
+  const args = ["-Oz", "--converge", "--reorder-functions-by-name", "-g", ...WASM_FEATURES.map((feature) => `--enable-${feature}`), "--strip-producers", module, "-o", named];
   await run("optimise the module", "node", [wasmOpt, ...args], { usual: "about 30 s" });
-  if (!existsSync(NAMED_MODULE)) throw new StepError("wasm-opt wrote nothing");
-  const bytes = withoutNames(readFileSync(NAMED_MODULE));
+  if (!existsSync(named)) throw new StepError("wasm-opt wrote nothing");
+  const bytes = withoutNames(readFileSync(named));
   writeFileSync(module, bytes);
   say(`the module: ${kilobytes(bytes)}, gzip ${kilobytes(gzipSync(bytes, { level: 9 }))}, brotli ${kilobytes(brotliCompressSync(bytes))}`);
 }
@@ -71,6 +91,7 @@ function kilobytes(bytes) {
 
 const PKG = join(root, "www", "nara", "pkg");
 const VENDOR = join(root, "www", "vendor");
+const BENCH_PKG = join(toolsDir, "bench");
 const STAMP = join(toolsDir, "wasm-stamp");
 const OUTPUTS = ["light_nara.js", "light_nara.d.ts", "light_nara_bg.wasm"].map((name) => join(PKG, name));
 /** The module with the names of its functions. */

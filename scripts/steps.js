@@ -52,9 +52,9 @@ export async function ask(program, args) {
  * Runs a command to its end and returns what it printed.
  * While it is silent, its last line is repeated now and then, so that a long
  * step is seen to be alive; all of its output is shown when it fails, or as it
- * comes with `live`. After `limitMs` it is ended, and has failed.
+ * comes with `live`. After `limitMs` it is ended, and has failed. `env` is put on top of the environment.
  */
-export async function run(title, program, args, { live = false, usual = "", limitMs = Infinity } = {}) {
+export async function run(title, program, args, { live = false, usual = "", limitMs = Infinity, env = {} } = {}) {
   const path = find(program);
   if (path === null) throw new StepError(`${title}: ${program} is not installed`);
   const startedAt = Date.now();
@@ -68,6 +68,7 @@ export async function run(title, program, args, { live = false, usual = "", limi
   }, 1_000);
   const { code, output } = await collect(path, args, {
     limitMs,
+    env,
     onText(text) {
       if (live) {
         process.stdout.write(text);
@@ -113,9 +114,9 @@ export async function runMain(main) {
   }
 }
 
-function collect(path, args, { onText = () => {}, limitMs = Infinity }) {
+function collect(path, args, { onText = () => {}, limitMs = Infinity, env = {} }) {
   return new Promise((resolve) => {
-    const child = spawn(path, args, { cwd: root, env: environment, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(path, args, { cwd: root, env: { ...environment, ...env }, stdio: ["ignore", "pipe", "pipe"] });
     const limit = limitMs === Infinity ? null : setTimeout(() => child.kill("SIGKILL"), limitMs);
     let output = "";
     const take = (text) => {

@@ -19,6 +19,8 @@
 //! | L6 | [`wasm`] | driver and bindings for JavaScript |
 
 pub mod base;
+#[cfg(feature = "bench")]
+pub mod bench;
 pub mod clock;
 pub mod identity;
 pub mod mesh;

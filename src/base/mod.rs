@@ -11,5 +11,5 @@ pub use backlog::Backlog;
 pub use expiring::ExpiringMap;
 pub use id::{ID_LENGTH_MAX, IdError, Identity, MessageId, NaraId, PublicKey};
 pub use random::Rng;
-pub use sorted::{SortedMap, SortedSet};
+pub use sorted::{SortedMap, SortedSet, sort_by_key};
 pub use time::{Instant, Now, WallTime};

@@ -15,6 +15,19 @@ use std::vec;
 type Split<'a, K, V> = fn(&'a (K, V)) -> (&'a K, &'a V);
 type SplitMut<'a, K, V> = fn(&'a mut (K, V)) -> (&'a K, &'a mut V);
 
+/// Puts few items in the order of their keys; equals stay as they were.
+pub fn sort_by_key<T, K: Ord>(items: &mut [T], key: impl Fn(&T) -> K) {
+    // By insertion: the library's sorts are 5 kB for each type, and what is
+    // sorted here are some dozen items.
+    for last in 1..items.len() {
+        let mut at = last;
+        while at > 0 && key(&items[at - 1]) > key(&items[at]) {
+            items.swap(at - 1, at);
+            at -= 1;
+        }
+    }
+}
+
 /// A map in the order of its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SortedMap<K, V> {
@@ -414,6 +427,18 @@ mod tests {
             assert_eq!(ours.last_key_value(), theirs.last_key_value());
         }
         assert!(ours.len() > 10);
+    }
+
+    #[test]
+    fn items_are_sorted_by_key_and_equals_stay_as_they_were() {
+        let mut rng = Rng::from_seed([5; 32]);
+        for len in 0..40 {
+            let mut ours: Vec<_> = (0..len).map(|place| (rng.below(9), place)).collect();
+            let mut theirs = ours.clone();
+            sort_by_key(&mut ours, |(key, _)| *key);
+            theirs.sort_by_key(|(key, _)| *key);
+            assert_eq!(ours, theirs);
+        }
     }
 
     #[test]

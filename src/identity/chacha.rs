@@ -69,17 +69,19 @@ impl StreamCipher for XChaCha20 {
     }
 
     fn unchecked_apply_keystream_inout(&mut self, mut data: InOutBuf<'_, '_, u8>) {
-        let mut stream = [0; BLOCK * LANES];
+        let mut stream: Stream = [[0; 8]; _];
         while !data.is_empty() {
             four_blocks(
                 &self.state,
                 (self.position / BLOCK as u64) as u32,
                 &mut stream,
             );
-            let stream = &stream[self.position as usize % BLOCK..];
-            let taken = stream.len().min(data.len());
+            let skipped = self.position as usize % BLOCK;
+            let taken = (BLOCK * LANES - skipped).min(data.len());
             let (mut now, later) = data.split_at(taken);
-            now.xor_in2out(&stream[..taken]);
+            let mixed = &mut stream.as_flattened_mut()[skipped..skipped + taken];
+            mix(mixed, now.get_in());
+            now.get_out().copy_from_slice(mixed);
             self.position += taken as u64;
             data = later;
         }
@@ -114,6 +116,18 @@ impl Drop for XChaCha20 {
     }
 }
 
+/// Exclusive or, eight bytes at a time.
+fn mix(stream: &mut [u8], data: &[u8]) {
+    let (words, rest) = stream.as_chunks_mut::<8>();
+    let (others, other_rest) = data.as_chunks::<8>();
+    for (word, other) in words.iter_mut().zip(others) {
+        *word = (u64::from_ne_bytes(*word) ^ u64::from_ne_bytes(*other)).to_ne_bytes();
+    }
+    for (byte, other) in rest.iter_mut().zip(other_rest) {
+        *byte ^= other;
+    }
+}
+
 /// Each lane turned left.
 macro_rules! turned {
     ($v:expr, 16) => {
@@ -140,15 +154,55 @@ macro_rules! quarter_round {
     };
 }
 
+/// The key stream of four blocks, as 64-bit words in their bytes.
+type Stream = [[u8; 8]; BLOCK * LANES / 8];
+
+/// Writes four words of each block, of which each vector has one. A macro, as
+/// nothing here may become a call.
+macro_rules! put {
+    ([$w:expr, $x:expr, $y:expr, $z:expr], $at:literal, $stream:ident) => {
+        let (w, x, y, z) = ($w, $x, $y, $z);
+        let (wx, yz) = (
+            i32x4_shuffle::<0, 4, 1, 5>(w, x),
+            i32x4_shuffle::<0, 4, 1, 5>(y, z),
+        );
+        put_row!(i64x2_shuffle::<0, 2>(wx, yz), $at, $stream);
+        put_row!(i64x2_shuffle::<1, 3>(wx, yz), $at + 8, $stream);
+        let (wx, yz) = (
+            i32x4_shuffle::<2, 6, 3, 7>(w, x),
+            i32x4_shuffle::<2, 6, 3, 7>(y, z),
+        );
+        put_row!(i64x2_shuffle::<0, 2>(wx, yz), $at + 16, $stream);
+        put_row!(i64x2_shuffle::<1, 3>(wx, yz), $at + 24, $stream);
+    };
+}
+
+macro_rules! put_row {
+    ($row:expr, $at:expr, $stream:ident) => {
+        let row: v128 = $row;
+        $stream[$at] = u64x2_extract_lane::<0>(row).to_le_bytes();
+        $stream[$at + 1] = u64x2_extract_lane::<1>(row).to_le_bytes();
+    };
+}
+
 /// The key stream of four blocks from this one on. A counter that would pass
 /// 2³² begins again: `check_remaining` sees to it that nobody gets those.
-fn four_blocks(state: &[u32; 16], counter: u32, stream: &mut [u8; BLOCK * LANES]) {
-    let word = |at: usize| u32x4_splat(state[at]);
+fn four_blocks(state: &[u32; 16], counter: u32, stream: &mut Stream) {
+    macro_rules! word {
+        ($at:expr) => {
+            u32x4_splat(state[$at])
+        };
+    }
+    macro_rules! sum {
+        ($v:expr, $at:expr) => {
+            u32x4_add($v, word!($at))
+        };
+    }
     let counters = u32x4_add(u32x4_splat(counter), u32x4(0, 1, 2, 3));
-    let (mut a0, mut a1, mut a2, mut a3) = (word(0), word(1), word(2), word(3));
-    let (mut b0, mut b1, mut b2, mut b3) = (word(4), word(5), word(6), word(7));
-    let (mut c0, mut c1, mut c2, mut c3) = (word(8), word(9), word(10), word(11));
-    let (mut d0, mut d1, mut d2, mut d3) = (counters, word(13), word(14), word(15));
+    let (mut a0, mut a1, mut a2, mut a3) = (word!(0), word!(1), word!(2), word!(3));
+    let (mut b0, mut b1, mut b2, mut b3) = (word!(4), word!(5), word!(6), word!(7));
+    let (mut c0, mut c1, mut c2, mut c3) = (word!(8), word!(9), word!(10), word!(11));
+    let (mut d0, mut d1, mut d2, mut d3) = (counters, word!(13), word!(14), word!(15));
     for _ in 0..DOUBLE_ROUNDS {
         quarter_round!(a0, b0, c0, d0);
         quarter_round!(a1, b1, c1, d1);
@@ -159,43 +213,31 @@ fn four_blocks(state: &[u32; 16], counter: u32, stream: &mut [u8; BLOCK * LANES]
         quarter_round!(a2, b3, c0, d1);
         quarter_round!(a3, b0, c1, d2);
     }
-    let sums = |at: usize, [w, x, y, z]: [v128; 4]| {
+    put!(
+        [sum!(a0, 0), sum!(a1, 1), sum!(a2, 2), sum!(a3, 3)],
+        0,
+        stream
+    );
+    put!(
+        [sum!(b0, 4), sum!(b1, 5), sum!(b2, 6), sum!(b3, 7)],
+        2,
+        stream
+    );
+    put!(
+        [sum!(c0, 8), sum!(c1, 9), sum!(c2, 10), sum!(c3, 11)],
+        4,
+        stream
+    );
+    put!(
         [
-            u32x4_add(w, word(at)),
-            u32x4_add(x, word(at + 1)),
-            u32x4_add(y, word(at + 2)),
-            u32x4_add(z, word(at + 3)),
-        ]
-    };
-    put(sums(0, [a0, a1, a2, a3]), 0, stream);
-    put(sums(4, [b0, b1, b2, b3]), 16, stream);
-    put(sums(8, [c0, c1, c2, c3]), 32, stream);
-    let [_, d1, d2, d3] = sums(12, [d0, d1, d2, d3]);
-    put([u32x4_add(d0, counters), d1, d2, d3], 48, stream);
-}
-
-/// Writes four words of each block, of which each vector has one.
-fn put([w, x, y, z]: [v128; 4], at: usize, stream: &mut [u8; BLOCK * LANES]) {
-    let (wx, yz) = (
-        i32x4_shuffle::<0, 4, 1, 5>(w, x),
-        i32x4_shuffle::<0, 4, 1, 5>(y, z),
+            u32x4_add(d0, counters),
+            sum!(d1, 13),
+            sum!(d2, 14),
+            sum!(d3, 15)
+        ],
+        6,
+        stream
     );
-    let (wx_high, yz_high) = (
-        i32x4_shuffle::<2, 6, 3, 7>(w, x),
-        i32x4_shuffle::<2, 6, 3, 7>(y, z),
-    );
-    let rows = [
-        i64x2_shuffle::<0, 2>(wx, yz),
-        i64x2_shuffle::<1, 3>(wx, yz),
-        i64x2_shuffle::<0, 2>(wx_high, yz_high),
-        i64x2_shuffle::<1, 3>(wx_high, yz_high),
-    ];
-    for (block, row) in stream.chunks_exact_mut(BLOCK).zip(rows) {
-        let low = u64x2_extract_lane::<0>(row).to_le_bytes();
-        let high = u64x2_extract_lane::<1>(row).to_le_bytes();
-        block[at..at + 8].copy_from_slice(&low);
-        block[at + 8..at + 16].copy_from_slice(&high);
-    }
 }
 
 #[cfg(test)]

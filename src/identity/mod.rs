@@ -5,6 +5,7 @@
 
 #[cfg(all(target_family = "wasm", target_feature = "simd128"))]
 mod chacha;
+mod ed25519;
 mod go_random;
 mod keys;
 mod name;
@@ -13,5 +14,5 @@ mod soul;
 
 pub use keys::{BondError, Keys, Signature, verify};
 pub use name::{NAME_LENGTH_MAX, generate_name};
-pub use seal::OpenError;
+pub use seal::{OpenError, stash_key};
 pub use soul::{Soul, SoulError, nara_id};

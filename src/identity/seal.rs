@@ -26,12 +26,17 @@ type XChaCha20Poly1305 =
 #[cfg(not(all(target_family = "wasm", target_feature = "simd128")))]
 use chacha20poly1305::XChaCha20Poly1305;
 
+/// The key of the stash that belongs to the soul with this seed.
+pub fn stash_key(seed: &[u8; 32]) -> Zeroizing<[u8; 32]> {
+    derive_key(seed, b"nara:stash:v1", b"symmetric")
+}
+
 /// The key that seals and opens a nara's own stash.
 pub(super) struct SealKey(Zeroizing<[u8; 32]>);
 
 impl SealKey {
     pub(super) fn new(soul: &Soul) -> Self {
-        Self(derive_key(soul.seed(), b"nara:stash:v1", b"symmetric"))
+        Self(stash_key(soul.seed()))
     }
 
     pub(super) fn seal(&self, nonce: &[u8; 24], plaintext: &[u8]) -> Vec<u8> {

@@ -4,6 +4,7 @@
 //! a tenth of all that a page loads. A number with a fraction is only parsed
 //! where a type asks for one.
 
+use super::writer::{has_below, has_equal, plain_length};
 use core::fmt;
 use serde::de::{
     self, DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess, SeqAccess,
@@ -228,9 +229,18 @@ impl<'de> Json<'de> {
                     plain = self.at;
                 }
                 0..0x20 => return Err(self.wrong("control character in a string")),
-                _ => self.at += 1,
+                _ => self.pass_plain(),
             }
         }
+    }
+
+    /// Passes over what means itself in a string, which is long where it is
+    /// Base64. The end of the text ends it, too.
+    fn pass_plain(&mut self) {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        self.at += plain_length(rest, |word| {
+            has_equal(word, b'"') || has_equal(word, b'\\') || has_below(word, 0x20)
+        });
     }
 
     /// Passes over a string, in which a surrogate may be alone.
@@ -253,7 +263,7 @@ impl<'de> Json<'de> {
                     }
                 }
                 0..0x20 => return Err(self.wrong("control character in a string")),
-                _ => self.at += 1,
+                _ => self.pass_plain(),
             }
         }
     }
@@ -399,47 +409,182 @@ impl<'de> Json<'de> {
     }
 }
 
+/// A whole number, of 64 bits with a sign or without.
+enum Whole {
+    Unsigned(u64),
+    Signed(i64),
+}
+
+impl<'de> Json<'de> {
+    fn whole(&mut self) -> Result<Whole, Unexpected<'static>> {
+        let digits = self.number().unwrap_or_default();
+        let unsigned = digits.parse().map(Whole::Unsigned);
+        unsigned
+            .or_else(|_| digits.parse().map(Whole::Signed))
+            .map_err(|_| Unexpected::Other("number that is no whole one of 64 bits"))
+    }
+
+    /// What is there instead of what is expected.
+    #[cold]
+    #[inline(never)]
+    fn mismatched(&mut self, expected: &dyn de::Expected) -> JsonError {
+        let found = match self.peek() {
+            b'"' => Unexpected::Str(""),
+            b'{' => Unexpected::Map,
+            b'[' => Unexpected::Seq,
+            b't' => Unexpected::Bool(true),
+            b'f' => Unexpected::Bool(false),
+            b'-' | b'0'..=b'9' => {
+                let start = self.at;
+                let found = match self.whole() {
+                    Ok(Whole::Unsigned(number)) => Unexpected::Unsigned(number),
+                    Ok(Whole::Signed(number)) => Unexpected::Signed(number),
+                    Err(found) => found,
+                };
+                self.at = start;
+                found
+            }
+            _ => Unexpected::Unit,
+        };
+        match self.raw() {
+            Ok(_) => JsonError::invalid_type(found, expected),
+            Err(error) => error,
+        }
+    }
+
+    /// Whether a number is next.
+    fn is_number(&mut self) -> bool {
+        matches!(self.peek(), b'-' | b'0'..=b'9')
+    }
+
+    /// The string that is expected.
+    fn text(&mut self, expected: &dyn de::Expected) -> Result<Cow<'de, str>, JsonError> {
+        match self.peek() {
+            b'"' => self.string(),
+            _ => Err(self.mismatched(expected)),
+        }
+    }
+
+    /// The whole number that is expected.
+    fn integer(&mut self, expected: &dyn de::Expected) -> Result<Whole, JsonError> {
+        if self.is_number() {
+            let start = self.at;
+            if let Ok(whole) = self.whole() {
+                return Ok(whole);
+            }
+            self.at = start;
+        }
+        Err(self.mismatched(expected))
+    }
+
+    /// Enters the list or the object that is expected.
+    fn enter(&mut self, start: u8, expected: &dyn de::Expected) -> Result<(), JsonError> {
+        match self.peek() == start {
+            true => self.deeper(),
+            false => Err(self.mismatched(expected)),
+        }
+    }
+}
+
+/// Each type asks for what it is, and only that is compiled for it; asked for
+/// anything, what is there decides.
+macro_rules! as_integer {
+    ($($name:ident)*) => {
+        $(fn $name<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {
+            match self.integer(&visitor)? {
+                Whole::Unsigned(number) => visitor.visit_u64(number),
+                Whole::Signed(number) => visitor.visit_i64(number),
+            }
+        })*
+    };
+}
+
 impl<'de> Deserializer<'de> for &mut Json<'de> {
     type Error = JsonError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {
         match self.peek() {
-            b'"' => match self.string()? {
-                Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
-                Cow::Owned(text) => visitor.visit_string(text),
-            },
-            b'{' => {
-                self.deeper()?;
-                let value = visitor.visit_map(Items::of(self))?;
-                self.depth -= 1;
-                Ok(value)
-            }
-            b'[' => {
-                self.deeper()?;
-                let value = visitor.visit_seq(Items::of(self))?;
-                self.depth -= 1;
-                Ok(value)
-            }
-            b't' => self.word("true").and_then(|()| visitor.visit_bool(true)),
-            b'f' => self.word("false").and_then(|()| visitor.visit_bool(false)),
-            b'-' | b'0'..=b'9' => {
-                let number = self.number()?;
-                if let Ok(number) = number.parse::<u64>() {
-                    visitor.visit_u64(number)
-                } else if let Ok(number) = number.parse::<i64>() {
-                    visitor.visit_i64(number)
-                } else {
-                    let found = Unexpected::Other("number that is no whole one of 64 bits");
-                    Err(JsonError::invalid_type(found, &visitor))
-                }
-            }
+            b'"' => self.deserialize_str(visitor),
+            b'{' => self.deserialize_map(visitor),
+            b'[' => self.deserialize_seq(visitor),
+            b't' | b'f' => self.deserialize_bool(visitor),
+            b'-' | b'0'..=b'9' => self.deserialize_u64(visitor),
+            _ => self.deserialize_unit(visitor),
+        }
+    }
+
+    as_integer! {
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {
+        let value = match self.peek() {
+            b't' => self.word("true").map(|()| true),
+            b'f' => self.word("false").map(|()| false),
+            _ => Err(self.mismatched(&visitor)),
+        };
+        visitor.visit_bool(value?)
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {
+        match self.peek() {
+            b'"' | b'{' | b'[' | b't' | b'f' | b'-' | b'0'..=b'9' => Err(self.mismatched(&visitor)),
             _ => self.word("null").and_then(|()| visitor.visit_unit()),
         }
     }
 
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {
+        match self.text(&visitor)? {
+            Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
+            Cow::Owned(text) => visitor.visit_string(text),
+        }
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {
+        let text = self.text(&visitor)?;
+        visitor.visit_string(text.into_owned())
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {
+        let text = self.text(&visitor)?;
+        visitor.visit_str(&text)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {
+        self.enter(b'{', &visitor)?;
+        let value = visitor.visit_map(Items::of(self))?;
+        self.depth -= 1;
+        Ok(value)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, JsonError> {
+        self.deserialize_map(visitor)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {
+        self.enter(b'[', &visitor)?;
+        let value = visitor.visit_seq(Items::of(self))?;
+        self.depth -= 1;
+        Ok(value)
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        _len: usize,
+        visitor: V,
+    ) -> Result<V::Value, JsonError> {
+        self.deserialize_seq(visitor)
+    }
+
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {
-        if !matches!(self.peek(), b'-' | b'0'..=b'9') {
-            return self.deserialize_any(visitor);
+        if !self.is_number() {
+            return Err(self.mismatched(&visitor));
         }
         let number = self.number()?.parse();
         visitor.visit_f64(number.map_err(|_| self.wrong("invalid number"))?)
@@ -483,10 +628,7 @@ impl<'de> Deserializer<'de> for &mut Json<'de> {
         visitor.visit_unit()
     }
 
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 u8 u16 u32 u64 char str string bytes byte_buf unit
-        unit_struct seq tuple tuple_struct map struct identifier
-    }
+    forward_to_deserialize_any! { char bytes byte_buf unit_struct tuple_struct }
 }
 
 /// The items of a list, or the fields of an object.
@@ -529,7 +671,7 @@ impl<'de> MapAccess<'de> for Items<'_, 'de> {
         seed: K,
     ) -> Result<Option<K::Value>, JsonError> {
         match self.json.next_key(&mut self.is_first)? {
-            Some(key) => seed.deserialize(key.into_deserializer()).map(Some),
+            Some(key) => seed.deserialize((&*key).into_deserializer()).map(Some),
             None => Ok(None),
         }
     }

@@ -50,25 +50,16 @@ impl GoJson {
 /// A string with the escapes of Go.
 pub(super) fn quoted(out: &mut String, text: &str) {
     out.push('"');
-    // Most texts are Base64, and long; they are looked at byte by byte.
-    let is_plain = |byte: &u8| !matches!(byte, 0..=31 | b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2);
-    if text.as_bytes().iter().all(is_plain) {
-        out.push_str(text);
-        out.push('"');
-        return;
-    }
-    let mut plain = 0;
-    for (at, c) in text.char_indices() {
-        if !matches!(
-            c,
-            '\0'..' ' | '"' | '\\' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}'
-        ) {
-            continue;
+    let mut rest = text;
+    loop {
+        let (plain, others) = rest.split_at(plain_length(rest.as_bytes(), may_be_escaped));
+        if others.is_empty() {
+            break;
         }
-        out.push_str(&text[plain..at]);
-        plain = at + c.len_utf8();
-        match c {
-            '"' | '\\' => {
+        out.push_str(plain);
+        let mut others = others.chars();
+        match others.next().unwrap_or_default() {
+            c @ ('"' | '\\') => {
                 out.push('\\');
                 out.push(c);
             }
@@ -77,11 +68,52 @@ pub(super) fn quoted(out: &mut String, text: &str) {
             '\t' => out.push_str("\\t"),
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
-            c => escape(out, c),
+            c @ ('\0'..' ' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}') => escape(out, c),
+            c => out.push(c),
         }
+        rest = others.as_str();
     }
-    out.push_str(&text[plain..]);
+    out.push_str(rest);
     out.push('"');
+}
+
+/// Whether one of eight bytes may have to be escaped: all that is no ASCII is
+/// looked at, for U+2028 and U+2029.
+fn may_be_escaped(word: u64) -> bool {
+    const HIGH: u64 = 0x80 * EACH;
+    word & HIGH != 0
+        || has_below(word, 0x20)
+        || has_equal(word, b'\\')
+        // One bit apart: `"` and `&`, `<` and `>`.
+        || has_equal(word & !(4 * EACH), b'"')
+        || has_equal(word & !(2 * EACH), b'<')
+}
+
+/// One in each of eight bytes.
+const EACH: u64 = 0x0101_0101_0101_0101;
+
+/// How many bytes pass before the first that is special, for a test of eight
+/// at a time that is right about whether there is one. Most of what is read and
+/// written is long Base64.
+pub(super) fn plain_length(bytes: &[u8], has_special: impl Fn(u64) -> bool) -> usize {
+    let (words, _) = bytes.as_chunks::<8>();
+    let clear = words
+        .iter()
+        .take_while(|word| !has_special(u64::from_ne_bytes(**word)));
+    let at = 8 * clear.count();
+    let alone = |byte: &u8| has_special(EACH * u64::from(*byte));
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().position(alone).unwrap_or(rest.len())
+}
+
+/// Whether one of eight bytes is less than `limit`, which is 128 at most.
+pub(super) fn has_below(word: u64, limit: u8) -> bool {
+    word.wrapping_sub(EACH * u64::from(limit)) & !word & (0x80 * EACH) != 0
+}
+
+/// Whether one of eight bytes is this one.
+pub(super) fn has_equal(word: u64, byte: u8) -> bool {
+    has_below(word ^ (EACH * u64::from(byte)), 1)
 }
 
 /// A character as `\u` and four digits.
@@ -410,5 +442,26 @@ impl SerializeStructVariant for Variant<'_> {
 
     fn end(self) -> Result<(), JsonError> {
         self.close()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_special_byte_is_found_wherever_it_stands() {
+        let is_special =
+            |byte: u8| matches!(byte, 0..0x20 | b'"' | b'\\' | b'<' | b'>' | b'&' | 0x80..);
+        for before in 0..20 {
+            for special in 0..=u8::MAX {
+                let mut bytes = vec![b'a'; before];
+                bytes.extend([special, b'!', special, 0x1f]);
+                let expected = bytes.iter().position(|byte| is_special(*byte));
+                let found = plain_length(&bytes, may_be_escaped);
+                assert_eq!(Some(found), expected, "{special:#x} after {before}");
+            }
+            assert_eq!(plain_length(&vec![b'a'; before], may_be_escaped), before);
+        }
     }
 }

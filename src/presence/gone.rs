@@ -6,13 +6,12 @@
 //! other asks it, and only its silence makes it missing.
 
 use super::Presence;
-use crate::base::{ExpiringMap, ID_LENGTH_MAX, Identity, Instant, WallTime};
+use crate::base::{ExpiringMap, ID_LENGTH_MAX, Identity, Instant, SortedMap, WallTime};
 use crate::message::Payload;
 use crate::neighbourhood::Presence as Whereabouts;
 use crate::runtime::{CallError, CallId, Context, Delivery, Nothing, Outcome, OwnNews, PeerNews};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// Where wills are published. Go naras do not listen there.
 pub const GONE_TOPIC: &str = "nara/plaza/gone";
@@ -60,8 +59,8 @@ impl Payload for Ping {
 
 /// Whom to check, and what was said by this nara itself.
 pub(super) struct Gone {
-    due: BTreeMap<Identity, (Instant, Instant)>,
-    asked: BTreeMap<CallId, (Identity, String)>,
+    due: SortedMap<Identity, (Instant, Instant)>,
+    asked: SortedMap<CallId, (Identity, String)>,
     checked: ExpiringMap<Identity, ()>,
     said: ExpiringMap<i64, ()>,
     spoke_up: Option<Instant>,
@@ -70,8 +69,8 @@ pub(super) struct Gone {
 impl Gone {
     pub(super) fn new() -> Self {
         Self {
-            due: BTreeMap::new(),
-            asked: BTreeMap::new(),
+            due: SortedMap::new(),
+            asked: SortedMap::new(),
             checked: ExpiringMap::new(CHECKS_MAX, CHECK_EVERY),
             said: ExpiringMap::new(SAID_MAX, SAID_FOR),
             spoke_up: None,
@@ -116,7 +115,7 @@ impl Presence {
     /// Asks those who have not spoken up.
     pub(super) fn check_gone(&mut self, ctx: &mut Context<'_>) {
         let now = ctx.now().mono;
-        let due = self.gone.due.extract_if(.., |_, (_, at)| *at <= now);
+        let due = self.gone.due.extract_if(|_, (_, at)| *at <= now);
         for (who, (since, _)) in due.collect::<Vec<_>>() {
             let peer = ctx.peers().peer(&who);
             let is_doubted = |at: Instant| at <= since && ctx.peers().is_online(&who);

@@ -1,6 +1,6 @@
 //! How far this nara's clock is from its peers', and whether a time is recent.
 
-use crate::base::{ExpiringMap, Instant, Now, PublicKey, WallTime};
+use crate::base::{ExpiringMap, Instant, Now, PublicKey, WallTime, sort_by_key};
 use core::time::Duration;
 
 /// A message's time may differ so much from now.
@@ -206,7 +206,7 @@ impl Clock {
             0 | 1 => {}
             _ => offsets.push(0),
         }
-        offsets.sort_unstable();
+        sort_by_key(&mut offsets, |offset| *offset);
         let middle = |place: usize| offsets.get(place).copied();
         let (low, high) = (offsets.len().saturating_sub(1) / 2, offsets.len() / 2);
         self.offset = middle(low)

@@ -1,7 +1,7 @@
 //! What the runtime asks of a nara's keys, so that tests can do without.
 
 use crate::base::PublicKey;
-use crate::identity::{Keys, OpenError, Signature, verify};
+use crate::identity::{Keys, OpenError, Signature};
 
 /// Signing, verifying, sealing and opening.
 pub trait Crypto {
@@ -27,7 +27,7 @@ impl Crypto for Keys {
     }
 
     fn verify(&self, key: &PublicKey, text: &[u8], signature: &Signature) -> bool {
-        verify(key, text, signature)
+        Keys::verify(self, key, text, signature)
     }
 
     fn seal(&self, nonce: [u8; 24], plaintext: &[u8]) -> Vec<u8> {

@@ -35,7 +35,7 @@ pub use service::{Local, Nothing, OwnNews, PeerNews, Service};
 pub use shed::{SHED, STRANGERS_BURST};
 pub use traffic::Traffic;
 
-use crate::base::{Identity, Instant, Now, Rng};
+use crate::base::{Identity, Instant, Now, Rng, SortedSet};
 use crate::message::Message;
 use crate::neighbourhood::Neighbourhood;
 use context::Core;
@@ -126,9 +126,8 @@ impl Runtime {
             .map(|(topic, _)| topic.clone())
             .collect();
         topics.extend(self.core.behaviour_topics());
-        topics.sort();
-        topics.dedup();
-        topics
+        let topics: SortedSet<String> = topics.into_iter().collect();
+        topics.into_iter().collect()
     }
 
     /// Takes bytes that arrived for this nara alone.
@@ -363,14 +362,12 @@ impl Runtime {
         now: Now,
         run: impl FnOnce(&mut S, &mut Context<'_>) -> T,
     ) -> Option<T> {
-        self.core.set_now(now);
         let index = self.index_of::<S>()?;
-        let result = self.with(index, |service, ctx| {
+        self.command_at(now, index, |service, ctx| {
             let service: &mut dyn Any = service;
             service.downcast_mut::<S>().map(|service| run(service, ctx))
-        });
-        self.drain_local();
-        result.flatten()
+        })
+        .flatten()
     }
 
     /// Lets the service of this name say something, as a command.
@@ -380,13 +377,19 @@ impl Runtime {
         name: &str,
         run: impl FnOnce(&mut Context<'_>) -> T,
     ) -> Option<T> {
+        let names = &self.core.service_names;
+        let index = names.iter().position(|one| *one == name)?;
+        self.command_at(now, index, |_, ctx| run(ctx))
+    }
+
+    fn command_at<T>(
+        &mut self,
+        now: Now,
+        index: usize,
+        run: impl FnOnce(&mut dyn Service, &mut Context<'_>) -> T,
+    ) -> Option<T> {
         self.core.set_now(now);
-        let index = self
-            .core
-            .service_names
-            .iter()
-            .position(|one| *one == name)?;
-        let result = self.with(index, |_, ctx| run(ctx));
+        let result = self.with(index, run);
         self.drain_local();
         result
     }
@@ -425,18 +428,28 @@ impl Runtime {
         self.drain_local();
     }
 
-    /// Lends a service to `run` beside the core. The service is out of its
-    /// place meanwhile, so that nothing can enter it twice.
+    /// Lends a service to `run` beside the core.
     fn with<T>(
         &mut self,
         index: usize,
         run: impl FnOnce(&mut dyn Service, &mut Context<'_>) -> T,
     ) -> Option<T> {
-        let mut service = self.services.get_mut(index)?.take()?;
-        self.core.activity += 1;
-        let result = run(service.as_mut(), &mut Context::new(&mut self.core, index));
-        self.services[index] = Some(service);
-        Some(result)
+        let (mut run, mut result) = (Some(run), None);
+        self.lend(index, &mut |service, ctx| {
+            result = run.take().map(|run| run(service, ctx));
+        });
+        result
+    }
+
+    /// The service is out of its place meanwhile, so that nothing can enter it
+    /// twice.
+    fn lend(&mut self, index: usize, run: &mut dyn FnMut(&mut dyn Service, &mut Context<'_>)) {
+        let place = self.services.get_mut(index);
+        if let Some(mut service) = place.and_then(Option::take) {
+            self.core.activity += 1;
+            run(service.as_mut(), &mut Context::new(&mut self.core, index));
+            self.services[index] = Some(service);
+        }
     }
 
     fn receive(&mut self, bytes: &[u8], way: &'static str) {

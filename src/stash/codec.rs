@@ -255,7 +255,7 @@ fn member(json: &[u8], deflated: &[u8], padding: usize) -> Vec<u8> {
     out.extend((padding as u16).to_le_bytes());
     out.resize(out.len() + padding, 0);
     out.extend(deflated);
-    out.extend(crc32fast::hash(json).to_le_bytes());
+    out.extend(crc32(json).to_le_bytes());
     out.extend((json.len() as u32).to_le_bytes());
     out
 }
@@ -299,6 +299,20 @@ pub fn decode(plaintext: &[u8]) -> Result<Opened, CodecError> {
     Ok(Opened { memory, holders })
 }
 
+/// The checksum in gzip's trailer (RFC 1952, section 8). Its table is computed
+/// each time, in some microseconds: stored, as libraries do, it would be one of
+/// the largest parts of the module.
+fn crc32(bytes: &[u8]) -> u32 {
+    const POLYNOMIAL: u32 = 0xedb8_8320;
+    let table: [u32; 256] = core::array::from_fn(|at| {
+        (0..8).fold(at as u32, |rest, _| {
+            rest >> 1 ^ if rest & 1 == 1 { POLYNOMIAL } else { 0 }
+        })
+    });
+    let step = |crc: u32, byte: &u8| table[usize::from(crc as u8 ^ byte)] ^ crc >> 8;
+    !bytes.iter().fold(!0, step)
+}
+
 fn gunzip(bytes: &[u8]) -> Result<Vec<u8>, CodecError> {
     let body = skip_header(bytes).ok_or(CodecError::NoMemory)?;
     let (deflated, trailer) = body
@@ -310,7 +324,7 @@ fn gunzip(bytes: &[u8]) -> Result<Vec<u8>, CodecError> {
             _ => CodecError::NoMemory,
         })?;
     let expected = [
-        crc32fast::hash(&json).to_le_bytes(),
+        crc32(&json).to_le_bytes(),
         (json.len() as u32).to_le_bytes(),
     ]
     .concat();

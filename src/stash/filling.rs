@@ -2,7 +2,7 @@
 
 use super::owner::{HOLDERS_MAX, Owner, enough_are_grown};
 use super::selection::{Candidate, choose};
-use crate::base::{Identity, Instant, WallTime};
+use crate::base::{Identity, Instant, WallTime, sort_by_key};
 use crate::message::{Ack, Bytes, Store};
 use crate::runtime::{CALL_DEADLINE, CallError, CallId, Context, Delivery};
 use core::time::Duration;
@@ -229,7 +229,7 @@ impl Owner {
         };
         let (mut known, others): (Vec<Candidate>, Vec<Candidate>) =
             candidates.partition(|one| place(&one.who).is_some());
-        known.sort_by_key(|one| place(&one.who));
+        sort_by_key(&mut known, |one| place(&one.who));
         let mut chosen: Vec<Identity> = known.into_iter().map(|one| one.who).take(wanted).collect();
         chosen.extend(choose(others, wanted - chosen.len(), ctx.rng()));
         chosen

@@ -2,12 +2,11 @@
 //! what is known of who else holds it.
 
 use super::codec::SEALED_SIZE;
-use crate::base::{Identity, Instant, WallTime};
+use crate::base::{Identity, Instant, SortedSet, WallTime};
 use crate::message::{Bytes, Digest, Grant, Link, Message, Response, Store, to_go_json};
 use crate::runtime::Sealed;
 use core::time::Duration;
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeSet;
 
 /// What was held when the owner came back is kept for so long at least.
 pub const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
@@ -99,7 +98,7 @@ pub(super) struct Custody {
     /// How it came here, if not from the owner itself.
     pub(super) chain: Vec<Link>,
     /// Who else holds it, and was not seen to go.
-    pub(super) others: BTreeSet<Identity>,
+    pub(super) others: SortedSet<Identity>,
     /// Whether others hold something newer: then it is passed on no more.
     pub(super) outdated: bool,
 }

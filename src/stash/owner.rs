@@ -2,7 +2,9 @@
 
 use super::codec::{self, CodecError, Memory, Padding};
 use super::filling::Attempt;
-use crate::base::{ExpiringMap, Identity, Instant, Now, SortedMap, SortedSet, WallTime};
+use crate::base::{
+    ExpiringMap, Identity, Instant, Now, SortedMap, SortedSet, WallTime, sort_by_key,
+};
 use crate::neighbourhood::Neighbourhood;
 use crate::runtime::{CallId, Context, Sealed};
 use core::time::Duration;
@@ -176,7 +178,9 @@ impl Owner {
     pub fn spare_holders(&self, peers: &Neighbourhood, now: Now) -> Vec<Identity> {
         let mut holders: Vec<&Identity> = self.current_holders().map(|(who, _)| who).collect();
         let age = |who: &Identity| peers.peer(who).map(|peer| peer.age(now));
-        holders.sort_by_key(|who| core::cmp::Reverse((self.pinned.contains(who), age(who))));
+        sort_by_key(&mut holders, |who| {
+            core::cmp::Reverse((self.pinned.contains(*who), age(who)))
+        });
         holders.into_iter().skip(self.target).cloned().collect()
     }
 

@@ -7,14 +7,13 @@
 use super::confidant::Confidant;
 use super::grant::check_chain;
 use super::selection::{Candidate, choose};
-use crate::base::{ExpiringMap, Identity, Instant, PublicKey};
+use crate::base::{ExpiringMap, Identity, Instant, PublicKey, SortedMap};
 use crate::message::{
     CHAIN_LENGTH_MAX, GRANT_HOLDERS_MAX, Grant, Handoff, HandoffReceipt, Link, parse_payload,
 };
 use crate::runtime::{CallError, CallId, Context, Delivery, Outcome};
 use core::time::Duration;
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
 
 /// The first in rank acts so long after it saw that a copy is missing.
 pub const HANDOFF_AFTER: Duration = Duration::from_secs(2);
@@ -55,9 +54,9 @@ struct Attempt {
 
 /// What is to be passed on, and when.
 pub(super) struct Handoffs {
-    attempts: BTreeMap<CallId, Attempt>,
+    attempts: SortedMap<CallId, Attempt>,
     turned_away: ExpiringMap<Identity, ()>,
-    due: BTreeMap<Identity, Instant>,
+    due: SortedMap<Identity, Instant>,
     count_at: Instant,
     leaving: bool,
     in_haste: bool,
@@ -66,9 +65,9 @@ pub(super) struct Handoffs {
 impl Handoffs {
     pub(super) fn new() -> Self {
         Self {
-            attempts: BTreeMap::new(),
+            attempts: SortedMap::new(),
             turned_away: ExpiringMap::new(TURNED_AWAY_MAX, TURNED_AWAY_FOR),
-            due: BTreeMap::new(),
+            due: SortedMap::new(),
             count_at: Instant::default(),
             leaving: false,
             in_haste: false,
@@ -121,7 +120,7 @@ impl Confidant {
             self.count_copies(ctx);
             self.challenge_some(ctx);
         }
-        let due = self.handoffs.due.extract_if(.., |_, at| *at <= now);
+        let due = self.handoffs.due.extract_if(|_, at| *at <= now);
         for owner in due.map(|(owner, _)| owner).collect::<Vec<_>>() {
             let missing = self.missing(ctx, &owner);
             self.hand_off(ctx, &owner, missing);
@@ -143,8 +142,9 @@ impl Confidant {
                 wait
             };
             let at = ctx.now().mono + wait;
-            let due = self.handoffs.due.entry(owner).or_insert(at);
-            *due = at.min(*due);
+            let due = self.handoffs.due.get(&owner);
+            let at = due.map_or(at, |due| at.min(*due));
+            self.handoffs.due.insert(owner, at);
         }
     }
 

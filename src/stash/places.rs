@@ -3,7 +3,7 @@
 
 use super::confidant::Confidant;
 use super::held::response;
-use crate::base::{Identity, Instant};
+use crate::base::{Identity, Instant, sort_by_key};
 use crate::runtime::Context;
 use core::time::Duration;
 
@@ -66,7 +66,7 @@ impl Confidant {
             .filter(|(_, held)| !held.place.proven && is_over(held.place.since))
             .map(|(who, held)| (held.place.since, who))
             .collect();
-        over.sort();
+        sort_by_key(&mut over, |(since, who)| (*since, *who));
         over.into_iter().map(|(_, who)| who.clone()).collect()
     }
 

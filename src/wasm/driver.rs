@@ -138,6 +138,12 @@ impl Driver {
     /// One input or command, then everything that follows from it.
     pub(super) fn act<T>(&self, input: impl FnOnce(&mut Nara, Now) -> T) -> T {
         let result = input(&mut self.nara.borrow_mut(), now());
+        self.settle();
+        result
+    }
+
+    #[inline(never)]
+    fn settle(&self) {
         loop {
             let effect = self.nara.borrow_mut().poll_effect();
             match effect {
@@ -158,7 +164,6 @@ impl Driver {
             self.queue(Word::Service(said));
         }
         self.set_timer();
-        result
     }
 
     /// Remembers whom to call when an operation ends.

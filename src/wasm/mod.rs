@@ -7,6 +7,8 @@
     reason = "the driver is where clocks and randomness are read"
 )]
 
+#[cfg(feature = "bench")]
+mod bench;
 mod driver;
 mod peer;
 mod service;

@@ -13,7 +13,7 @@ use crate::runtime::{
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
@@ -47,7 +47,13 @@ struct DeclaredKind {
     r#type: String,
     topic: Option<String>,
     rate_limit: Option<DeclaredRate>,
-    versions: BTreeMap<String, Vec<String>>,
+    versions: Vec<DeclaredVersion>,
+}
+
+#[derive(Deserialize)]
+struct DeclaredVersion {
+    version: String,
+    fields: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -235,7 +241,7 @@ fn behaviour(declared: DeclaredKind) -> Result<Behaviour, String> {
     if declared.versions.is_empty() || declared.versions.len() > VERSIONS_MAX {
         return Err(format!("{kind}: 1 to {VERSIONS_MAX} versions are needed"));
     }
-    for (version, fields) in declared.versions {
+    for DeclaredVersion { version, fields } in declared.versions {
         let number = version.parse().ok().filter(|number| *number > 0);
         let number = number.ok_or_else(|| format!("{kind}: {version:.16} is no version"))?;
         if fields.len() > FIELDS_MAX {

@@ -33,9 +33,9 @@ function declaredKind(service, kind, behaviour) {
       throw invalid(field, "fields must be an array of names");
     }
     if (handle !== undefined) checkFunction(`${field}: handle`, handle);
-    return [version, fields];
+    return { version, fields };
   });
-  return { kind, type, topic, rateLimit, versions: Object.fromEntries(versions) };
+  return { kind, type, topic, rateLimit, versions };
 }
 
 /** Version 1 may be written without naming it. */
