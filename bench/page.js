@@ -1,0 +1,30 @@
+// What `npm run bench -- --browser` calls in the page.
+import { coldSodium, coldWake } from "./cold.js";
+import { SLEEPER, libsodium, noble } from "./known.js";
+import { median } from "./measure.js";
+import { measureAll } from "./operations.js";
+import { recovering } from "./recover.js";
+
+const ENTRY = "/www/nara/index.js";
+
+/** `pkg` is the folder of the benchmark's build. */
+window.measure = async (pkg) => {
+  const ours = await import(`${pkg}light_nara.js`);
+  await ours.default();
+  const [fflate, pako] = [await import("fflate"), await import("pako")];
+  const { packets, Buffer } = await import(`${pkg}mqtt-packet.js`);
+  const mqttPacket = { parser: packets.parser ?? packets.default.parser, Buffer };
+  return measureAll({ ours, sodium: await libsodium(), noble: await noble(), fflate, pako, mqttPacket }, window.tell);
+};
+
+/** One sample; the page is new. */
+window.cold = async (who) => {
+  if (who === "libsodium") return coldSodium({ entry: "libsodium-wrappers" });
+  const bytes = await (await fetch("/www/nara/pkg/light_nara_bg.wasm")).arrayBuffer();
+  return coldWake({ bytes, entry: ENTRY, ...SLEEPER });
+};
+
+window.recover = async (plaza) => {
+  const [{ Nara }, mqtt] = [await import(ENTRY), await import("mqtt")];
+  return recovering({ Nara, mqtt: mqtt.default ?? mqtt, plaza, median });
+};
