@@ -27,7 +27,7 @@ await runMain(async () => {
   const browser = await launchChromium();
   let taken = 0;
   const shoot = async (page, file, options = {}) => {
-    await page.screenshot({ path: join(FOLDER, `${file}.png`), ...options });
+    await page.screenshot({ path: join(FOLDER, `${file}.png`), animations: "disabled", ...options });
     taken += 1;
   };
   try {
@@ -68,7 +68,8 @@ await runMain(async () => {
   async function sheet(look, files, { width, height }) {
     const columns = width > 600 ? 4 : 9;
     const page = await browser.newPage({ viewport: { width: columns * 400, height: 900 } });
-    await page.goto(pathToFileURL(FOLDER).href);
+    const folder = pathToFileURL(`${FOLDER}/`).href;
+    await page.goto(folder);
     await page.evaluate(({ files, columns, ratio }) => {
       const grid = document.createElement("div");
       grid.style.cssText = `display:grid;gap:12px;font:14px sans-serif;grid-template-columns:repeat(${columns},1fr)`;
@@ -76,14 +77,14 @@ await runMain(async () => {
         const cell = document.createElement("figure");
         const image = new Image();
         cell.style.margin = "0";
-        image.src = `./${file}.png`;
+        image.src = file;
         image.style.cssText = `width:100%;aspect-ratio:${ratio};object-fit:cover;object-position:top;border:1px solid #888`;
         cell.append(image, name);
         grid.append(cell);
       }
       document.body.replaceChildren(grid);
       return Promise.all([...document.images].map((image) => image.decode()));
-    }, { files: files.map(({ name, file }) => ({ name, file: `screenshots/${file}` })), columns, ratio: width / height });
+    }, { files: files.map(({ name, file }) => ({ name, file: `${folder}${file}.png` })), columns, ratio: width / height });
     await shoot(page, `sheet-${look}`, { fullPage: true });
     await page.close();
   }

@@ -52,7 +52,7 @@ export function mountPage(store, actions) {
   store.addEventListener("change", () => {
     document.body.dataset.phase = store.phase;
     document.title = store.phase === "awake" ? `${store.unsaved ? "• " : ""}${store.nara.name} · light nara` : "light nara";
-    say(byId("plaza"), store.phase === "awake" ? `plaza ${store.status.connection.url}` : "");
+    say(byId("plaza"), store.phase === "awake" && store.status.connection.url ? `plaza ${store.status.connection.url}` : "");
   });
   return { explain };
 }

@@ -7,80 +7,71 @@ import { launchChromium, openPage, untilText } from "../support/chromium.js";
 import { startCommand } from "../support/command.js";
 
 const PATIENT = { timeout: 90_000 };
-const SAFE = /3 of 3 confidants hold it/;
 
 let browser;
 let host;
+/** A profile with a saved memory, and the soul by both ways out. */
+let first;
+let name;
+let file;
+let line;
 before(async () => {
   browser = await launchChromium();
   host = await startCommand();
+  first = await openPage(browser, host.url);
+  await first.page.getByTestId("start-new").click();
+  await first.page.getByTestId("memory-editor").fill('{"tea":"oolong"}');
+  await untilText(first.page, "sentence", /not saved yet/i);
+  await first.page.getByTestId("save").click();
+  await untilText(first.page, "sentence", /3 of 3 confidants hold it.*Keep your soul/);
+  name = await untilText(first.page, "name", /./);
 });
 after(async () => {
   await browser?.close();
   await host?.stop();
 });
 
-/** A profile of its own, as another browser would be. */
-async function profile(t) {
-  const { page, complaints, close } = await openPage(browser, host.url);
-  t.after(async () => {
-    await close();
-    assert.deepEqual(complaints, []);
+test("printing puts the soul on paper alone, and takes it out of the document again", PATIENT, async () => {
+  const { page } = first;
+  await page.evaluate(() => {
+    globalThis.print = () => (globalThis.printed = document.querySelector("#sheet").textContent);
   });
-  return page;
-}
-
-async function savedMemory(t) {
-  const page = await profile(t);
-  await page.getByTestId("start-new").click();
-  await page.getByTestId("memory-editor").fill('{"tea":"oolong"}');
-  await untilText(page, "sentence", /not saved yet/i);
-  await page.getByTestId("save").click();
-  await untilText(page, "sentence", SAFE);
-  return { page, name: await untilText(page, "name", /./) };
-}
-
-async function download(page, testId) {
-  const [file] = await Promise.all([page.waitForEvent("download"), page.getByTestId(testId).click()]);
-  return { name: file.suggestedFilename(), path: await file.path() };
-}
-
-test("a soul saved as a file brings name and memory into another browser profile", PATIENT, async (t) => {
-  const { page, name } = await savedMemory(t);
-  const file = await download(page, "save-soul");
-  assert.equal(file.name, `${name}.soul.json`);
-  const { soul } = JSON.parse(await readFile(file.path, "utf8"));
-  await page.getByTestId("soul-kept").click();
-  await page.close();
-
-  const other = await profile(t);
-  await other.getByTestId("have-soul").click();
-  await other.getByTestId("soul-file-input").setInputFiles({ name: "wrong.json", mimeType: "application/json", buffer: Buffer.from('{"soul":7}') });
-  await untilText(other, "soul-error", /holds no soul/);
-  await other.getByTestId("soul-file-input").setInputFiles(file.path);
-  assert.equal(await untilText(other, "name", /./), name);
-  await untilText(other, "recovery", /came back from/);
-  await other.waitForFunction(() => document.querySelector("#memory-editor").value.includes("oolong"));
-  // It was asked for by nobody, so it is nowhere in the document.
-  const shown = await other.evaluate(() => document.documentElement.outerHTML + [...document.querySelectorAll("input")].map(({ value }) => value));
-  assert.ok(!shown.includes(soul));
+  await page.getByTestId("print-soul").click();
+  await page.waitForFunction(() => globalThis.printed);
+  await page.emulateMedia({ media: "print" });
+  assert.equal(await page.locator("#sheet").isVisible(), true);
+  assert.equal(await page.locator("#home").isVisible(), false);
+  await page.emulateMedia({ media: "screen" });
+  await page.evaluate(() => dispatchEvent(new Event("afterprint")));
+  assert.equal(await page.locator("#sheet").textContent(), "");
 });
 
-test("a code on the screen, read by another program, wakes the same nara when it is pasted", PATIENT, async (t) => {
-  const { page, name } = await savedMemory(t);
+test("a password manager gets name and soul from a form that is empty while it is closed", PATIENT, async () => {
+  const { page } = first;
+  assert.equal(await page.getByTestId("keeper-soul").inputValue(), "");
+  await page.getByTestId("keeper").click();
+  await page.waitForFunction(() => document.querySelector("#keeper-soul").value.length > 40);
+  await page.getByText("Save in password manager").click();
+  await untilText(page, "soul-said", /password manager asks/);
+  await page.waitForFunction(() => document.querySelector("#keeper-soul").value === "");
+});
+
+test("the soul is saved as a file, and shown with a code that another program reads", PATIENT, async () => {
+  const { page, complaints, close } = first;
   await page.getByTestId("show-soul").click();
   const soul = await untilText(page, "soul", /./);
   await page.getByTestId("soul-qr").locator("svg").waitFor();
-  const line = decodeQR(await pixels(page), { timeLimit: 5_000 });
+  line = decodeQR(await pixels(page), { timeLimit: 5_000 });
   assert.equal(line, `${soul} ${name}`);
-  await page.close();
 
-  const other = await profile(t);
-  await other.getByTestId("have-soul").click();
-  await other.getByTestId("soul-input").fill(line);
-  await other.getByTestId("import").click();
-  assert.equal(await untilText(other, "name", /./), name);
-  await untilText(other, "sentence", SAFE);
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByTestId("save-soul").click()]);
+  assert.equal(download.suggestedFilename(), `${name}.soul.json`);
+  file = await readFile(await download.path());
+  assert.equal(JSON.parse(file).soul, soul);
+  await page.getByTestId("soul-kept").click();
+  assert.equal(await page.getByTestId("soul").textContent(), "");
+  assert.deepEqual(complaints, []);
+  await close();
 });
 
 /** The code as a camera would see it. */
@@ -98,28 +89,33 @@ async function pixels(page) {
   return { ...size, data: Uint8Array.from(data) };
 }
 
-test("printing puts the soul on paper alone, and takes it out of the document again", PATIENT, async (t) => {
-  const { page } = await savedMemory(t);
-  await page.evaluate(() => {
-    globalThis.print = () => (globalThis.printed = document.querySelector("#sheet").textContent);
+/** A profile of its own, as another browser would be, with its import form open. */
+async function otherProfile(t) {
+  const { page, complaints, close } = await openPage(browser, host.url);
+  t.after(async () => {
+    await close();
+    assert.deepEqual(complaints, []);
   });
-  await page.getByTestId("print-soul").click();
-  await page.waitForFunction(() => globalThis.printed);
-  await page.emulateMedia({ media: "print" });
-  assert.equal(await page.locator("#sheet").isVisible(), true);
-  assert.equal(await page.locator("#home").isVisible(), false);
-  await page.emulateMedia({ media: "screen" });
-  await page.evaluate(() => dispatchEvent(new Event("afterprint")));
-  assert.equal(await page.locator("#sheet").textContent(), "");
+  await page.getByTestId("have-soul").click();
+  return page;
+}
+
+test("a soul file brings name and memory into another browser profile, and shows nobody the soul", PATIENT, async (t) => {
+  const page = await otherProfile(t);
+  const give = (buffer) => page.getByTestId("soul-file-input").setInputFiles({ name: "soul.json", mimeType: "application/json", buffer });
+  await give(Buffer.from('{"soul":7}'));
+  await untilText(page, "soul-error", /holds no soul/);
+  await give(file);
+  assert.equal(await untilText(page, "name", /./), name);
+  await untilText(page, "recovery", /came back from/);
+  await page.waitForFunction(() => document.querySelector("#memory-editor").value.includes("oolong"));
+  const shown = await page.evaluate(() => document.documentElement.outerHTML + [...document.querySelectorAll("input")].map(({ value }) => value));
+  assert.ok(!shown.includes(JSON.parse(file).soul));
 });
 
-test("a password manager gets name and soul from a form that is empty while it is closed", PATIENT, async (t) => {
-  const { page } = await savedMemory(t);
-  const value = () => page.getByTestId("keeper-soul").inputValue();
-  assert.equal(await value(), "");
-  await page.getByTestId("keeper").click();
-  await page.waitForFunction(() => document.querySelector("#keeper-soul").value.length > 40);
-  await page.getByText("Save in password manager").click();
-  await untilText(page, "soul-said", /password manager asks/);
-  await page.waitForFunction(() => document.querySelector("#keeper-soul").value === "");
+test("what a code said wakes the same nara when it is pasted", PATIENT, async (t) => {
+  const page = await otherProfile(t);
+  await page.getByTestId("soul-input").fill(line);
+  await page.getByTestId("import").click();
+  assert.equal(await untilText(page, "name", /./), name);
 });

@@ -41,6 +41,7 @@ export function staged(store, given, data = { tea: "oolong" }) {
     text: unsaved || store.saving ? draft : saved,
     status: {
       ...status,
+      connection: { url: "wss://plaza.example/mqtt", ...status.connection },
       stash: { ...stash, pending: [], sealedBytes: memory === null ? null : 10_240 },
       confidants: given.status?.confidants ?? confidants,
       held: { limit: 20, count: 1, refusals: 0, prunings: 0, stashes: [{ id: "5Keeper", name: "silent-fern-409", bytes: 10_240, storedAt: stash.savedAt, presence: "offline" }] },
