@@ -8,6 +8,10 @@ use core::time::Duration;
 /// How many peers are remembered; the least useful is forgotten first.
 pub const PEERS_MAX: usize = 2_000;
 
+/// How many peers that nothing depends on are followed; whoever is online
+/// beyond that speaks to this nara itself.
+pub const FOLLOWED_MAX: usize = 128;
+
 /// Silence on the plaza after which a peer counts as missing.
 pub const MISSING_AFTER: Duration = Duration::from_secs(5 * 60);
 
@@ -209,6 +213,11 @@ impl Neighbourhood {
             missing.push(who.clone());
         }
         missing
+    }
+
+    /// Whether there are few enough online to follow one more.
+    pub fn has_room(&self) -> bool {
+        self.peers.len() < FOLLOWED_MAX || self.online().count() < FOLLOWED_MAX
     }
 
     /// How many are remembered.

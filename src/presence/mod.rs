@@ -5,6 +5,7 @@
 //! believed: a greeting and a farewell under the key that they name, a
 //! newspaper under a key that is known, a howdy under its sender's key.
 
+mod following;
 mod gone;
 
 pub use gone::{GONE_TOPIC, LOST, PING, PONG, Ping};
@@ -16,6 +17,7 @@ use crate::runtime::{
     Behaviour, CallError, CallId, Context, Delivery, Nothing, Outcome, PeerNews, Service,
 };
 use core::time::Duration;
+use following::{Crowd, PASSED_OVER};
 use gone::Gone;
 
 /// Where greetings go.
@@ -84,6 +86,8 @@ const VERSION: &str = concat!("light-", env!("CARGO_PKG_VERSION"));
 struct Newcomer {
     who: Identity,
     at: Instant,
+    /// Whether it is answered and not followed.
+    is_passing: bool,
 }
 
 /// The service.
@@ -111,6 +115,7 @@ pub struct Presence {
     answers: ExpiringMap<String, u32>,
     answered_by: ExpiringMap<(String, Identity), ()>,
     howdy_seq: i64,
+    crowd: Crowd,
     gone: Gone,
 }
 
@@ -135,6 +140,7 @@ impl Presence {
             answers: ExpiringMap::new(NEWCOMERS_MAX, ANSWERS_FOR),
             answered_by: ExpiringMap::new(ANSWERS_MAX, ANSWERS_FOR),
             howdy_seq: 0,
+            crowd: Crowd::default(),
             gone: Gone::new(),
         }
     }
@@ -272,6 +278,15 @@ impl Presence {
         let Some(signature) = &event.sig else {
             return Outcome::Drop("unsigned");
         };
+        let is_hello = matches!(event.body, PresenceEvent::HeyThere(_));
+        if is_hello {
+            self.crowd.note(ctx.now().mono);
+        }
+        let is_followed = who == ctx.me().identity || ctx.follows(&who);
+        let is_host = is_hello && self.is_host(ctx);
+        if !is_followed && !is_host {
+            return PASSED_OVER;
+        }
         if !ctx
             .crypto()
             .verify(&who.key, &event.signing_bytes(), signature)
@@ -295,7 +310,15 @@ impl Presence {
             return Outcome::Drop(reason);
         }
         match &event.body {
-            PresenceEvent::HeyThere(hello) => self.hear_hello(ctx, &who, hello, &event),
+            PresenceEvent::HeyThere(hello) => {
+                if is_host {
+                    self.expect(ctx, &who, &hello.from, !is_followed);
+                }
+                if !is_followed {
+                    return PASSED_OVER;
+                }
+                self.hear_hello(ctx, &who, hello, &event)
+            }
             PresenceEvent::Chau(_) => self.hear_chau(ctx, &who, time),
         }
     }
@@ -323,18 +346,21 @@ impl Presence {
             ctx.emit("presence:reached", &PeerNews { who: who.clone() });
         }
         ctx.emit("presence:hello", &PeerNews { who: who.clone() });
-        if self.newcomers.len() < NEWCOMERS_MAX && !self.newcomers.contains_key(name) {
-            let at = ctx.now().mono + ctx.rng().between(Duration::ZERO, HOWDY_WITHIN);
-            self.newcomers.insert(
-                name.to_owned(),
-                Newcomer {
-                    who: who.clone(),
-                    at,
-                },
-            );
-            self.answers.remove(&name.to_owned());
-        }
         Outcome::Continue
+    }
+
+    /// Answers a newcomer after a while, unless enough others do.
+    fn expect(&mut self, ctx: &mut Context<'_>, who: &Identity, name: &str, is_passing: bool) {
+        if self.newcomers.len() >= NEWCOMERS_MAX || self.newcomers.contains_key(name) {
+            return;
+        }
+        let newcomer = Newcomer {
+            who: who.clone(),
+            at: ctx.now().mono + ctx.rng().between(Duration::ZERO, HOWDY_WITHIN),
+            is_passing,
+        };
+        self.newcomers.insert(name.to_owned(), newcomer);
+        self.answers.remove(&name.to_owned());
     }
 
     fn hear_chau(&mut self, ctx: &mut Context<'_>, who: &Identity, time: WallTime) -> Outcome {
@@ -361,6 +387,12 @@ impl Presence {
         let Some(signature) = &howdy.signature else {
             return Outcome::Drop("unsigned");
         };
+        if !ctx.follows(&who) {
+            return PASSED_OVER;
+        }
+        if !self.is_wanted(ctx, &howdy.to, &who) {
+            return Outcome::Drop("nothing_new");
+        }
         if !ctx.crypto().verify(&who.key, text.as_bytes(), signature) {
             return Outcome::Drop("bad_signature");
         }
@@ -390,6 +422,10 @@ impl Presence {
     }
 
     fn hear_newspaper(&mut self, ctx: &mut Context<'_>, topic: &str, bytes: &[u8]) -> Outcome {
+        let name = topic.strip_prefix(NEWSPAPER_TOPIC).unwrap_or_default();
+        if name != ctx.me().name && !Self::may_follow(ctx, name) {
+            return PASSED_OVER;
+        }
         let Ok(newspaper) = Newspaper::parse(bytes) else {
             return Outcome::Drop("malformed");
         };
@@ -484,7 +520,9 @@ impl Presence {
             .collect();
         for (name, newcomer) in due {
             let answered = self.answers.get(now, &name).copied().unwrap_or(0);
-            if answered < HOWDYS_ENOUGH && ctx.peers().is_online(&newcomer.who) {
+            if answered < HOWDYS_ENOUGH
+                && (newcomer.is_passing || ctx.peers().is_online(&newcomer.who))
+            {
                 self.say_howdy(ctx, &name);
             }
         }

@@ -7,7 +7,7 @@ use super::shed::Budget;
 use super::traffic::Watch;
 use super::{
     Behaviour, CallError, CallId, CallRegistry, Crypto, Delivery, Keyring, Local, Outcome,
-    Outgoing, Record, Scope, Sealed, Transport, Way,
+    Outgoing, Record, Scope, Sealed, Service, Transport, Way,
 };
 use crate::base::{
     ExpiringMap, Identity, Instant, NaraId, Now, PublicKey, Rng, SortedMap, WallTime,
@@ -148,12 +148,29 @@ impl Core {
 /// it is, who is there, and how to say something.
 pub struct Context<'a> {
     pub(super) core: &'a mut Core,
+    services: &'a [Option<Box<dyn Service>>],
     service: usize,
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(core: &'a mut Core, service: usize) -> Self {
-        Self { core, service }
+    pub(super) fn new(
+        core: &'a mut Core,
+        services: &'a [Option<Box<dyn Service>>],
+        service: usize,
+    ) -> Self {
+        Self {
+            core,
+            services,
+            service,
+        }
+    }
+
+    /// Whether this nara listens to what somebody says to everybody: something
+    /// depends on it, it is online already, or there is room for one more.
+    pub fn follows(&self, who: &Identity) -> bool {
+        let peers = self.peers();
+        let mut services = self.services.iter().flatten();
+        peers.is_online(who) || services.any(|one| one.counts_on(who)) || peers.has_room()
     }
 
     /// Who this nara is.

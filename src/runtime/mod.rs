@@ -447,7 +447,10 @@ impl Runtime {
         let place = self.services.get_mut(index);
         if let Some(mut service) = place.and_then(Option::take) {
             self.core.activity += 1;
-            run(service.as_mut(), &mut Context::new(&mut self.core, index));
+            run(
+                service.as_mut(),
+                &mut Context::new(&mut self.core, &self.services, index),
+            );
             self.services[index] = Some(service);
         }
     }

@@ -162,6 +162,10 @@ impl Core {
         }
         if behaviour.signed && !self.calls.lets_through(message) {
             let favoured = self.favoured(message, counts);
+            let is_broadcast = matches!(behaviour.transport, Transport::Plaza(_));
+            if is_broadcast && favoured.is_none() && !self.may_follow(message) {
+                return Err(Outcome::Drop("not_followed"));
+            }
             if !self.budget.spend(self.now.mono, favoured) {
                 return Err(Outcome::Drop(SHED));
             }
@@ -170,6 +174,16 @@ impl Core {
         let canonical = canonical.map_err(|_| Outcome::Drop("malformed_payload"))?;
         message.payload = canonical;
         Ok(())
+    }
+
+    /// Whether what somebody says to everybody is listened to, as
+    /// [`super::Context::follows`] has it.
+    fn may_follow(&self, message: &Message) -> bool {
+        let id = NaraId::parse(&message.from_id);
+        let is_online = |who: &Identity| self.peers.is_online(who);
+        self.peers.has_room()
+            || message.from_id == self.me.identity.id.as_str()
+            || id.is_ok_and(|id| self.peers.claimants(&id).any(is_online))
     }
 
     /// The key under which a message comes, by its own word, if something

@@ -19,6 +19,9 @@ pub(crate) struct Host {
     pub(crate) heard_messages: u64,
     pub(crate) heard_bytes: u64,
     pub(crate) busy: Duration,
+    /// Of what was heard, what was passed over unverified, and what that took.
+    pub(crate) passed_messages: u64,
+    pub(crate) passing: Duration,
     pub(crate) is_gone: bool,
     topics: Vec<String>,
 }
@@ -66,6 +69,8 @@ impl Net {
             heard_messages: 0,
             heard_bytes: 0,
             busy: Duration::ZERO,
+            passed_messages: 0,
+            passing: Duration::ZERO,
             is_gone: false,
             topics: Vec::new(),
         });
@@ -81,6 +86,23 @@ impl Net {
         self.hosts[place].busy += started.elapsed();
         self.drain(place);
         result
+    }
+
+    fn hear(&mut self, place: usize, packet: &[u8]) {
+        let passed = |nara: &Nara| -> u64 {
+            let drops = nara.runtime().drops();
+            let passed =
+                drops.filter(|(reason, _)| ["not_followed", "nothing_new"].contains(reason));
+            passed.map(|(_, count)| count).sum()
+        };
+        let before = (passed(&self.hosts[place].nara), self.hosts[place].busy);
+        self.act(place, |nara, now| nara.handle_data(now, packet));
+        let host = &mut self.hosts[place];
+        if passed(&host.nara) > before.0 {
+            host.passed_messages += 1;
+            host.passing += host.busy - before.1;
+            host.busy = before.1;
+        }
     }
 
     fn drain(&mut self, place: usize) {
@@ -141,7 +163,6 @@ impl Net {
     }
 
     /// Says something to everybody, as somebody who is not simulated would.
-    #[allow(dead_code, reason = "scale uses it")]
     pub(crate) fn say(&mut self, topic: &str, payload: &[u8]) {
         let packet = publish(topic, payload);
         self.spread(&packet);
@@ -186,7 +207,7 @@ impl Net {
                 }
                 self.hosts[place].heard_messages += 1;
                 self.hosts[place].heard_bytes += packet.len() as u64;
-                self.act(place, |nara, now| nara.handle_data(now, &packet));
+                self.hear(place, &packet);
             }
             for place in 0..self.hosts.len() {
                 let host = &self.hosts[place];

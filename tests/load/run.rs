@@ -10,6 +10,7 @@ mod flood;
 mod net;
 mod recovery;
 mod report;
+mod scale;
 mod world;
 
 use report::Report;
@@ -29,6 +30,7 @@ const PARTS: &[Part] = &[
         "recovery from three holders, 200 ms there and back",
         recovery::run,
     ),
+    ("scale", "one nara among more and more", scale::run),
 ];
 
 fn main() -> ExitCode {

@@ -1,0 +1,65 @@
+//! Whom this nara follows. What it would cost to hear everybody grows with the
+//! network, so it hears whoever it depends on, and so many others as do for
+//! choosing confidants. All else on the plaza is passed over unverified.
+
+use super::Presence;
+use crate::base::{Identity, Instant};
+use crate::runtime::{Context, Outcome};
+use core::time::Duration;
+
+/// What was said by somebody who is not followed.
+pub(super) const PASSED_OVER: Outcome = Outcome::Drop("not_followed");
+
+/// So many of all who hear a greeting answer it, where there are many: each
+/// decides by itself, and most of them do not hear each other.
+const ANSWERING: u32 = 8;
+
+/// Up to so many on the plaza everybody answers, unless enough others did.
+const FEW: u32 = 64;
+
+/// For so long greetings are counted.
+const COUNTED_FOR: Duration = Duration::from_secs(60);
+
+/// A nara greets once in so many times [`COUNTED_FOR`].
+const COUNTED_TIMES: u32 = 3;
+
+/// How many are on the plaza, by how often somebody greets.
+#[derive(Default)]
+pub(super) struct Crowd {
+    since: Instant,
+    count: u32,
+    before: u32,
+}
+
+impl Crowd {
+    pub(super) fn note(&mut self, now: Instant) {
+        if now - self.since >= COUNTED_FOR {
+            (self.since, self.before, self.count) = (now, self.count, 0);
+        }
+        self.count = self.count.saturating_add(1);
+    }
+
+    fn size(&self) -> u32 {
+        self.count.max(self.before).saturating_mul(COUNTED_TIMES)
+    }
+}
+
+impl Presence {
+    /// Whether a newspaper of this name may be of somebody who is followed: to
+    /// find out costs less than to read it.
+    pub(super) fn may_follow(ctx: &Context<'_>, name: &str) -> bool {
+        ctx.peers().has_room() || ctx.peers().iter().any(|(_, peer)| peer.name == name)
+    }
+
+    /// Whether a greeting is answered by this nara.
+    pub(super) fn is_host(&self, ctx: &mut Context<'_>) -> bool {
+        let size = self.crowd.size();
+        size <= FEW || ctx.rng().below(size) < ANSWERING
+    }
+
+    /// Whether a howdy brings anything: it is for this nara, or for somebody
+    /// whom it is about to answer, or of somebody new.
+    pub(super) fn is_wanted(&self, ctx: &Context<'_>, to: &str, who: &Identity) -> bool {
+        to == ctx.me().name || self.newcomers.contains_key(to) || !ctx.peers().is_online(who)
+    }
+}
