@@ -458,7 +458,10 @@ impl Presence {
         }
         self.note_online(ctx, &who, &newspaper.from);
         if let Some(peer) = ctx.peers_mut().peer_mut(&who) {
-            peer.light = newspaper.status.light.or(peer.light);
+            // Whoever named its key in a message is a light nara for good.
+            if peer.light != Some(true) {
+                peer.light = newspaper.status.light.or(peer.light);
+            }
             peer.mode = newspaper
                 .memory_mode()
                 .and_then(MemoryMode::parse)
