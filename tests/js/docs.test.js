@@ -19,8 +19,8 @@ const read = (path) => readFileSync(join(root, path), "utf8");
 const PAGES = [...readdirSync(root), ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`)].filter((name) => name.endsWith(".md")).sort();
 const BLOCKS = PAGES.flatMap((page) => [...read(page).matchAll(/^```([^\n]*)\n([^]*?)^```$/gm)].map(([, language, code]) => ({ page, language, code })));
 const SHOWN_PLAZA = "ws://127.0.0.1:8080/mqtt";
-/** Not run here: pictures in letters, what others' programs read, the types themselves. */
-const NOT_CODE = ["", "text", "conf", "nginx", "http", "json", "toml", "ts"];
+/** Not run here: pictures in letters, what others' programs read (mosquitto does, in operators.test.js), the types themselves. */
+const NOT_CODE = ["", "text", "conf", "conf passwords", "acl", "caddyfile", "nginx", "http", "json", "toml", "ts"];
 const scripts = JSON.parse(read("package.json")).scripts;
 
 test("every piece of code has a language that is looked at here", () => {

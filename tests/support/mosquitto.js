@@ -1,27 +1,27 @@
 // Starts a real mosquitto on ports of loopback that are free.
 import { spawn } from "node:child_process";
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Returns `{ url, stop }`: its WebSocket address, and a function that ends it. */
-export async function startMosquitto() {
+/**
+ * Returns `{ url, tcp, stop }`: its addresses, and a function that ends it.
+ * `conf` is what it is told, with the ports 1883 and 9001 and the folder
+ * /etc/mosquitto, which become others; `files` are beside it there, and
+ * `prepare` may make more of them.
+ */
+export async function startMosquitto({ conf = CONF, files = {}, prepare = () => {} } = {}) {
   const [tcp, webSocket] = await freePorts(2);
   const folder = await mkdtemp(join(tmpdir(), "light-nara-mosquitto-"));
   // Started as root, mosquitto reads its configuration as another user.
   await chmod(folder, 0o755);
   const file = join(folder, "mosquitto.conf");
-  // Version 2.0.11 fails with a WebSocket listener alone, hence the first one.
-  await writeFile(file, [
-    "persistence false",
-    "allow_anonymous true",
-    "log_dest stderr",
-    `listener ${tcp} 127.0.0.1`,
-    `listener ${webSocket} 127.0.0.1`,
-    "protocol websockets",
-    "",
-  ].join("\n"));
+  const told = conf.replace("listener 1883", `listener ${tcp}`).replace("listener 9001", `listener ${webSocket}`).replaceAll("/etc/mosquitto", folder);
+  await writeFile(file, `log_dest stderr\n${told}`);
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+  prepare(folder);
+  for (const name of await readdir(folder)) await chmod(join(folder, name), 0o644);
 
   const child = spawn("mosquitto", ["-c", file], {
     env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` },
@@ -43,7 +43,7 @@ export async function startMosquitto() {
     await stop();
     throw new Error(`mosquitto did not start: ${failure}`);
   }
-  return { url: `ws://127.0.0.1:${webSocket}/mqtt`, stop };
+  return { url: `ws://127.0.0.1:${webSocket}/mqtt`, tcp: `mqtt://127.0.0.1:${tcp}`, stop };
 }
 
 /** Ports that nobody listens on now. */
@@ -73,4 +73,11 @@ async function untilOpen(port) {
   return "it did not open its port within 10 s";
 }
 
+// Version 2.0.11 fails with a WebSocket listener alone, hence the first one.
+const CONF = `persistence false
+allow_anonymous true
+listener 1883 127.0.0.1
+listener 9001 127.0.0.1
+protocol websockets
+`;
 const START_MS_MAX = 10_000;

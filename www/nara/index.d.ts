@@ -291,6 +291,12 @@ export interface Status extends PeerName {
     prunings: number;
     stashes: Array<PeerName & { bytes: number; storedAt: number; presence: Presence }>;
   };
+  mesh: {
+    /** The way to the gateway; `none` where none is named. */
+    state: "none" | "asleep" | "attaching" | "attached" | "waiting";
+    /** Where the mesh reaches this nara, such as `100.64.0.7:40123`. */
+    address: string | null;
+  };
   clock: {
     /** Peers' time less this nara's, as measured by their answers; `null` until one answered. */
     offsetMs: number | null;
