@@ -19,11 +19,12 @@ mod target;
 
 use core::time::Duration;
 use light_nara::base::Rng;
+use light_nara::message::{Request, Response, Store, parse_payload};
 use light_nara::nara::{Config, Newborn};
 use messages::{change_payload, messages};
 use peer::{Peer, direct};
 use serde_json::{Value, json};
-use target::{Frame, HOUR, SECOND, Target};
+use target::{Frame, HOUR, SECOND, Target, of_kind};
 #[cfg(target_family = "wasm")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -141,18 +142,46 @@ const WORDS: [&str; 15] = [
 
 /// Peers that the target knows and trusts with its memory, two of which have a
 /// stash with it.
-fn under_attack() -> (Target, [Peer; 3]) {
+fn under_attack() -> (Target, [Peer; 3], Store) {
     let config = Config::born(Newborn([9; 32]), Some("target")).unwrap();
     let mut target = Target::of(config.with_spares(0).unwrap());
     let known = target.meet(["one", "two", "three"]);
-    target.save("{\"tea\":\"oolong\"}", &known);
+    let sent = target.set("{\"tea\":\"oolong\"}").unwrap();
+    let copy = parse_payload(&of_kind(&sent, "stash:store")[0].payload).unwrap();
+    be_honest(&mut target, &known, &copy, &sent);
     for owner in &known[..2] {
         let store = direct(&owner.store(&target, "mine"));
         target.hear(&store);
     }
     target.advance(SECOND);
     assert_eq!((target.holders(), target.held()), (3, 2));
-    (target, known)
+    (target, known, copy)
+}
+
+/// Answers what the target asks of those it trusts, as they should.
+fn be_honest(target: &mut Target, known: &[Peer], copy: &Store, sent: &[Frame]) {
+    for asked in sent.iter().filter_map(Frame::message) {
+        let Some(peer) = known.iter().find(|peer| peer.id() == asked.to_id) else {
+            continue;
+        };
+        let answer = match asked.kind.as_str() {
+            "stash:store" => peer.acks(target, &asked),
+            "stash:request" => {
+                let request: Request = parse_payload(&asked.payload).unwrap();
+                let response = Response {
+                    owner_id: request.owner_id,
+                    request_id: request.request_id,
+                    found: true,
+                    nonce: copy.nonce.clone(),
+                    ciphertext: copy.ciphertext.clone(),
+                    stored_at: copy.ts,
+                };
+                peer.answers(target, &asked, "stash:response", &response)
+            }
+            _ => continue,
+        };
+        target.hear(&direct(&answer));
+    }
 }
 
 /// What is said now, by the honest and by the attacker.
@@ -169,7 +198,7 @@ fn seeds(target: &Target, known: &[Peer], attacker: &Peer) -> Vec<Frame> {
 #[test]
 fn a_hundred_thousand_generated_frames_change_nothing_and_cost_no_memory() {
     let mut rng = Rng::from_seed([42; 32]);
-    let (mut target, known) = under_attack();
+    let (mut target, known, copy) = under_attack();
     let attacker = Peer::new("attacker");
     let before = essence(&target, &known);
     let (mut used, mut frames) = (memory_used(), Vec::new());
@@ -186,7 +215,7 @@ fn a_hundred_thousand_generated_frames_change_nothing_and_cost_no_memory() {
         if cfg!(target_family = "wasm") && n == FRAMES / 10 {
             used = memory_used();
         }
-        let sent = match rng.below(BROKEN_ONE_IN.max(SIGNED_ONE_IN)) {
+        let mut sent = match rng.below(BROKEN_ONE_IN.max(SIGNED_ONE_IN)) {
             0 => {
                 let mut packet = changed(&mut rng, &frames).packet();
                 let at = rng.below(packet.len() as u32) as usize;
@@ -209,8 +238,9 @@ fn a_hundred_thousand_generated_frames_change_nothing_and_cost_no_memory() {
                 .any(|one| one.payload.windows(6).any(|text| text == b"oolong"))
         );
         if n % 16 == 0 {
-            target.advance(Duration::from_millis(10));
+            sent.extend(target.advance(Duration::from_millis(10)));
         }
+        be_honest(&mut target, &known, &copy, &sent);
     }
     assert_eq!(essence(&target, &known), before);
     let drops = target.nara.status(target.now()).drops;
