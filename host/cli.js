@@ -14,6 +14,8 @@ export const HELP = `light-nara: a page, a plaza and a few naras that live here
   --listen ADDR    the address to listen on (default 127.0.0.1, this machine only)
   --broker URL     use the MQTT broker at this ws:// or wss:// address, not one of our own
   --redis URL      be one plaza with all hosts that have this redis:// or rediss:// address
+  --gateway URL    the gateway to the mesh for the page and the residents (default with a
+                   --broker on this machine: our own, at /mesh; otherwise none)
   --residents N    how many naras live on this host, 0 to 50 (default 5)
   --help           show this
 
@@ -56,14 +58,15 @@ export function readOptions(args) {
     help: values.help,
     port: readNumber("port", values.port, PORT_MAX),
     listen: readAddress(values.listen),
-    broker: values.broker === undefined ? null : readBroker(values.broker),
+    broker: values.broker === undefined ? null : readWebSocket("broker", values.broker),
+    gateway: values.gateway === undefined ? null : readWebSocket("gateway", values.gateway),
     redis: values.redis === undefined ? null : readRedis(values.redis),
     residents: readNumber("residents", values.residents, RESIDENTS_MAX),
   };
 }
 
-async function runHost({ port, listen, broker, redis, residents: count }) {
-  const server = await startServer({ port, listen, broker, redis });
+async function runHost({ port, listen, broker, gateway, redis, residents: count }) {
+  const server = await startServer({ port, listen, broker, gateway, redis });
   let residents = null;
   let isStopping = false;
   const stop = async () => {
@@ -82,9 +85,7 @@ async function runHost({ port, listen, broker, redis, residents: count }) {
     if (count > 0) {
       // Only now, so that the page is served even where no nara is to live.
       const { wakeResidents } = await import("./residents.js");
-      // Go naras, which only the mesh reaches, can be nowhere but at another broker.
-      const gateway = broker === null ? undefined : server.gateway;
-      residents = await wakeResidents({ count, plaza: server.plaza, gateway });
+      residents = await wakeResidents({ count, plaza: server.plaza, gateway: server.meshes ? server.gateway : undefined });
     }
   } catch (error) {
     await server.close();
@@ -101,14 +102,14 @@ function readAddress(text) {
   return text;
 }
 
-function readBroker(text) {
+function readWebSocket(option, text) {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || !["ws:", "wss:"].includes(url.protocol)) {
-    throw new UsageError(`--broker takes an address that starts with ws:// or wss://, not "${text}"`);
+    throw new UsageError(`--${option} takes an address that starts with ws:// or wss://, not "${text}"`);
   }
   // The page is told this address, so whatever is in it is public.
   if (url.username !== "" || url.password !== "") {
-    throw new UsageError("--broker takes an address without a user name or password, as every page would be told them");
+    throw new UsageError(`--${option} takes an address without a user name or password, as every page would be told them`);
   }
   return text;
 }
@@ -143,6 +144,7 @@ const OPTIONS = {
   port: { type: "string", default: "8080" },
   listen: { type: "string", default: "127.0.0.1" },
   broker: { type: "string" },
+  gateway: { type: "string" },
   redis: { type: "string" },
   residents: { type: "string", default: "5" },
   help: { type: "boolean", default: false },

@@ -14,14 +14,20 @@ import { refuseUpgrade } from "./upgrade.js";
  * With `broker`, the address of another MQTT broker, the page is sent there and
  * no plaza is opened here. With `redis`, the address of a Redis, the plaza is
  * one with those of all other hosts that have it.
- * Returns `{ url, plaza, gateway, close }`: the page, the addresses of plaza and
- * gateway as this process reaches them, and a function that ends everything.
+ * With `gateway`, the address of a gateway to the mesh, the page is sent there.
+ * Returns `{ url, plaza, gateway, meshes, close }`: the page, the addresses of plaza and
+ * gateway as this process reaches them, whether the gateway is of use to those
+ * who live here, and a function that ends everything.
  */
-export async function startServer({ port, listen, broker = null, redis = null }) {
+export async function startServer({ port, listen, broker = null, gateway: other = null, redis = null }) {
   const plaza = broker === null ? await openPlaza({ redis }) : null;
   const gateway = openGateway();
+  // Go naras, which only the mesh reaches, are on another broker; our own
+  // gateway's addresses lead here from this machine alone.
+  const meshes = other !== null || (broker !== null && isLoopback(broker));
+  const config = { plaza: broker, gateway: meshes ? (other ?? "/mesh") : null };
   const server = createServer((request, response) => {
-    answer(request, response, broker).catch(() => sendText(response, 500, "something went wrong here"));
+    answer(request, response, config).catch(() => sendText(response, 500, "something went wrong here"));
   });
   server.on("upgrade", (request, socket, head) => {
     const path = pathOf(request);
@@ -43,7 +49,8 @@ export async function startServer({ port, listen, broker = null, redis = null })
   const actualPort = server.address().port;
   return {
     url: `http://${host}:${actualPort}/`,
-    gateway: `ws://${host}:${actualPort}/mesh`,
+    gateway: other ?? `ws://${host}:${actualPort}/mesh`,
+    meshes,
     plaza: broker ?? `ws://${host}:${actualPort}/mqtt`,
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));
@@ -65,7 +72,7 @@ function listenOn(server, port, listen) {
   });
 }
 
-async function answer(request, response, broker) {
+async function answer(request, response, config) {
   if (request.method !== "GET" && request.method !== "HEAD") {
     response.setHeader("Allow", "GET, HEAD");
     return sendText(response, 405, "only GET and HEAD are answered here");
@@ -74,7 +81,7 @@ async function answer(request, response, broker) {
   if (path === null) return sendText(response, 400, "this is not a path");
   if (path === "/config.json") {
     // null is the plaza beside the page, whose address only the page knows: it is the name it reached us by.
-    return send(response, 200, MIME[".json"], Buffer.from(JSON.stringify({ plaza: broker, gateway: broker === null ? null : "/mesh" })), request.method);
+    return send(response, 200, MIME[".json"], Buffer.from(JSON.stringify(config)), request.method);
   }
   // Browsers ask for this one beside whatever names no icon itself.
   const file = await fileAt(path === "/favicon.ico" ? "/icon.svg" : path);
@@ -143,6 +150,12 @@ function sendText(response, status, sentence) {
 function send(response, status, type, body, method) {
   response.writeHead(status, { ...HEADERS, "Content-Type": type, "Content-Length": body.length });
   response.end(method === "HEAD" ? undefined : body);
+}
+
+/** Whether an address is on this machine. */
+function isLoopback(url) {
+  const { hostname } = new URL(url);
+  return hostname === "localhost" || hostname === "[::1]" || hostname.startsWith("127.");
 }
 
 /** An address that listens everywhere is reached on loopback; IPv6 goes into brackets. */

@@ -155,7 +155,7 @@ async function places() {
   if (!answer?.ok) return own;
   try {
     const { plaza, gateway } = await answer.json();
-    return { plaza: plaza ?? own.plaza, ...(gateway ? { gateway: `${host}${gateway}` } : {}) };
+    return { plaza: plaza ?? own.plaza, ...(gateway ? { gateway: new URL(gateway, host).href } : {}) };
   } catch {
     return own;
   }

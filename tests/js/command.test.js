@@ -6,7 +6,7 @@ import { readOptions } from "../../host/cli.js";
 import { runCommand, startCommand } from "../support/command.js";
 
 test("without options it listens on loopback at 8080 with five residents", () => {
-  assert.deepEqual(readOptions([]), { help: false, port: 8080, listen: "127.0.0.1", broker: null, redis: null, residents: 5 });
+  assert.deepEqual(readOptions([]), { help: false, port: 8080, listen: "127.0.0.1", broker: null, gateway: null, redis: null, residents: 5 });
 });
 
 test("the command's name may be written out", () => {
@@ -22,6 +22,7 @@ for (const [args, expected] of [
   [["--residents=-1"], /^--residents takes a whole number/],
   [["--broker", "http://127.0.0.1"], /^--broker takes an address that starts with ws:\/\/ or wss:\/\//],
   [["--broker", "ws://user:secret@127.0.0.1/mqtt"], /^--broker takes an address without a user name or password/],
+  [["--gateway", "https://example.org/mesh"], /^--gateway takes an address that starts with ws:\/\/ or wss:\/\//],
   [["--redis", "127.0.0.1:6379"], /^--redis takes an address that starts with redis:\/\/ or rediss:\/\/$/],
   [["--redis", "redis://127.0.0.1", "--broker", "ws://127.0.0.1/mqtt"], /^--broker and --redis exclude each other/],
   [["--listen", ""], /^--listen takes an address/],
@@ -35,7 +36,7 @@ for (const [args, expected] of [
 test("--help names every option", async () => {
   const { code, stdout } = await runCommand("--help");
   assert.equal(code, 0);
-  for (const option of ["--port", "--listen", "--broker", "--redis", "--residents"]) assert.match(stdout, new RegExp(`${option} `));
+  for (const option of ["--port", "--listen", "--broker", "--gateway", "--redis", "--residents"]) assert.match(stdout, new RegExp(`${option} `));
 });
 
 test("a mistyped option ends with code 1 and one line", async () => {

@@ -118,3 +118,11 @@ test("the page is told of another broker, and no plaza is kept", async (t) => {
   const headers = { Connection: "Upgrade", Upgrade: "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Protocol": "mqtt" };
   assert.equal((await ask("/mqtt", { headers, at: other.url })).status, 404);
 });
+
+test("a gateway's addresses on loopback are for nobody whose broker is elsewhere, unless another gateway is named", async (t) => {
+  for (const [gateway, expected] of [[null, null], ["wss://example.org/mesh", "wss://example.org/mesh"]]) {
+    const other = await startServer({ port: 0, listen: "127.0.0.1", broker: "wss://example.org/mqtt", gateway });
+    t.after(() => other.close());
+    assert.deepEqual(JSON.parse((await ask("/config.json", { at: other.url })).body), { plaza: "wss://example.org/mqtt", gateway: expected });
+  }
+});
