@@ -37,6 +37,7 @@ export function spawnCommand(args) {
   ended.then(() => (hasEnded = true));
   return {
     ended,
+    pid: child.pid,
     hasEnded: () => hasEnded,
     stdout: () => stdout,
     stderr: () => stderr,

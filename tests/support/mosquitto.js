@@ -6,13 +6,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /**
- * Returns `{ url, tcp, stop }`: its addresses, and a function that ends it.
+ * Returns `{ url, tcp, stop, kill, pid, ports }`: its addresses, and functions
+ * that end it, with and without a word. `ports` puts it where one was before.
  * `conf` is what it is told, with the ports 1883 and 9001 and the folder
  * /etc/mosquitto, which become others; `files` are beside it there, and
  * `prepare` may make more of them.
  */
-export async function startMosquitto({ conf = CONF, files = {}, prepare = () => {} } = {}) {
-  const [tcp, webSocket] = await freePorts(2);
+export async function startMosquitto({ conf = CONF, files = {}, prepare = () => {}, ports = null } = {}) {
+  const [tcp, webSocket] = ports ?? (await freePorts(2));
   const folder = await mkdtemp(join(tmpdir(), "light-nara-mosquitto-"));
   // Started as root, mosquitto reads its configuration as another user.
   await chmod(folder, 0o755);
@@ -33,17 +34,19 @@ export async function startMosquitto({ conf = CONF, files = {}, prepare = () => 
     child.once("error", (error) => resolve(error.message));
     child.once("exit", (code) => resolve(`it ended with ${code}: ${log}`));
   });
-  const stop = async () => {
-    child.kill("SIGTERM");
+  const end = async (signal) => {
+    child.kill(signal);
     await ended;
     await rm(folder, { recursive: true, force: true });
   };
+  const stop = () => end("SIGTERM");
   const failure = await Promise.race([ended, untilOpen(webSocket)]);
   if (failure !== undefined) {
     await stop();
     throw new Error(`mosquitto did not start: ${failure}`);
   }
-  return { url: `ws://127.0.0.1:${webSocket}/mqtt`, tcp: `mqtt://127.0.0.1:${tcp}`, stop };
+  const url = `ws://127.0.0.1:${webSocket}/mqtt`;
+  return { url, tcp: `mqtt://127.0.0.1:${tcp}`, stop, kill: () => end("SIGKILL"), pid: child.pid, ports: [tcp, webSocket] };
 }
 
 /** Ports that nobody listens on now. */
