@@ -27,6 +27,7 @@ await runMain(async () => {
   const browser = await launchChromium();
   let taken = 0;
   const shoot = async (page, file, options = {}) => {
+    await page.evaluate(() => scrollTo(0, 0));
     await page.screenshot({ path: join(FOLDER, `${file}.png`), animations: "disabled", ...options });
     taken += 1;
   };

@@ -70,5 +70,5 @@ export function layout(everybody, target, width) {
 function sharesOf(owners, others) {
   if (owners && others) return { confidant: 0.46, owner: 0.75, other: 1 };
   if (owners || others) return { confidant: 0.54, owner: 1, other: 1 };
-  return { confidant: 0.74, owner: 0.74, other: 0.74 };
+  return { confidant: 0.82, owner: 0.82, other: 0.82 };
 }

@@ -77,13 +77,14 @@ test("the soul is saved as a file, and shown with a code that another program re
 /** The code as a camera would see it. */
 async function pixels(page) {
   const { data, ...size } = await page.evaluate(async () => {
-    const source = new XMLSerializer().serializeToString(document.querySelector("#soul-qr svg"));
-    const image = new Image(444, 444);
-    image.src = `data:image/svg+xml,${encodeURIComponent(source)}`;
+    const picture = document.querySelector("#soul-qr svg");
+    const size = 4 * picture.viewBox.baseVal.width;
+    const image = new Image(size, size);
+    image.src = `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(picture))}`;
     await image.decode();
-    const canvas = new OffscreenCanvas(444, 444).getContext("2d");
-    canvas.drawImage(image, 0, 0, 444, 444);
-    const { width, height, data } = canvas.getImageData(0, 0, 444, 444);
+    const canvas = new OffscreenCanvas(size, size).getContext("2d");
+    canvas.drawImage(image, 0, 0, size, size);
+    const { width, height, data } = canvas.getImageData(0, 0, size, size);
     return { width, height, data: [...data] };
   });
   return { ...size, data: Uint8Array.from(data) };

@@ -126,8 +126,8 @@ function edge(peer, middle) {
   return svg("line", { x1: middle.x, y1: middle.y, x2: peer.x, y2: peer.y, class: "edge", "data-state": peer.edge, "data-edge": peer.id });
 }
 
-/** A face with its name under it, which never leaves the picture. */
-function node(peer, size, { width }, kind = "") {
+/** A face with its name on the side away from the middle, where no edge runs; it never leaves the picture. */
+function node(peer, size, { width, middle }, kind = "") {
   const face = emblem(peer.id, size);
   face.setAttribute("x", peer.x - size / 2);
   face.setAttribute("y", peer.y - size / 2);
@@ -135,7 +135,7 @@ function node(peer, size, { width }, kind = "") {
   const half = name.length * 3.4 + 4;
   const x = Math.min(Math.max(peer.x, half), width - half);
   const back = svg("circle", { cx: peer.x, cy: peer.y, r: size / 2 + 2, class: "back" });
-  return svg("g", { class: `node ${kind}`, "data-presence": peer.presence }, back, face, svg("text", { x, y: peer.y + size / 2 + 14 }, name));
+  return svg("g", { class: `node ${kind}`, "data-presence": peer.presence }, back, face, svg("text", { x, y: peer.y < middle.y ? peer.y - size / 2 - 7 : peer.y + size / 2 + 14 }, name));
 }
 
 function short(name, length) {

@@ -24,8 +24,8 @@ const STEPS = [
 ];
 /** A replay takes this long at least, so that an eye can follow what took milliseconds. */
 const REPLAY_MS = 4_000;
-/** Length of a lane's line in the units of its drawing. */
-const LINE = 400;
+/** Where a lane's line begins and how long it is, in hundredths of its width, so that marks keep their shape. */
+const LINE = { from: 3, length: 94 };
 
 /** Draws the last search. `rehearse()` forgets the memory in this tab and recovers it. */
 export function mountRecovery(store, { rehearse }) {
@@ -134,19 +134,21 @@ function end(recovery, lanes) {
 }
 
 function lane({ id, name, askedMs, atMs, result }, last, tookMs) {
-  const x = (ms) => 8 + (ms / last) * (LINE - 16);
+  const x = (ms) => `${(LINE.from + (ms / last) * LINE.length).toFixed(2)}%`;
   const chosen = result === "chosen" && tookMs !== null;
   const line = svg(
     "svg",
-    { viewBox: `0 0 ${LINE} 16`, class: "lane-line", preserveAspectRatio: "none", "aria-hidden": "true" },
-    svg("line", { x1: 8, x2: LINE - 8, y1: 8, y2: 8, class: "track" }),
+    { class: "lane-line", "aria-hidden": "true" },
+    svg("line", { x1: x(0), x2: x(last), y1: 8, y2: 8, class: "track" }),
     atMs === null ? null : svg("line", { x1: x(askedMs), x2: x(atMs), y1: 8, y2: 8, class: "wait", "data-ms": atMs }),
     chosen && tookMs > atMs ? svg("line", { x1: x(atMs), x2: x(tookMs), y1: 8, y2: 8, class: "settled", "data-ms": tookMs }) : null,
     svg("circle", { cx: x(askedMs), cy: 8, r: 5, class: "asked", "data-ms": askedMs }),
     atMs === null ? null : svg("circle", { cx: x(atMs), cy: 8, r: 6, class: "answered", "data-ms": atMs }),
-    chosen ? svg("path", { d: `M${x(tookMs) - 7} 8l7-7 7 7-7 7z`, class: "star", "data-ms": tookMs }) : null,
+    chosen ? svg("svg", { x: x(tookMs), overflow: "visible", "data-ms": tookMs }, svg("path", { d: "M-7 8l7-7 7 7-7 7z", class: "star" })) : null,
   );
-  const figures = [`asked ${duration(askedMs)}`, atMs !== null && `answered ${duration(atMs)}`, chosen && `chosen ${duration(tookMs)}`];
+  // A figure keeps to its unit.
+  const ms = (time) => duration(time).replaceAll(" ", "\u00a0");
+  const figures = [`asked ${ms(askedMs)}`, atMs !== null && `answered ${ms(atMs)}`, chosen && `chosen ${ms(tookMs)}`];
   return html(
     "li",
     { class: "lane", "data-result": result },
