@@ -43,7 +43,7 @@ const COLD_ROUNDS = 7;
 export async function bench({ browser = false, json = false, readme = false } = {}) {
   const folder = await buildBench();
   const results = browser ? await inChromium(folder) : await inNode(folder);
-  await addNative(results);
+  if (!browser) await addNative(results);
   const ops = Object.fromEntries(Object.entries(results).map(([name, found]) => [name, judged(name, found)]));
   const where = browser ? "Chromium" : "Node";
   const lines = table(ops);

@@ -2,7 +2,7 @@
 
 use super::soul::{Soul, derive_key};
 use chacha20poly1305::KeyInit as _;
-use chacha20poly1305::aead::Aead as _;
+use chacha20poly1305::aead::AeadInOut as _;
 use core::fmt;
 use zeroize::Zeroizing;
 
@@ -26,6 +26,9 @@ type XChaCha20Poly1305 =
 #[cfg(not(all(target_family = "wasm", target_feature = "simd128")))]
 use chacha20poly1305::XChaCha20Poly1305;
 
+/// Bytes of a tag, which stands last.
+const TAG_SIZE: usize = 16;
+
 /// The key of the stash that belongs to the soul with this seed.
 pub fn stash_key(seed: &[u8; 32]) -> Zeroizing<[u8; 32]> {
     derive_key(seed, b"nara:stash:v1", b"symmetric")
@@ -40,17 +43,27 @@ impl SealKey {
     }
 
     pub(super) fn seal(&self, nonce: &[u8; 24], plaintext: &[u8]) -> Vec<u8> {
-        // Fails only beyond 256 GiB; the empty answer shows nothing and never
-        // opens.
-        self.cipher()
-            .encrypt(nonce.into(), plaintext)
-            .unwrap_or_default()
+        // In one piece of memory: the library's way would copy byte by byte.
+        let mut sealed = Vec::with_capacity(plaintext.len() + TAG_SIZE);
+        sealed.extend_from_slice(plaintext);
+        let in_place = sealed.as_mut_slice().into();
+        let cipher = self.cipher();
+        match cipher.encrypt_inout_detached(nonce.into(), b"", in_place) {
+            Ok(tag) => sealed.extend_from_slice(&tag),
+            // Only beyond 256 GiB; the empty answer shows nothing and never
+            // opens.
+            Err(_) => sealed.clear(),
+        }
+        sealed
     }
 
     pub(super) fn open(&self, nonce: &[u8; 24], ciphertext: &[u8]) -> Result<Vec<u8>, OpenError> {
-        self.cipher()
-            .decrypt(nonce.into(), ciphertext)
-            .map_err(|_| OpenError)
+        let (sealed, tag) = ciphertext.split_last_chunk::<TAG_SIZE>().ok_or(OpenError)?;
+        let mut plaintext = sealed.to_vec();
+        let in_place = plaintext.as_mut_slice().into();
+        let cipher = self.cipher();
+        let result = cipher.decrypt_inout_detached(nonce.into(), b"", in_place, tag.into());
+        result.map(|()| plaintext).map_err(|_| OpenError)
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {
