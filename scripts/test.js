@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { build } from "./build.js";
 import { linker, npmPackages, rust, rustLinters, testPrograms, wasmBindgen, wasmPack } from "./setup.js";
 import { printSizes } from "./size.js";
-import { StepError, find, root, run, say, seconds } from "./steps.js";
+import { StepError, environment, find, root, run, say, seconds } from "./steps.js";
 
 /** Reads how many tests passed and failed from what a command printed. */
 function countCargo(output) {
@@ -42,7 +42,15 @@ async function setUp() {
   await wasmPack();
   await build();
   await printSizes();
+  environment.LIGHT_NARA_TRACE = await nativeTrace();
   return null;
+}
+
+/** What one seed comes to natively; the tests in WebAssembly must come to the same. */
+async function nativeTrace() {
+  const plan = ["--seed", "1", "--naras", "4", "--minutes", "4", "--json"];
+  const output = await run("build the simulation", "cargo", [...SIMULATION, ...plan], { usual: "a minute at first" });
+  return /"trace":"([0-9a-f]{16})"/.exec(output)[1];
 }
 
 function suites() {
@@ -123,6 +131,8 @@ function report(results, startedAt) {
 
 /** In no registry, so it cannot be set up here; what did not run has not passed. */
 const PAHO = { variable: "PAHO_TESTING", what: "set PAHO_TESTING to a copy of github.com/eclipse-paho/paho.mqtt.testing" };
+
+const SIMULATION = ["run", "--quiet", "--locked", "--profile", "sim", "--example", "sim", "--"];
 
 /** A suite that takes longer has hung. */
 const SUITE_MS_MAX = 20 * 60_000;

@@ -10,6 +10,8 @@ mod captures;
 mod mesh_link;
 #[path = "sample_service.rs"]
 mod sample_service;
+#[path = "simulation.rs"]
+mod simulation;
 #[path = "vectors_identity.rs"]
 mod vectors_identity;
 #[path = "vectors_mesh.rs"]

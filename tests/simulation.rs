@@ -28,3 +28,15 @@ fn one_seed_gives_one_trace_and_another_seed_another() {
     assert!(once.saved > 0 && once.steps > 100);
     assert_ne!(once.trace, run(plan(2)).trace);
 }
+
+/// What `npm run sim -- --json` says of that seed, where this is built by
+/// `npm test`.
+#[cfg(target_family = "wasm")]
+const NATIVE: Option<&str> = option_env!("LIGHT_NARA_TRACE");
+
+#[cfg(target_family = "wasm")]
+#[both]
+fn one_seed_gives_the_same_trace_here_as_natively() {
+    let native = NATIVE.expect("LIGHT_NARA_TRACE is not set; npm test sets it");
+    assert_eq!(format!("{:016x}", run(plan(1)).trace), native);
+}

@@ -136,6 +136,19 @@ impl MockRuntime {
         self.local("presence:gone", &super::PeerNews { who: who.clone() });
     }
 
+    /// Makes several peers gone in one sweep.
+    pub fn mark_all_gone(&mut self, gone: &[Identity]) {
+        for who in gone {
+            if let Some(peer) = self.runtime.core.peers.peer_mut(who) {
+                peer.presence = Presence::Missing;
+            }
+            let news = to_go_json(&super::PeerNews { who: who.clone() });
+            self.runtime.core.push_local("presence:gone", news, "test");
+        }
+        self.runtime.drain_local();
+        self.collect();
+    }
+
     /// A message as a made-up peer would sign and send it to this nara.
     pub fn message<P: Payload>(&self, from: &Identity, kind: &str, payload: &P) -> Message {
         let mut message = Message::draft(kind, 1, to_go_json(payload));

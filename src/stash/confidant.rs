@@ -185,7 +185,8 @@ impl Confidant {
         }
         let held = self.held.get(sender);
         if self.is_buried(now.mono, sender, store.ts)
-            || held.is_some_and(|held| held.is_newer_than(&store, message))
+            || held
+                .is_some_and(|held| is_believed(ctx, held) && held.is_newer_than(&store, message))
         {
             return Err("stale");
         }
@@ -319,4 +320,10 @@ impl Confidant {
         let others = [self.observer.poll_timeout(), self.handoffs.poll_timeout()];
         pushes.into_iter().chain(others.into_iter().flatten()).min()
     }
+}
+
+/// Whether the time of what is held can be. What was stored by a clock that was
+/// ahead, and has been put right, may be replaced by what is stored now.
+fn is_believed(ctx: &Context<'_>, held: &Held) -> bool {
+    !ctx.clock().is_ahead(WallTime::from_unix_seconds(held.ts))
 }

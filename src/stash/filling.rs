@@ -264,6 +264,8 @@ impl Owner {
                     self.note_refusal(ctx, &attempt.to, "stale");
                 }
             }
+            // Whoever was given up before was noted then.
+            Reply::Silent if attempt.wait == Wait::GivenUp => {}
             Reply::Silent => self.note_silence(ctx, &attempt.to),
         }
         Some((attempt.to, reply))
@@ -271,6 +273,11 @@ impl Owner {
 
     fn note_refusal(&mut self, ctx: &mut Context<'_>, who: &Identity, reason: &str) {
         ctx.log().warn(format!("{} refused: {reason}", who.id));
+        if reason == "from_the_future" {
+            // One of the two clocks is off, and that may be over soon.
+            self.drop_holder(who);
+            return self.note_silence(ctx, who);
+        }
         self.refused
             .insert(ctx.now().mono, who.clone(), reason.to_owned());
         self.drop_holder(who);
@@ -291,7 +298,10 @@ impl Owner {
         if counted {
             let text = format!("{} does not hold the memory any more", who.id);
             ctx.log().warn(text);
-            self.silent.insert(ctx.now().mono, who.clone(), None);
+            let now = ctx.now().mono;
+            if self.silent.get(now, who).is_none() {
+                self.silent.insert(now, who.clone(), None);
+            }
         }
         counted
     }

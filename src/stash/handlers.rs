@@ -190,7 +190,8 @@ impl Stash {
         news: PeerNews,
     ) -> Outcome {
         self.confidant.handle_gone(ctx, &news.who);
-        if self.owner.handle_gone(ctx, &news.who) {
+        let counted = self.owner.handle_gone(ctx, &news.who);
+        if self.owner.forget_gone(ctx) || counted {
             ctx.log().warn(format!("confidant {} is gone", news.who.id));
             self.fill(ctx);
         }

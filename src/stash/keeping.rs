@@ -13,6 +13,9 @@ use core::time::Duration;
 /// How often the copies are counted even if nothing happens.
 pub const CHECK_EVERY: Duration = Duration::from_secs(30);
 
+/// How often while there are too few.
+const CHECK_AGAIN: Duration = Duration::from_secs(10);
+
 /// How often one holder, at random, is asked to return its copy.
 pub const AUDIT_EVERY: Duration = Duration::from_secs(5 * 60);
 
@@ -55,10 +58,16 @@ impl Stash {
             self.audit(ctx);
         }
         if self.keeping.check_at.take_if(|at| *at <= now).is_some() {
-            self.keeping.check_at = Some(now + CHECK_EVERY);
             self.owner.forget_absent(ctx);
+            if self.check_gate().is_ok() {
+                // What was too far ahead to be outdone may have been reached.
+                self.owner.rise(ctx);
+            }
             self.fill(ctx);
             self.trim(ctx);
+            let is_short = self.owner.memory().is_some() && !self.owner.is_safe();
+            let wait = if is_short { CHECK_AGAIN } else { CHECK_EVERY };
+            self.keeping.check_at = Some(now + wait);
         }
     }
 
@@ -122,6 +131,8 @@ impl Stash {
         let newest = self.owner.memory().map_or(0, |memory| memory.revision);
         match answer {
             Some(Answer::Opened { revision }) if revision >= newest => {}
+            // It may only be out of reach; then it is worth another try.
+            None if self.owner.drop_holder(who) => self.owner.note_silence(ctx, who),
             _ => {
                 self.owner.note_loss(ctx, who);
             }

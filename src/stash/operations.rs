@@ -177,6 +177,7 @@ impl Stash {
     /// Asks as many peers as copies are missing, where that is allowed.
     pub(super) fn fill(&mut self, ctx: &mut Context<'_>) {
         if self.check_gate().is_ok() {
+            self.owner.redate(ctx);
             self.owner.fill(ctx);
         }
         self.report_saved(ctx);

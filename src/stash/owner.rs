@@ -282,6 +282,16 @@ impl Owner {
         self.memory.as_ref().is_some_and(lower) && self.seal_anew(ctx)
     }
 
+    /// Seals the memory anew if its time is further ahead than holders take, as
+    /// when it was set by a clock that has been put right since.
+    pub(super) fn redate(&mut self, ctx: &mut Context<'_>) {
+        let now = ctx.now().wall.unix_seconds();
+        let is_ahead = |one: &Memory| one.timestamp.saturating_sub(now) > AHEAD_SECONDS_MAX;
+        if self.memory.as_ref().is_some_and(is_ahead) {
+            self.seal_anew(ctx);
+        }
+    }
+
     /// The time of the next version: never before the last one, or holders would
     /// refuse it as stale, and never far ahead, or they would refuse that. Where
     /// both cannot be, the revision decides for those who can open it.
@@ -413,6 +423,14 @@ impl Owner {
             ctx.cancel(call);
         }
         self.drop_holder(who) || was_asked
+    }
+
+    /// Those who are known to be gone count no more, even those whose leaving
+    /// is not told yet. Returns whether there were any.
+    pub(super) fn forget_gone(&mut self, ctx: &Context<'_>) -> bool {
+        let before = self.holders.len();
+        self.holders.retain(|who, _| ctx.peers().is_online(who));
+        self.holders.len() < before
     }
 
     /// Whoever is not online any more holds nothing that counts, even if the

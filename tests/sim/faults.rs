@@ -31,7 +31,14 @@ pub(super) enum Fault {
     Replay(u32),
     /// Somebody floods a host with nonsense, so many messages.
     Flood(u32),
+    /// Somebody speaks under an id whose key it does not have, so many times.
+    Forge(u32),
+    /// So many invented owners store with a host.
+    Crowd(u32),
 }
+
+/// Kinds of faults.
+const KINDS: usize = 12;
 
 /// How likely each fault is in one run.
 pub(super) struct Weather {
@@ -42,20 +49,24 @@ pub(super) struct Weather {
     corrupt: u32,
     truncate: u32,
     /// Of all faults of hosts.
-    weights: [u32; 10],
+    weights: [u32; KINDS],
     /// Mean seconds between two of them.
     every: u64,
 }
 
 impl Weather {
     pub(super) fn draw(rng: &mut Rng) -> Self {
+        // Where links are good, more can be asked of the naras.
+        let links = u32::from(rng.below(4) > 0);
         let mut some = |most: u32| match rng.below(3) {
             0 => 0,
             _ => rng.below(most),
         };
         let (loss, double, delay) = (some(300), some(100), some(100));
         let (corrupt, truncate) = (some(30), some(30));
-        let mut weights = [0; 10];
+        let (loss, double, delay) = (loss * links, double * links, delay * links);
+        let (corrupt, truncate) = (corrupt * links, truncate * links);
+        let mut weights = [0; KINDS];
         for weight in &mut weights {
             *weight = some(10);
         }
@@ -71,11 +82,16 @@ impl Weather {
         }
     }
 
+    /// Whether every message arrives, whole and once.
+    pub(super) fn has_good_links(&self) -> bool {
+        self.loss + self.double + self.delay + self.corrupt + self.truncate == 0
+    }
+
     /// Nothing goes wrong any more.
     pub(super) fn clear(&mut self) {
         (self.loss, self.double, self.delay) = (0, 0, 0);
         (self.corrupt, self.truncate) = (0, 0);
-        self.weights = [0; 10];
+        self.weights = [0; KINDS];
     }
 
     /// When the next fault comes, in microseconds from now.
@@ -108,7 +124,9 @@ impl Weather {
                 6 => Fault::Broker(seconds(rng, 300)),
                 7 => Fault::Leave(seconds(rng, 600)),
                 8 => Fault::Replay(rng.below(50) + 1),
-                _ => Fault::Flood(rng.below(500) + 1),
+                9 => Fault::Flood(rng.below(500) + 1),
+                10 => Fault::Forge(rng.below(50) + 1),
+                _ => Fault::Crowd(rng.below(10) + 1),
             });
         }
         None

@@ -2,12 +2,16 @@
 //! of it.
 
 use super::broker::Client;
-use light_nara::base::{Identity, Instant, Now, WallTime};
-use light_nara::identity::Keys;
-use light_nara::nara::Nara;
-use light_nara::neighbourhood::PEERS_MAX;
+use super::memo::Remembering;
+use super::probe::Probe;
+use super::secrets::Secrets;
+use super::vice::Vice;
+use light_nara::base::{Identity, Instant, Now, Rng, WallTime};
+use light_nara::identity::{Keys, Soul};
+use light_nara::message::Response;
+use light_nara::nara::{Config, Nara, Newborn};
 use light_nara::stash::{OperationId, codec};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// The true time at which a simulation begins.
@@ -17,8 +21,10 @@ const EPOCH: i64 = 1_768_756_453_000_000_000;
 /// a fault may come between.
 const SLACK: u64 = 2_000_000;
 
-/// In every memory, and never in a frame.
-pub(super) const CANARY: &str = "cAnArY";
+/// The time that a clock shows which is right.
+pub(super) fn true_time(micros: u64) -> WallTime {
+    WallTime::from_unix_nanos(EPOCH + micros as i64 * 1_000)
+}
 
 /// What reaches a host from outside.
 #[derive(Clone)]
@@ -30,6 +36,8 @@ pub(super) enum Input {
 
 pub(super) struct Host {
     pub(super) soul: String,
+    pub(super) secrets: Secrets,
+    pub(super) vice: Vice,
     pub(super) keys: Keys,
     pub(super) nara: Option<Nara>,
     /// Counts instances, so that what was meant for an older one is dropped.
@@ -55,11 +63,91 @@ pub(super) struct Host {
     pub(super) held: BTreeMap<usize, (u64, i64)>,
     /// The highest ever held for each owner.
     pub(super) held_ever: BTreeMap<usize, u64>,
+    /// Whom this owner told to forget.
+    pub(super) deleted_at: BTreeSet<usize>,
+    /// Since when its connection has held.
+    pub(super) connected_at: u64,
+    /// When it woke, and who could have given which revision back then.
+    pub(super) woken: Option<(u64, Vec<(usize, u64)>)>,
+    /// What this host gave each owner first, to give it again as a lie.
+    pub(super) oldest: BTreeMap<String, Response>,
+    /// Bytes from and to those who have proved nothing.
+    pub(super) unproven: BTreeMap<String, (usize, usize)>,
 }
 
 impl Host {
+    pub(super) fn new(rng: &mut Rng) -> Self {
+        let born = Config::born(Newborn(rng.array()), None).unwrap();
+        let soul = born.soul().to_text();
+        let parsed = Soul::parse(&soul).unwrap();
+        Self {
+            secrets: Secrets::of(&soul),
+            soul,
+            keys: Keys::new(&parsed, &parsed.generated_name()).unwrap(),
+            vice: Vice::None,
+            nara: None,
+            life: 0,
+            socket: 0,
+            client: None,
+            latency: 1_000 * (u64::from(rng.below(80)) + 5),
+            cut_until: 0,
+            dozes_until: 0,
+            inbox: Vec::new(),
+            skew: 0,
+            frozen: None,
+            slow: 0,
+            busy_until: 0,
+            operations: Vec::new(),
+            written: BTreeMap::new(),
+            saved: None,
+            sets: 0,
+            held: BTreeMap::new(),
+            held_ever: BTreeMap::new(),
+            deleted_at: BTreeSet::new(),
+            connected_at: 0,
+            woken: None,
+            oldest: BTreeMap::new(),
+            unproven: BTreeMap::new(),
+        }
+    }
+
+    /// Wakes a new instance. The first is newborn, others come with a soul.
+    pub(super) fn wake(&mut self, seed: [u8; 32], micros: u64) {
+        let config = if self.life == 0 {
+            let soul = Soul::parse(&self.soul).unwrap();
+            Config::born(Newborn(*soul.seed()), None).unwrap()
+        } else {
+            Config::reborn(&self.soul, None).unwrap()
+        };
+        self.life += 1;
+        let now = self.now(micros);
+        let nara = Nara::with_crypto(config, seed, now, |keys| Box::new(Remembering(keys)));
+        self.nara = Some(nara.with_service(Probe::default()));
+    }
+
+    /// The instance ends, and with it all that it kept. Returns how many
+    /// calls had ended.
+    pub(super) fn end_nara(&mut self) -> u64 {
+        let nara = self.nara.take();
+        let probe = nara.as_ref().and_then(|nara| nara.service::<Probe>());
+        let ended = probe.map_or(0, |probe| probe.ended);
+        self.socket += 1;
+        self.inbox.clear();
+        self.operations.clear();
+        self.held.clear();
+        self.woken = None;
+        ended
+    }
+
+    /// Whether nothing keeps it from being heard.
+    pub(super) fn is_well(&self, micros: u64) -> bool {
+        let is_right = self.skew == 0 && self.frozen.is_none() && self.slow == 0;
+        let is_there = self.nara.is_some() && self.client.is_some();
+        is_right && is_there && !self.is_cut(micros) && !self.dozes(micros)
+    }
+
     pub(super) fn now(&self, micros: u64) -> Now {
-        let wall = EPOCH + micros as i64 * 1_000 + self.skew;
+        let wall = true_time(micros).unix_nanos() + self.skew;
         Now {
             mono: Instant::from_micros(micros),
             wall: WallTime::from_unix_nanos(self.frozen.unwrap_or(wall)),
@@ -102,36 +190,23 @@ impl Host {
         if let Some((operation, _)) = self.operations.iter().find(|(_, until)| late(until)) {
             return Err(format!("{operation:?} is beyond its deadline"));
         }
-        let peers = nara.runtime().peers().len();
-        if peers > PEERS_MAX {
-            return Err(format!("{peers} peers are remembered"));
+        for (what, count, limit) in nara.runtime().loads() {
+            if count > limit {
+                return Err(format!("{what}: {count}, of at most {limit}"));
+            }
         }
         let confidant = nara.stash().unwrap().confidant();
         let (held, limit) = (confidant.held().len(), confidant.limit());
         if held > limit {
             return Err(format!("{held} stashes are held, of at most {limit}"));
         }
-        if confidant.prunings() > 0 {
-            return Err("a stash was let go within 7 days".to_owned());
-        }
-        Ok(())
-    }
-
-    /// No frame shows a memory or a soul.
-    pub(super) fn check_frame(&self, frame: &[u8]) -> Result<(), String> {
-        for secret in [CANARY, &self.soul] {
-            let secret = secret.as_bytes();
-            let starts = frame
-                .iter()
-                .enumerate()
-                .filter(|(_, one)| **one == secret[0]);
-            for (at, _) in starts {
-                if frame[at..].starts_with(secret) {
-                    return Err("a secret is in a frame".to_owned());
-                }
+        let latest = micros.saturating_sub(SLACK);
+        match nara.service::<Probe>() {
+            Some(probe) if self.dozes_until + SLACK < micros => {
+                probe.check(Instant::from_micros(latest))
             }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// The revision inside what somebody holds for this owner.

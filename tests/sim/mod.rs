@@ -9,11 +9,20 @@
 )]
 
 mod broker;
+mod checks;
 mod faults;
 mod host;
+mod memo;
+mod plaza;
+mod probe;
+mod secrets;
+mod storm;
+mod vice;
 mod world;
 
 pub(crate) use world::run;
+
+use std::collections::VecDeque;
 
 /// What is simulated.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +43,8 @@ pub(crate) struct Outcome {
     pub(crate) steps: u64,
     /// Sets that were reported as saved.
     pub(crate) saved: u64,
+    /// Calls that ended, each once.
+    pub(crate) calls: u64,
     /// Naras that ended without a word.
     pub(crate) crashes: u64,
     /// Messages lost, doubled, delayed or damaged.
@@ -43,10 +54,14 @@ pub(crate) struct Outcome {
     /// Revisions that were written twice, because the newest was out of reach
     /// when its owner woke.
     pub(crate) forks: u64,
+    /// Memories recovered where somebody could give them who was well.
+    pub(crate) recoveries: u64,
     /// Seconds from the healing until everybody was whole.
     pub(crate) healed_after: u64,
+    /// Seconds to there from the last connection and the last loss noticed.
+    pub(crate) whole_after: u64,
     /// The first promise that was broken.
     pub(crate) failure: Option<String>,
     /// The last log lines, in simulated time.
-    pub(crate) log: Vec<String>,
+    pub(crate) log: VecDeque<String>,
 }

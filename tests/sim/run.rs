@@ -1,111 +1,182 @@
-//! `npm run sim -- --seeds N --naras M --days D [--minutes T] [--seed S] [--json]`
+//! `npm run sim -- [--seeds N] [--naras M] [--days D | --minutes T] [--seed S]
+//! [--threads T] [--twice] [--json]`
 
 #[path = "mod.rs"]
 mod sim;
 
 use sim::{Outcome, Plan};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+
+const USAGE: &str = "--seeds N, --naras 2 to 250, --days D or --minutes T, --seed S (that one alone), --threads T, --twice, --json";
+
+/// What is to be run.
+struct Wish {
+    first: u64,
+    seeds: u64,
+    naras: usize,
+    minutes: u64,
+    threads: u64,
+    is_json: bool,
+    is_twice: bool,
+}
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let (mut seeds, mut naras, mut minutes, mut first) = (10, 8, 60, 1);
-    let (mut is_json, mut is_twice) = (false, false);
-    let mut rest = words.iter();
-    while let Some(word) = rest.next() {
-        let mut number = || rest.next().and_then(|text| text.parse::<u64>().ok());
-        let ok = match word.as_str() {
-            "--seeds" => number().map(|n| seeds = n),
-            "--naras" => number()
-                .filter(|n| (2..=250).contains(n))
-                .map(|n| naras = n as usize),
-            "--days" => number().map(|n| minutes = n * 24 * 60),
-            "--minutes" => number().map(|n| minutes = n),
-            "--seed" => number().map(|n| (first, seeds) = (n, 1)),
-            "--json" => {
-                is_json = true;
-                Some(())
-            }
-            "--twice" => {
-                is_twice = true;
-                Some(())
-            }
-            _ => None,
-        };
-        if ok.is_none() {
-            eprintln!(
-                "{word}: needs a number (--naras: 2 to 250), or is no option of --seeds --naras --days --minutes --seed --twice --json"
-            );
+    let wish = match read(std::env::args().skip(1)) {
+        Ok(wish) => wish,
+        Err(why) => {
+            eprintln!("{why}; the options are {USAGE}");
             return ExitCode::from(2);
         }
-    }
-    let mut failures = 0;
-    let mut total = Outcome::default();
-    for seed in first..first + seeds {
-        let plan = Plan {
-            seed,
-            naras,
-            minutes,
-            is_logged: false,
-        };
-        let outcome = sim::run(plan);
-        let again = is_twice.then(|| sim::run(plan));
-        let differs = again.is_some_and(|again| again != outcome);
-        total.steps += outcome.steps;
-        total.saved += outcome.saved;
-        total.crashes += outcome.crashes;
-        total.faults += outcome.faults;
-        total.lost += outcome.lost;
-        total.forks += outcome.forks;
-        total.healed_after = total.healed_after.max(outcome.healed_after);
-        if is_json {
-            println!(
-                "{{\"seed\":{seed},\"trace\":\"{:016x}\",\"steps\":{},\"saved\":{},\"crashes\":{},\"faults\":{},\"lost\":{},\"healedAfter\":{},\"ok\":{}}}",
-                outcome.trace,
-                outcome.steps,
-                outcome.saved,
-                outcome.crashes,
-                outcome.faults,
-                outcome.lost,
-                outcome.healed_after,
-                outcome.failure.is_none() && !differs
-            );
+    };
+    let next = AtomicU64::new(wish.first);
+    let (sender, ended) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..wish.threads.min(wish.seeds) {
+            let (sender, next, wish) = (sender.clone(), &next, &wish);
+            scope.spawn(move || {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= wish.first + wish.seeds || sender.send(live(wish, seed)).is_err() {
+                        return;
+                    }
+                }
+            });
         }
-        if outcome.failure.is_some() || differs {
-            failures += 1;
-            let why = outcome
-                .failure
-                .unwrap_or_else(|| "two runs of one seed differ".to_owned());
+        drop(sender);
+        report(&wish, ended)
+    })
+}
+
+fn read(mut words: impl Iterator<Item = String>) -> Result<Wish, String> {
+    let mut wish = Wish {
+        first: 1,
+        seeds: 10,
+        naras: 8,
+        minutes: 60,
+        threads: 1,
+        is_json: false,
+        is_twice: false,
+    };
+    while let Some(word) = words.next() {
+        let mut number = || {
+            let text = words.next().unwrap_or_default();
+            let number = text.parse::<u64>().ok().filter(|number| *number > 0);
+            number.ok_or_else(|| format!("{word} {text}: needs a number above 0"))
+        };
+        match word.as_str() {
+            "--seeds" => wish.seeds = number()?,
+            "--naras" => wish.naras = number()? as usize,
+            "--days" => wish.minutes = number()? * 24 * 60,
+            "--minutes" => wish.minutes = number()?,
+            "--seed" => (wish.first, wish.seeds) = (number()?, 1),
+            "--threads" => wish.threads = number()?,
+            "--json" => wish.is_json = true,
+            "--twice" => wish.is_twice = true,
+            _ => return Err(format!("{word} is no option")),
+        }
+    }
+    if !(2..=250).contains(&wish.naras) {
+        return Err(format!("--naras {}: must be from 2 to 250", wish.naras));
+    }
+    Ok(wish)
+}
+
+fn plan(wish: &Wish, seed: u64, is_logged: bool) -> Plan {
+    Plan {
+        seed,
+        naras: wish.naras,
+        minutes: wish.minutes,
+        is_logged,
+    }
+}
+
+/// Runs one seed, twice if that is wished.
+fn live(wish: &Wish, seed: u64) -> (u64, Outcome) {
+    let mut outcome = sim::run(plan(wish, seed, false));
+    if wish.is_twice && outcome.failure.is_none() && outcome != sim::run(plan(wish, seed, false)) {
+        outcome.failure = Some("as two runs of it differ".to_owned());
+    }
+    (seed, outcome)
+}
+
+/// Prints each seed as it ends, and the sums.
+fn report(wish: &Wish, ended: mpsc::Receiver<(u64, Outcome)>) -> ExitCode {
+    let (mut done, mut failed) = (0, Vec::new());
+    let mut sum = Outcome::default();
+    for (seed, one) in ended {
+        done += 1;
+        if done % 20 == 0 && done < wish.seeds {
+            eprintln!("{done} of {} seeds", wish.seeds);
+        }
+        sum.steps += one.steps;
+        sum.saved += one.saved;
+        sum.calls += one.calls;
+        sum.crashes += one.crashes;
+        sum.faults += one.faults;
+        sum.lost += one.lost;
+        sum.forks += one.forks;
+        sum.recoveries += one.recoveries;
+        sum.healed_after = sum.healed_after.max(one.healed_after);
+        sum.whole_after = sum.whole_after.max(one.whole_after);
+        if wish.is_json {
+            println!("{}", json(seed, &one));
+        }
+        if let Some(why) = &one.failure {
+            failed.push(seed);
+            let (naras, minutes) = (wish.naras, wish.minutes);
             eprintln!("seed {seed} failed {why}");
             eprintln!("replay: npm run sim -- --seed {seed} --naras {naras} --minutes {minutes}");
-            if seeds == 1 {
-                for line in sim::run(Plan {
-                    is_logged: true,
-                    ..plan
-                })
-                .log
-                {
-                    eprintln!("{line}");
-                }
-            }
         }
     }
-    let Outcome {
-        steps,
-        saved,
-        crashes,
-        faults,
-        lost,
-        forks,
-        healed_after,
-        ..
-    } = total;
+    if wish.seeds == 1 && !failed.is_empty() {
+        for line in sim::run(plan(wish, wish.first, true)).log {
+            eprintln!("{line}");
+        }
+    }
+    let runs = if wish.is_twice { "twice, " } else { "" };
     eprintln!(
-        "{naras} naras, {minutes} simulated minutes each: {steps} steps, {saved} reports of saved, {crashes} crashes, {faults} faults of messages, {lost} memories with no copy left, {forks} revisions written twice; whole again after {healed_after} s at most"
+        "{} naras, {} simulated minutes each, {runs}{} steps: {} crashes, {} faults of messages, {} calls ended once, {} reports of saved, {} recoveries where a copy was in reach",
+        wish.naras,
+        wish.minutes,
+        sum.steps,
+        sum.crashes,
+        sum.faults,
+        sum.calls,
+        sum.saved,
+        sum.recoveries
     );
-    eprintln!("{} seeds held, {failures} failed", seeds - failures);
-    if failures == 0 {
+    eprintln!(
+        "{} memories with no copy left, {} revisions written twice; whole at most {} s after all was healed, {} s after the last connection and the last loss noticed",
+        sum.lost, sum.forks, sum.healed_after, sum.whole_after
+    );
+    eprintln!(
+        "{} seeds held, {} failed",
+        wish.seeds - failed.len() as u64,
+        failed.len()
+    );
+    if failed.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     }
+}
+
+fn json(seed: u64, one: &Outcome) -> String {
+    format!(
+        "{{\"seed\":{seed},\"trace\":\"{:016x}\",\"steps\":{},\"saved\":{},\"calls\":{},\"crashes\":{},\"faults\":{},\"lost\":{},\"forks\":{},\"recoveries\":{},\"healedAfter\":{},\"wholeAfter\":{},\"ok\":{}}}",
+        one.trace,
+        one.steps,
+        one.saved,
+        one.calls,
+        one.crashes,
+        one.faults,
+        one.lost,
+        one.forks,
+        one.recoveries,
+        one.healed_after,
+        one.whole_after,
+        one.failure.is_none()
+    )
 }

@@ -362,3 +362,33 @@ fn an_ack_of_the_version_before_does_not_end_a_store_with_somebody() {
     ack(&mut rt, &first);
     assert_eq!(ended(&mut rt, operation), None);
 }
+
+#[test]
+fn a_holder_of_something_dated_ahead_is_asked_again_once_that_time_has_come() {
+    let mut rt = wanting(1, 0, 1);
+    set(&mut rt, "1");
+    let store = of_kind(&rt.emitted(), "stash:store").remove(0);
+    refuse(&mut rt, &store, "stale");
+    let request = of_kind(&rt.emitted(), "stash:request").remove(0);
+    let ask: Request = parse_payload(&request.payload).unwrap();
+    let me = MockRuntime::identity("owner");
+    let ahead = Memory {
+        data: "0".into(),
+        timestamp: rt.now().wall.unix_seconds() + 60,
+        revision: 1,
+    };
+    let plaintext = codec::encode(&ahead, &[], Padding::Full).unwrap();
+    let sealed = crate::runtime::Crypto::seal(&MockCrypto::new(me.key), [1; 24], &plaintext);
+    let response = Response {
+        request_id: ask.request_id,
+        ciphertext: Bytes::from(sealed),
+        ..response_of(&me, "0", 1)
+    };
+    let who = MockRuntime::identity(&store.to_id);
+    rt.answer(&request, &who, "stash:response", &response);
+    rt.emitted();
+    rt.advance(Duration::from_secs(60));
+    let store = of_kind(&rt.emitted(), "stash:store").pop().unwrap();
+    let store: Store = parse_payload(&store.payload).unwrap();
+    assert!(store.ts >= ahead.timestamp);
+}

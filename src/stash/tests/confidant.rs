@@ -193,3 +193,23 @@ fn a_refresh_is_answered_to_the_key_that_stored_and_to_no_other() {
     refresh(&mut rt, &owner);
     assert_eq!(of_kind(&rt.emitted(), "stash:response").len(), 1);
 }
+
+#[test]
+fn what_was_stored_by_a_clock_that_was_ahead_gives_way_once_the_clocks_are_right() {
+    let mut rt = newborn(&[]);
+    let (owner, right) = (MockRuntime::identity("alice"), rt.now().wall);
+    let day = 86_400;
+    let seconds = right.unix_seconds();
+    rt.set_wall(crate::base::WallTime::from_unix_seconds(seconds + day));
+    let ahead = rt.message(
+        &owner,
+        "stash:store",
+        &store_of("alice", 100, seconds + day),
+    );
+    rt.deliver(&ahead);
+    rt.set_wall(right);
+    let store = rt.message(&owner, "stash:store", &store_of("alice", 200, seconds));
+    rt.deliver(&store);
+    let held = &rt.service::<Stash>().confidant().held()[&owner];
+    assert_eq!((held.ts, held.sealed.ciphertext.len()), (seconds, 200));
+}

@@ -1,6 +1,8 @@
 //! Copies that were won stay won: holders are looked after by themselves.
 
 use super::*;
+use crate::base::WallTime;
+use crate::runtime::CALL_DEADLINE;
 
 /// A newborn nara whose memory is held by three of its peers.
 fn safe(peers: &[&str]) -> MockRuntime {
@@ -171,4 +173,39 @@ fn a_holder_that_seems_to_be_restarted_is_asked_at_once_and_once_a_minute() {
     assert_eq!(ack_all(&mut rt), 1);
     assert_eq!(holders(&rt).len(), 3);
     assert!(!holders(&rt).contains(&who.id.as_str().to_owned()));
+}
+
+#[test]
+fn where_several_are_gone_at_once_none_of_them_is_reported_as_a_holder() {
+    let mut rt = safe(&["a", "b", "c", "d"]);
+    events(&mut rt);
+    // Everybody has been silent; each leaving is told by itself.
+    rt.advance(crate::neighbourhood::MISSING_AFTER);
+    let gone: Vec<Identity> = holders(&rt)
+        .iter()
+        .map(|name| MockRuntime::identity(name))
+        .collect();
+    rt.mark_all_gone(&gone);
+    let reported = events(&mut rt).into_iter().filter_map(|event| match event {
+        Event::Saved(receipt) => Some(receipt.holders.len()),
+        _ => None,
+    });
+    assert_eq!(reported.collect::<Vec<_>>(), [0]);
+}
+
+#[test]
+fn what_was_set_by_a_clock_that_was_ahead_is_dated_anew() {
+    let mut rt = newborn(&["a", "b", "c"]);
+    let right = rt.now().wall;
+    rt.set_wall(WallTime::from_unix_nanos(
+        right.unix_nanos() + 8 * 86_400 * 1_000_000_000,
+    ));
+    set(&mut rt, "1");
+    rt.emitted();
+    rt.set_wall(right);
+    rt.advance(CALL_DEADLINE);
+    let store = of_kind(&rt.emitted(), "stash:store").pop().unwrap();
+    let store: Store = parse_payload(&store.payload).unwrap();
+    assert!(store.ts <= rt.now().wall.unix_seconds());
+    assert_eq!(data_of(&rt).as_deref(), Some("1"));
 }

@@ -186,7 +186,7 @@ fn an_ack_of_a_go_nara_counts_by_its_time_and_an_impossible_time_harms_nobody() 
 
 #[test]
 fn a_version_is_not_dated_before_the_last_one_nor_where_holders_would_refuse_it() {
-    for (ahead, expected) in [(-100, 0), (20, 18), (3_600, 0)] {
+    for (ahead, expected, revision) in [(-100, 0, 2), (20, 18, 2), (3_600, 0, 3)] {
         let mut rt = reborn();
         let me = MockRuntime::identity("owner");
         let memory = Memory {
@@ -203,7 +203,10 @@ fn a_version_is_not_dated_before_the_last_one_nor_where_holders_would_refuse_it(
         set(&mut rt, "2");
         let now = rt.now().wall.unix_seconds();
         let memory = rt.service::<Stash>().owner().memory().unwrap();
-        assert_eq!((memory.timestamp - now, memory.revision), (expected, 2));
+        assert_eq!(
+            (memory.timestamp - now, memory.revision),
+            (expected, revision)
+        );
     }
 }
 

@@ -1,0 +1,204 @@
+//! What goes wrong in the world, and how all of it heals.
+
+use super::faults::Fault;
+use super::host::Input;
+use super::vice::{Vice, speak};
+use super::world::{Happening, SECOND, World};
+use light_nara::base::{Rng, WallTime};
+use light_nara::identity::{Keys, Soul};
+use light_nara::message::{Refresh, Request, Store};
+use std::rc::Rc;
+
+impl World {
+    pub(super) fn fault(&mut self) -> Result<(), String> {
+        if self.is_healed {
+            return Ok(());
+        }
+        let pause = self.weather.pause(&mut self.rng);
+        self.schedule(pause, Happening::Fault);
+        let Some(fault) = self.weather.next(&mut self.rng) else {
+            return Ok(());
+        };
+        let place = self.rng.below(self.hosts.len() as u32) as usize;
+        self.note(&format!("{place:3} {fault:?}"));
+        let micros = self.micros;
+        self.clocks_were_right &= !matches!(fault, Fault::Skew(_) | Fault::Freeze);
+        let host = &mut self.hosts[place];
+        match fault {
+            Fault::Crash(wait) if host.nara.is_some() => {
+                self.outcome.crashes += 1;
+                self.outcome.calls += host.end_nara();
+                self.drop_client(place);
+                self.schedule(wait * SECOND, Happening::Start(place));
+            }
+            Fault::Leave(wait) if host.nara.is_some() && !host.dozes(micros) => {
+                // What it says last is still carried; its memory is gone.
+                self.act(place, 8, &[], |nara, now| nara.sleep(now))?;
+                self.outcome.calls += self.hosts[place].end_nara();
+                self.schedule(wait * SECOND, Happening::Start(place));
+            }
+            Fault::Crash(_) | Fault::Leave(_) => {}
+            Fault::Cut(time) => host.cut_until = micros + time * SECOND,
+            Fault::Doze(time) => {
+                host.dozes_until = micros + time * SECOND;
+                self.schedule(time * SECOND, Happening::Awake(place));
+            }
+            Fault::Skew(skew) => (host.skew, host.frozen) = (skew, None),
+            Fault::Freeze => host.frozen = Some(host.now(micros).wall.unix_nanos()),
+            Fault::Slow(slow) => host.slow = slow,
+            Fault::Broker(time) => {
+                self.broker_is_up = false;
+                for place in 0..self.hosts.len() {
+                    self.hosts[place].client = None;
+                    let socket = self.hosts[place].socket;
+                    self.schedule(1_000, Happening::ToHost(place, socket, Input::Closed));
+                }
+                self.schedule(time * SECOND, Happening::BrokerIsBack);
+            }
+            Fault::Replay(count) => {
+                for _ in 0..count {
+                    let place = self.rng.below(self.overheard.len() as u32) as usize;
+                    if let Some((topic, payload)) = self.overheard.get(place).cloned() {
+                        self.publish(&topic, &payload);
+                    }
+                }
+            }
+            Fault::Flood(count) => self.flood(place, count),
+            Fault::Forge(count) => self.forge(place, count),
+            Fault::Crowd(count) => self.crowd(place, count),
+        }
+        Ok(())
+    }
+
+    /// A peer with that vice sends signed messages, anybody else nonsense.
+    fn flood(&mut self, place: usize, count: u32) {
+        let to = self.hosts[place].who().clone();
+        let floods = |host: &super::host::Host| host.vice == Vice::Floods;
+        let flooder = self.hosts.iter().position(floods);
+        let nonsense = format!("nara/mesh/{}", to.id);
+        for _ in 0..count {
+            let Some(from) = flooder.filter(|from| *from != place) else {
+                let bytes: [u8; 64] = self.rng.array();
+                self.publish(&nonsense, &Rc::from(bytes.as_slice()));
+                continue;
+            };
+            let keys = &self.hosts[from].keys;
+            let owner_id = keys.id().as_str().to_owned();
+            let at = self.true_time();
+            let request_id = hex::encode(self.rng.array::<12>());
+            let (topic, payload) = match self.rng.below(3) {
+                0 => speak(
+                    keys,
+                    &to,
+                    at,
+                    "stash:store",
+                    &store(&mut self.rng, owner_id, at),
+                ),
+                1 => {
+                    let owner = String::new();
+                    let refresh = Refresh { owner_id, owner };
+                    let (_, payload) = speak(keys, &to, at, "stash-refresh", &refresh);
+                    ("nara/plaza/stash_refresh".to_owned(), payload)
+                }
+                _ => {
+                    let request = Request {
+                        owner_id,
+                        request_id,
+                    };
+                    speak(keys, &to, at, "stash:request", &request)
+                }
+            };
+            self.publish(&topic, &payload);
+        }
+    }
+
+    /// Messages under invented ids, or under those of others, with signatures
+    /// of another key.
+    fn forge(&mut self, place: usize, count: u32) {
+        let to = self.hosts[place].who().clone();
+        for _ in 0..count {
+            let liar = invent(&mut self.rng);
+            let invented = invent(&mut self.rng).id().as_str().to_owned();
+            let other = self.rng.below(self.hosts.len() as u32) as usize;
+            let is_invented = self.rng.below(2) == 0;
+            let claimed = if is_invented {
+                invented.clone()
+            } else {
+                self.hosts[other].who().id.as_str().to_owned()
+            };
+            let request = Request {
+                owner_id: claimed.clone(),
+                request_id: hex::encode(self.rng.array::<12>()),
+            };
+            let at = self.true_time();
+            let kind = ["stash:request", "clock:ask", "presence:ping"];
+            let kind = kind[self.rng.below(3) as usize];
+            let (topic, payload) = speak(&liar, &to, at, kind, &request);
+            // Only the id is exchanged: neither name nor signature fit it.
+            let text = String::from_utf8_lossy(&payload).into_owned();
+            let mut text = text.replace(liar.id().as_str(), &claimed);
+            if self.rng.below(2) == 0 {
+                let key = self.hosts[other].who().key.to_text();
+                text = text.replace(&liar.identity().key.to_text(), &key);
+            } else {
+                text = text.replace("\"signature\":\"", "\"signature\":\"AAAA");
+            }
+            if is_invented {
+                let (from, _) = self.hosts[place].unproven.entry(invented).or_default();
+                *from += text.len();
+            }
+            self.publish(&topic, &text.into_bytes().into());
+        }
+    }
+
+    /// Owners that nobody has heard of store, and never come back.
+    fn crowd(&mut self, place: usize, count: u32) {
+        let to = self.hosts[place].who().clone();
+        for _ in 0..count {
+            let owner = invent(&mut self.rng);
+            let at = self.true_time();
+            let owner_id = owner.id().as_str().to_owned();
+            let store = store(&mut self.rng, owner_id, at);
+            let (topic, payload) = speak(&owner, &to, at, "stash:store", &store);
+            self.publish(&topic, &payload);
+            self.invented.insert(owner.identity().clone());
+        }
+    }
+
+    fn true_time(&self) -> WallTime {
+        super::host::true_time(self.micros)
+    }
+
+    /// Everything that was broken works again, apart from peers with a vice.
+    pub(super) fn heal(&mut self) -> Result<(), String> {
+        self.weather.clear();
+        self.is_healed = true;
+        self.broker_is_up = true;
+        self.disturbed_at = self.micros;
+        for place in 0..self.hosts.len() {
+            let host = &mut self.hosts[place];
+            (host.cut_until, host.dozes_until) = (0, self.micros);
+            (host.skew, host.frozen, host.slow) = (0, None, 0);
+            host.busy_until = 0;
+            self.awake(place)?;
+            self.start(place)?;
+        }
+        Ok(())
+    }
+}
+
+fn invent(rng: &mut Rng) -> Keys {
+    let (soul, name) = Soul::generated(rng.array());
+    Keys::new(&soul, &name).unwrap()
+}
+
+fn store(rng: &mut Rng, owner_id: String, at: WallTime) -> Store {
+    let ciphertext: Vec<u8> = (0..320).flat_map(|_| rng.array::<32>()).collect();
+    Store {
+        owner_id,
+        owner: String::new(),
+        nonce: rng.array::<24>().to_vec().into(),
+        ciphertext: ciphertext.into(),
+        ts: at.unix_seconds(),
+    }
+}

@@ -1,0 +1,130 @@
+//! Peers that do not keep to the protocol. Each is a real nara whose words are
+//! changed on their way out, signed with its own keys: it can do what any
+//! holder of a key can do.
+
+use super::broker::{self, Packet};
+use super::host::Host;
+use light_nara::base::{Identity, Rng, WallTime};
+use light_nara::identity::Keys;
+use light_nara::message::{Message, Payload, Response, Timestamp, parse_payload, to_go_json};
+use std::rc::Rc;
+
+/// What is wrong with a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Vice {
+    /// Nothing.
+    None,
+    /// It acknowledges and gives nothing back.
+    Drops,
+    /// It gives back what is old, broken or nothing, and acknowledges what it
+    /// refused.
+    Lies,
+    /// It sends many messages at once.
+    Floods,
+}
+
+impl Vice {
+    /// One in six has one, in two of three runs.
+    pub(super) fn draw(rng: &mut Rng) -> Self {
+        match rng.below(18) {
+            0 => Self::Drops,
+            1 => Self::Lies,
+            2 => Self::Floods,
+            _ => Self::None,
+        }
+    }
+
+    /// Whether what it says of what it holds is true.
+    pub(super) fn is_honest(self) -> bool {
+        matches!(self, Self::None | Self::Floods)
+    }
+}
+
+/// What becomes of a packet that this host sends; `None` if it is not sent.
+pub(super) fn twist(host: &mut Host, rng: &mut Rng, packet: Vec<u8>) -> Option<Vec<u8>> {
+    if host.vice.is_honest() {
+        return Some(packet);
+    }
+    let Packet::Publish(topic, payload) = broker::read(&packet) else {
+        return Some(packet);
+    };
+    let Ok(message) = Message::parse(&payload) else {
+        return Some(packet);
+    };
+    match message.kind.as_str() {
+        "stash:response" => {}
+        "stash:ack" if host.vice == Vice::Lies => {
+            let refused = message.payload.contains("\"success\":false");
+            let text = message
+                .payload
+                .replace("\"success\":false", "\"success\":true");
+            return Some(if refused && rng.below(2) == 0 {
+                publish(host, &topic, message, text)
+            } else {
+                packet
+            });
+        }
+        "stash:handoff" => return None,
+        _ => return Some(packet),
+    }
+    let mut response = parse_payload::<Response>(&message.payload).ok()?;
+    if response.request_id.is_empty() && host.vice == Vice::Drops {
+        return None;
+    }
+    let oldest = host
+        .oldest
+        .entry(message.to_id.clone())
+        .or_insert_with(|| response.clone())
+        .clone();
+    match rng.below(3) {
+        0 if host.vice == Vice::Lies => {
+            (response.nonce, response.ciphertext) = (oldest.nonce, oldest.ciphertext);
+            response.stored_at = oldest.stored_at;
+        }
+        1 if host.vice == Vice::Lies => {
+            let mut bytes = response.ciphertext.as_slice().to_vec();
+            if let Some(byte) = bytes.get_mut(rng.below(1_000) as usize) {
+                *byte ^= 1;
+            }
+            response.ciphertext = bytes.into();
+        }
+        _ => {
+            response = Response {
+                owner_id: response.owner_id,
+                request_id: response.request_id,
+                ..Response::default()
+            };
+        }
+    }
+    let text = to_go_json(&response);
+    Some(publish(host, &topic, message, text))
+}
+
+fn publish(host: &Host, topic: &str, mut message: Message, payload: String) -> Vec<u8> {
+    message.payload = payload;
+    sign(&host.keys, &mut message);
+    broker::publish(topic, message.to_json().as_bytes())
+}
+
+fn sign(keys: &Keys, message: &mut Message) {
+    message.id = message.computed_id();
+    message.signature = Some(keys.sign(message.signable().as_bytes()));
+}
+
+/// A message to one nara, made by hand.
+pub(super) fn speak<P: Payload>(
+    keys: &Keys,
+    to: &Identity,
+    at: WallTime,
+    kind: &str,
+    payload: &P,
+) -> (String, Rc<[u8]>) {
+    let mut message = Message::draft(kind, 1, to_go_json(payload));
+    keys.id().as_str().clone_into(&mut message.from_id);
+    message.key = Some(keys.identity().key);
+    to.id.as_str().clone_into(&mut message.to_id);
+    message.timestamp = Timestamp::from_wall(at);
+    sign(keys, &mut message);
+    let topic = format!("nara/mesh/{}", to.id);
+    (topic, message.to_json().into_bytes().into())
+}
