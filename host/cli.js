@@ -2,28 +2,9 @@
 // The command `light-nara`: reads the options, runs the host, and ends it cleanly.
 import { pathToFileURL } from "node:url";
 import { realpathSync } from "node:fs";
+import { HELP } from "./help.js";
 import { startServer } from "./server.js";
 import { parse, readNumber, UsageError } from "./usage.js";
-
-/** What `--help` prints. */
-export const HELP = `light-nara: a page, a plaza and a few naras that live here
-
-  light-nara [host] [options]
-
-  --port N         the port to listen on (default 8080; 0 for any free one)
-  --listen ADDR    the address to listen on (default 127.0.0.1, this machine only)
-  --broker URL     use the MQTT broker at this ws:// or wss:// address, not one of our own
-  --redis URL      be one plaza with all hosts that have this redis:// or rediss:// address
-  --gateway URL    the gateway to the mesh for the page and the residents (default with a
-                   --broker on this machine: our own, at /mesh; otherwise none)
-  --residents N    how many naras live on this host, 0 to 50 (default 5)
-  --help           show this
-
-Other commands, each with a --help of its own:
-
-  light-nara confidant --plaza URL   an always-on nara, for a server
-  light-nara gateway                 a way to the mesh, for naras in browser tabs
-`;
 
 /** Commands beside \`host\`: each a module with \`run(args)\`, loaded when it is asked for. */
 const COMMANDS = {

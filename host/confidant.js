@@ -40,6 +40,19 @@ export async function run(args) {
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
   process.stdout.write(`${nara.name} is awake: http://127.0.0.1:${server.address().port}/health\n`);
+  tellOfPlaza(nara);
+}
+
+/** Says when the plaza is reached, and when it is not. */
+function tellOfPlaza(nara) {
+  let said = null;
+  const tell = () => {
+    const { state, why, url } = nara.status().connection;
+    const words = state === "online" ? `${url} is reached` : state === "waiting" ? `${url} is not reached (${why}); trying again` : said;
+    if (words !== said) process.stdout.write(`${(said = words)}\n`);
+  };
+  nara.addEventListener("status", tell);
+  tell();
 }
 
 /** The options as values that are within their limits; throws a UsageError with a sentence. */

@@ -126,7 +126,7 @@ function unsaved(store) {
   const waiting = tooFew(store.status) || noPlace(store.status);
   const before = hasVersion(store) ? ` Version ${stash.version} is with ${share(stash, store)}.` : "";
   if (waiting) return answer("risk", [`${waiting} ${edits}${before}`]);
-  return answer("risk", [`Not saved yet. ${edits}${before}`], store.checked.error ? null : "save");
+  return answer("risk", [`Not saved yet. ${edits}${before}`], store.checked.error || store.tooLarge ? null : "save");
 }
 
 function empty(store) {
@@ -149,7 +149,8 @@ function kept(store) {
   if (holders >= stash.target) {
     const away = absent(store.status);
     const soul = store.soulAtRisk ? " Keep your soul before you close this tab: nothing opens it without." : "";
-    const words = `Safe: ${stash.target} of ${stash.target} confidants hold it ${which}.${away}${soul}`;
+    const spares = holders > stash.target ? `, and ${count(holders - stash.target, "spare")}` : "";
+    const words = `Safe: ${stash.target} of ${stash.target} confidants hold it${spares} ${which}.${away}${soul}`;
     return answer("safe", [first, words], store.soulAtRisk ? "soul" : null);
   }
   const next = tooFew(store.status) ? "waiting for another peer to come" : "finding another";

@@ -117,6 +117,11 @@ export class Store extends EventTarget {
     return new TextEncoder().encode(text).length;
   }
 
+  /** Whether it would take more than a memory may have. */
+  get tooLarge() {
+    return this.bytes > MEMORY_SIZE_MAX;
+  }
+
   /** Whether someone's own words stand in the editor that the nara does not have. */
   get unsaved() {
     return this.text !== this.base && !this.#matches(this.memory);

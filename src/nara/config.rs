@@ -51,7 +51,7 @@ impl fmt::Display for ConfigError {
                 "name: {c:?} cannot be in a name; newspapers go to a plaza topic of that name"
             ),
             Self::NameNeeded => f.write_str(
-                "name: this soul belongs to a chosen name; give the name together with the soul",
+                "name: this soul belongs to a chosen name, to be given with it, or has a wrong character",
             ),
             Self::MemoryMode(word) => {
                 write!(

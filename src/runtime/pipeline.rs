@@ -398,8 +398,9 @@ impl Core {
             Outcome::Continue => {}
             Outcome::Drop(reason) => {
                 *self.drops.or_default(reason) += 1;
-                // A line for each would cost more than what was saved.
-                if reason == SHED {
+                // A line for each would cost more than what was saved; and what a
+                // broker sends back to its author is no news.
+                if reason == SHED || reason == "from_myself" {
                     return;
                 }
                 self.scope("runtime")

@@ -69,7 +69,7 @@ test("a soul bonded to a chosen name asks for the name, and wakes with it", PATI
   await page.getByTestId("have-soul").click();
   await page.getByTestId("soul-input").fill(BONDED.soul);
   await page.getByTestId("import").click();
-  await page.getByText(/bonded to a name that was chosen/i).waitFor();
+  await page.getByText(/belongs to a name that you chose/i).waitFor();
   await page.getByTestId("name-input").fill(BONDED.name);
   await page.getByTestId("import").click();
   assert.equal(await untilText(page, "name", /./), BONDED.name);

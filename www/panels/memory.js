@@ -119,7 +119,7 @@ function problem(store, now = false) {
   if (store.text.trim() === "" && !now) return null;
   const { error } = store.checked;
   if (error) return { words: `Line ${error.line}, column ${error.column}: ${error.message}.`, offset: error.offset };
-  if (store.bytes <= MEMORY_SIZE_MAX) return null;
+  if (!store.tooLarge) return null;
   const over = store.bytes - MEMORY_SIZE_MAX;
   return { words: `Too large: ${number(store.bytes)} bytes, and a memory holds ${number(MEMORY_SIZE_MAX)}. Take out ${number(over)} or more; your text stays here.` };
 }

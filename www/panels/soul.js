@@ -43,7 +43,7 @@ export function mountSoul(store) {
   byId("copy-soul").addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(store.nara.soul);
-      told("Copied. Paste it somewhere safe, then copy something else.");
+      told("Copied. Paste it somewhere safe; then copy something else, so that it does not stay in the clipboard.");
     } catch {
       await reveal(true);
       getSelection().selectAllChildren(line);

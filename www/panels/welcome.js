@@ -63,9 +63,10 @@ export function mountWelcome(store, { wake }) {
 
   const explain = (error, who = {}) => {
     if (error.code === "soul_invalid") {
-      wrong(soul, "soul-error", `This is not a soul: ${error.message}. Nothing was changed; check that all of it was pasted.`);
+      wrong(soul, "soul-error", `This is not a soul. A soul has about 54 letters and digits; check that all of it was pasted.`);
     } else if (error.code === "soul_mismatch" && !who.name) {
-      wrong(name, "name-error", "This soul is bonded to a name that was chosen. Enter that name too.");
+      // A mistyped character looks the same: a generated name is checked against the whole soul.
+      wrong(soul, "soul-error", "A character of this soul is wrong, or it belongs to a name that you chose: check it, or enter that name too.");
     } else if (error.code === "soul_mismatch") {
       wrong(name, "name-error", "This soul is bonded to another name. Capitals and spaces count.");
     } else if (error.code === "name_invalid") {
