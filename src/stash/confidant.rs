@@ -287,6 +287,10 @@ impl Confidant {
         true
     }
 
+    pub(super) fn forget_push(&mut self, owner: &Identity) {
+        self.pushed.remove(owner);
+    }
+
     /// The owner greeted the plaza, or asked everybody: it may have woken
     /// without its memory, and gets it unless it just did.
     pub(super) fn plan_push(&mut self, ctx: &mut Context<'_>, owner: &Identity) {

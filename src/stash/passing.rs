@@ -366,6 +366,8 @@ impl Confidant {
     /// Somebody is gone: an owner, or another holder.
     pub(super) fn handle_gone(&mut self, ctx: &Context<'_>, who: &Identity) {
         self.owner_is_away(who);
+        // When it comes back it is another start, and gets its stash again.
+        self.forget_push(who);
         for held in self.all_held_mut() {
             held.custody.others.remove(who);
         }

@@ -240,4 +240,12 @@ fn an_owner_gets_one_push_within_30_s_whatever_it_says() {
         pushes += of_kind(&rt.emitted(), "stash:response").len();
     }
     assert_eq!(pushes, 1);
+    // Who was away and is back at once, as when a tab is loaded again, has
+    // lost its memory again.
+    leave(&mut rt, "alice");
+    rt.register("alice");
+    let news = PeerNews { who: alice };
+    rt.local("presence:hello", &news);
+    rt.advance(Duration::from_secs(1));
+    assert_eq!(of_kind(&rt.emitted(), "stash:response").len(), 1);
 }
