@@ -147,6 +147,19 @@ fn of_two_devices_with_one_soul_the_one_that_is_told_goes_on_and_stays_undisturb
 }
 
 #[test]
+fn a_device_that_is_told_to_go_on_at_once_is_not_stopped_by_the_answer_of_the_other() {
+    let (mut plaza, owner) = held_by_three();
+    let config = Config::reborn(&plaza.soul(owner), None).unwrap();
+    let other = plaza.wake(config, 0);
+    plaza.run(SECOND / 10);
+    assert!(plaza.status(owner).elsewhere);
+    plaza.go_on(owner);
+    plaza.run(900 * SECOND);
+    assert!(!plaza.status(owner).elsewhere);
+    assert!(plaza.status(other).elsewhere);
+}
+
+#[test]
 fn what_a_second_device_saved_while_the_first_was_cut_off_is_not_lost_unseen() {
     let mut plaza = Plaza::new();
     (0..6).for_each(|_| {

@@ -74,6 +74,11 @@ impl WallTime {
         self.0.div_euclid(1_000_000_000)
     }
 
+    /// The nanosecond after this one.
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
     /// The distance between two times, whichever is later.
     pub const fn distance(self, other: WallTime) -> Duration {
         Duration::from_nanos(self.0.abs_diff(other.0))

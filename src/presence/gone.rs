@@ -171,13 +171,16 @@ impl Presence {
     }
 
     /// A runtime message that only this nara can have signed came, and it has
-    /// not sent it.
+    /// not sent it. Once the user chose this device, only a greeting says that
+    /// another was chosen after it: whoever gave way may still ask around.
     pub(super) fn on_own(&mut self, ctx: &mut Context<'_>, _: &Delivery, own: OwnNews) -> Outcome {
         if own.kind == LOST {
             self.speak_up(ctx);
             return Outcome::Continue;
         }
-        self.judge_own(ctx, WallTime::from_unix_nanos(own.sent_at));
+        if self.alone_since == self.woken.wall {
+            self.judge_own(ctx, WallTime::from_unix_nanos(own.sent_at));
+        }
         Outcome::Continue
     }
 
@@ -198,6 +201,7 @@ impl Presence {
     /// The user chose this device: it greets, and the other hears it.
     pub(super) fn on_go_on(&mut self, ctx: &mut Context<'_>, _: &Delivery, _: Nothing) -> Outcome {
         self.quiet = false;
+        self.goes_on = true;
         if ctx.is_connected() {
             self.greet(ctx);
         }
@@ -205,7 +209,7 @@ impl Presence {
     }
 
     fn is_of_now(&self, ctx: &Context<'_>, time: WallTime) -> bool {
-        ctx.clock().judge(time).is_ok() && time > self.woken.wall
+        ctx.clock().judge(time).is_ok() && time > self.alone_since
     }
 
     fn judge_own(&mut self, ctx: &mut Context<'_>, time: WallTime) {
@@ -214,7 +218,7 @@ impl Presence {
             // for a third one by the one that does.
             // The first time it greets once more, for the other to hear.
             if !core::mem::replace(&mut self.met_itself, true) {
-                self.last_word = true;
+                self.last_word = Some(time);
                 self.greet_at = Some(ctx.now().mono + core::time::Duration::from_secs(1));
             }
             self.quiet = true;

@@ -100,8 +100,14 @@ pub struct Presence {
     quiet: bool,
     /// Whether another device was ever noticed.
     met_itself: bool,
-    /// Whether one more greeting is to be said although it is quiet.
-    last_word: bool,
+    /// When what is to be answered by one more greeting was said, although this
+    /// one is quiet.
+    last_word: Option<WallTime>,
+    /// What was said of another device up to here was said to one that is gone
+    /// or has given way.
+    alone_since: WallTime,
+    /// Whether the user chose this device and the other was not told yet.
+    goes_on: bool,
     greet_at: Option<Instant>,
     /// Where the mesh reaches this nara, while a gateway says so.
     address: String,
@@ -128,7 +134,9 @@ impl Presence {
             greeted: false,
             quiet: false,
             met_itself: false,
-            last_word: false,
+            last_word: None,
+            alone_since: now.wall,
+            goes_on: false,
             greet_at: None,
             address: String::new(),
             awaits_address: false,
@@ -228,13 +236,21 @@ impl Presence {
 
     fn greet(&mut self, ctx: &mut Context<'_>) {
         let now = ctx.now();
-        if self.quiet && !core::mem::take(&mut self.last_word) {
+        let last_word = self.last_word.take();
+        if self.quiet && last_word.is_none() {
             self.greet_at = None;
             return;
         }
+        // The last word is dated by what it answers, so that whoever went on
+        // by that knows it for an answer.
+        let answered = last_word.map(|heard| heard.next());
+        let at = answered.filter(|_| self.quiet).unwrap_or(now.wall);
+        if core::mem::take(&mut self.goes_on) {
+            self.alone_since = at.next();
+        }
         let (name, identity) = (ctx.me().name.clone(), ctx.me().identity.clone());
         // Without an address of its own, the plaza reaches it by its id.
-        let event = SyncEvent::hey_there(now.wall, &name, &identity, &self.address);
+        let event = SyncEvent::hey_there(at, &name, &identity, &self.address);
         self.publish_event(ctx, HEY_THERE_TOPIC, event);
         self.greeted = true;
         self.greet_at = Some(now.mono + ctx.rng().between(GREET_AGAIN.0, GREET_AGAIN.1));
