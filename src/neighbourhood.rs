@@ -15,6 +15,10 @@ pub const FOLLOWED_MAX: usize = 128;
 /// Silence on the plaza after which a peer counts as missing.
 pub const MISSING_AFTER: Duration = Duration::from_secs(5 * 60);
 
+/// A Go nara on a busy machine publishes every 300 s and says nothing else, so
+/// it is given a little more.
+const QUIET_GRACE: Duration = Duration::from_secs(30);
+
 /// How much a nara is ready to hold for others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MemoryMode {
@@ -204,8 +208,12 @@ impl Neighbourhood {
 
     /// Marks those who have been silent for [`MISSING_AFTER`], and names them.
     pub fn mark_missing(&mut self, now: Now) -> Vec<Identity> {
+        let patience = |peer: &Peer| match peer.light {
+            Some(false) => MISSING_AFTER + QUIET_GRACE,
+            _ => MISSING_AFTER,
+        };
         let silent = |peer: &Peer| {
-            peer.presence == Presence::Online && now.mono - peer.last_seen.mono >= MISSING_AFTER
+            peer.presence == Presence::Online && now.mono - peer.last_seen.mono >= patience(peer)
         };
         let mut missing = Vec::new();
         for (who, peer) in self.peers.iter_mut().filter(|(_, peer)| silent(peer)) {
@@ -299,6 +307,19 @@ mod tests {
         assert!(!peers.is_online(&who));
         assert!(peers.heard(at(301), &who, "one"));
         assert!(peers.is_online(&who));
+    }
+
+    #[test]
+    fn a_go_nara_that_publishes_every_five_minutes_is_not_missing_in_between() {
+        let mut peers = Neighbourhood::default();
+        let who = identity("x", 1);
+        peers.heard(at(0), &who, "gopher");
+        peers.peer_mut(&who).unwrap().light = Some(false);
+        for n in 1..=10 {
+            assert!(peers.mark_missing(at(n * 301)).is_empty());
+            assert!(!peers.heard(at(n * 301), &who, "gopher"));
+        }
+        assert_eq!(peers.mark_missing(at(3_010 + 330)), [who]);
     }
 
     #[test]

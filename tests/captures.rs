@@ -150,8 +150,8 @@ fn what_go_naras_published_is_heard_by_a_nara_and_each_message_is_accounted_for(
         &[
             ("hey_there handled", 8),
             // The others answer somebody whom this nara has answered already.
-            ("howdy handled", 12),
-            ("howdy nothing_new", 14),
+            ("howdy handled", 10),
+            ("howdy nothing_new", 16),
             ("newspaper handled", 11),
         ],
     );

@@ -11,9 +11,6 @@ use std::collections::VecDeque;
 /// Requests that may wait for an answer at once.
 pub const IN_FLIGHT_MAX: usize = 64;
 
-/// How long an answer may take; then the next way is tried.
-const ANSWER_WITHIN: Duration = Duration::from_secs(2);
-
 /// How long opening and attaching may take.
 const ATTACH_WITHIN: Duration = Duration::from_secs(10);
 
@@ -276,15 +273,15 @@ impl Link {
         self.events.pop_front()
     }
 
-    /// Asks whoever signed this about its address. Returns the number of the request; `None`
-    /// where it cannot be asked now.
+    /// Asks whoever signed this about its address for this method and path,
+    /// with this body. Returns the number of the request, which has failed
+    /// after `within` without an answer; `None` where it cannot be asked now.
     pub fn ask(
         &mut self,
         now: Now,
         proof: &str,
-        method: &str,
-        path: &str,
-        body: Vec<u8>,
+        (method, path, body): (&str, &str, Vec<u8>),
+        within: Duration,
     ) -> Option<u32> {
         let is_full = self.pending.len() >= IN_FLIGHT_MAX || self.outputs.len() >= QUEUE_MAX;
         if self.state != State::Attached || is_full || body.len() > BODY_SIZE_MAX {
@@ -302,7 +299,7 @@ impl Link {
             body,
             ..with_headers("request", headers)
         };
-        self.pending.insert(self.next, now.mono + ANSWER_WITHIN);
+        self.pending.insert(self.next, now.mono + within);
         self.outputs.push_back(Output::Send(frame.to_bytes()));
         Some(self.next)
     }

@@ -4,7 +4,7 @@
 use super::{DIRECT_TOPIC, Nara, older};
 use crate::base::{ExpiringMap, Identity, Instant, NaraId, Now, PublicKey, SortedMap, WallTime};
 use crate::mesh::{AuthError, Event, Headers, Link, Request, verify_request};
-use crate::message::to_go_json;
+use crate::message::{Message, to_go_json};
 use crate::presence::Presence;
 use crate::runtime::Context;
 use base64::Engine as _;
@@ -18,8 +18,25 @@ const FLIGHTS_MAX: usize = 256;
 
 /// Whoever answers 401 knows nobody yet: it is asked again so often,
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
-/// for so long.
-const AGAIN_FOR: Duration = Duration::from_secs(8);
+/// for so long. A Go nara that restarts greets up to six seconds before it
+/// reads who answers.
+const AGAIN_FOR: Duration = Duration::from_secs(12);
+
+/// How long an answer may take where another way is left,
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// and where none is: longer than the gateway itself waits.
+const LAST_ANSWER_WITHIN: Duration = Duration::from_secs(6);
+
+/// Kinds that Go naras know nothing of.
+const OURS: [&str; 7] = [
+    "stash:grant",
+    "stash:handoff",
+    "stash:receipt",
+    "stash:challenge",
+    "stash:proof",
+    "clock:ask",
+    "clock:tell",
+];
 
 /// What is longer goes only where a small signed exchange came back from.
 const UNPROVEN_SIZE_MAX: usize = 4_096;
@@ -44,6 +61,9 @@ struct Flight {
     older: bool,
     /// Whether this is the small exchange before a long message.
     proving: bool,
+    /// Whether it is tried again for a while where nothing answers: a push to
+    /// an owner that is just starting, or an ack, for which no call waits.
+    persists: bool,
 }
 
 /// The mesh link with what is on its way over it.
@@ -105,7 +125,15 @@ impl Nara {
     /// else on its topic.
     pub(super) fn send_direct(&mut self, now: Now, to: &str, bytes: Vec<u8>) {
         if let (Some(who), true) = (self.on_the_mesh(to), self.has_address()) {
+            let is_go = self.is_go(&who);
+            let is_ours = |bytes: &[u8]| {
+                Message::parse(bytes).is_ok_and(|one| OURS.contains(&one.kind.as_str()))
+            };
+            if is_go && is_ours(&bytes) {
+                return self.runtime.fail_call(now, &bytes);
+            }
             let flight = Flight {
+                persists: is_go && !self.runtime.awaits(&bytes),
                 who,
                 bytes,
                 since: now.mono,
@@ -149,6 +177,10 @@ impl Nara {
             return self.fall_back(now, &flight);
         };
         let (proof, address, name) = (peer.proof.clone(), peer.mesh_ip.clone(), peer.name.clone());
+        let within = match peer.light {
+            Some(false) => LAST_ANSWER_WITHIN,
+            _ => ANSWER_WITHIN,
+        };
         let at = self.by_the_clock(now);
         let Some(ways) = &mut self.ways else {
             return self.fall_back(now, &flight);
@@ -167,7 +199,7 @@ impl Nara {
             None if flight.proving => ("POST", SYNC, sample(&self.runtime.me().name)),
             None => ("POST", MESSAGE, flight.bytes.clone()),
         };
-        let number = ways.link.ask(at, &proof, method, path, body);
+        let number = ways.link.ask(at, &proof, (method, path, body), within);
         match number {
             Some(number) if ways.flights.len() < FLIGHTS_MAX => {
                 ways.flights.insert(number, flight);
@@ -179,12 +211,31 @@ impl Nara {
     /// The next way: its topic, on which only light naras listen. A call to
     /// anybody else ends here.
     fn fall_back(&mut self, now: Now, flight: &Flight) {
-        let peer = self.runtime.peers().peer(&flight.who);
-        if peer.is_some_and(|peer| peer.light != Some(false)) {
+        let is_known = self.runtime.peers().peer(&flight.who).is_some();
+        if is_known && !self.is_go(&flight.who) {
             self.send_by_topic(flight.who.id.as_str(), &flight.bytes);
-        } else {
+        } else if !(flight.persists && self.wait(now, flight.clone())) {
             self.runtime.fail_call(now, &flight.bytes);
         }
+    }
+
+    /// Lets a message go again soon, unless it has tried for long enough.
+    /// Returns whether it does.
+    fn wait(&mut self, now: Now, flight: Flight) -> bool {
+        let is_young = now.mono - flight.since < AGAIN_FOR;
+        match &mut self.ways {
+            Some(ways) if is_young && ways.waiting.len() < FLIGHTS_MAX => {
+                ways.waiting.push((now.mono + AGAIN_AFTER, flight));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether somebody is a Go nara, as far as is known.
+    fn is_go(&self, who: &Identity) -> bool {
+        let peer = self.runtime.peers().peer(who);
+        peer.is_some_and(|peer| peer.light == Some(false))
     }
 
     /// Everything that the link has to say.
@@ -244,9 +295,7 @@ impl Nara {
             ways.older.insert(now.mono, place, ());
             return self.launch(now, flight);
         }
-        let is_young = now.mono - flight.since < AGAIN_FOR;
-        if status == 401 && is_young && ways.waiting.len() < FLIGHTS_MAX {
-            ways.waiting.push((now.mono + AGAIN_AFTER, flight.clone()));
+        if status == 401 && self.wait(now, flight.clone()) {
             return self.runtime.introduce(now, flight.who);
         }
         self.fall_back(now, &flight);
@@ -296,6 +345,11 @@ impl Nara {
                 return Err((401, error.as_str()));
             }
         };
+        let name = request.headers.name.as_str();
+        let hear = |presence: &mut Presence, ctx: &mut Context<'_>| {
+            presence.hear_request(ctx, &who, name);
+        };
+        self.runtime.command(now, hear);
         match (method, path) {
             (_, MESSAGE) => {
                 self.runtime.handle_direct(now, &request.body);

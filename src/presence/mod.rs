@@ -10,7 +10,7 @@ mod gone;
 
 pub use gone::{GONE_TOPIC, LOST, PING, PONG, Ping};
 
-use crate::base::{ExpiringMap, Identity, Instant, Now, SortedMap, WallTime};
+use crate::base::{ExpiringMap, Identity, Instant, Now, SortedMap, SortedSet, WallTime};
 use crate::message::{HeyThere, Howdy, Newspaper, PresenceEvent, StatusBuilder, SyncEvent};
 use crate::neighbourhood::{MemoryMode, Presence as Whereabouts};
 use crate::runtime::{
@@ -34,11 +34,21 @@ pub const NEWSPAPER_TOPIC: &str = "nara/newspaper/";
 /// by itself greets at once.
 pub const GREET_WITHIN: Duration = Duration::from_secs(5);
 
-/// A greeting is repeated within this span; Go naras want it every 4 minutes.
-const GREET_AGAIN: (Duration, Duration) = (Duration::from_secs(180), Duration::from_secs(235));
+/// A greeting is repeated within this span. Go naras want it every 4 minutes,
+/// and in a hidden page timers fire once a minute.
+const GREET_AGAIN: (Duration, Duration) = (Duration::from_secs(150), Duration::from_secs(180));
 
 /// A stranger's newspaper is answered by a greeting, at most this often.
 const GREET_STRANGERS_EVERY: Duration = Duration::from_secs(60);
+
+/// A Go nara stores only with those whose greeting it has heard itself: of a
+/// howdy it keeps no id to send to. So whoever came later, and has not said
+/// after so long that it is a light nara, is greeted once more. By then light
+/// naras have published their first newspaper.
+const MEET_AFTER: Duration = Duration::from_secs(5);
+
+/// Newcomers that wait for a greeting at once.
+const UNMET_MAX: usize = 256;
 
 /// A greeting is answered after a random wait, unless enough others did.
 const HOWDY_WITHIN: Duration = Duration::from_secs(3);
@@ -117,6 +127,10 @@ pub struct Presence {
     newspaper_at: Option<Instant>,
     sweep_at: Option<Instant>,
     strangers_after: Option<Instant>,
+    knocks_after: Option<Instant>,
+    /// Who greeted since this nara did.
+    unmet: SortedSet<Identity>,
+    meet_at: Option<Instant>,
     newcomers: SortedMap<String, Newcomer>,
     answers: ExpiringMap<String, u32>,
     answered_by: ExpiringMap<(String, Identity), ()>,
@@ -144,6 +158,9 @@ impl Presence {
             newspaper_at: None,
             sweep_at: None,
             strangers_after: None,
+            knocks_after: None,
+            unmet: SortedSet::new(),
+            meet_at: None,
             newcomers: SortedMap::new(),
             answers: ExpiringMap::new(NEWCOMERS_MAX, ANSWERS_FOR),
             answered_by: ExpiringMap::new(ANSWERS_MAX, ANSWERS_FOR),
@@ -174,6 +191,7 @@ impl Presence {
         self.greet_at = None;
         self.newspaper_at = None;
         self.newcomers.clear();
+        self.unmet.clear();
         Outcome::Continue
     }
 
@@ -253,6 +271,7 @@ impl Presence {
         let event = SyncEvent::hey_there(at, &name, &identity, &self.address);
         self.publish_event(ctx, HEY_THERE_TOPIC, event);
         self.greeted = true;
+        self.unmet.clear();
         self.greet_at = Some(now.mono + ctx.rng().between(GREET_AGAIN.0, GREET_AGAIN.1));
     }
 
@@ -332,6 +351,10 @@ impl Presence {
                 }
                 if !is_followed {
                     return PASSED_OVER;
+                }
+                if is_host && self.unmet.len() < UNMET_MAX {
+                    self.unmet.insert(who.clone());
+                    self.meet_at.get_or_insert(ctx.now().mono + MEET_AFTER);
                 }
                 self.hear_hello(ctx, &who, hello, &event)
             }
@@ -506,21 +529,55 @@ impl Presence {
 
     fn greet_stranger(&mut self, ctx: &mut Context<'_>) {
         let wait = ctx.rng().between(Duration::ZERO, GREET_WITHIN);
-        self.greet_after(ctx, wait);
+        let now = ctx.now().mono;
+        if self.strangers_after.is_none_or(|at| at <= now) && self.greeted {
+            self.strangers_after = Some(now + GREET_STRANGERS_EVERY);
+            self.greet_at = Some(now + wait);
+        }
+    }
+
+    /// Greets newcomers that may be Go naras, as soon as strangers may be
+    /// greeted again.
+    fn meet(&mut self, ctx: &mut Context<'_>) {
+        let may_be_go = |who: &Identity| {
+            let peer = ctx.peers().peer(who);
+            peer.is_some_and(|peer| {
+                peer.presence == Whereabouts::Online && peer.light != Some(true)
+            })
+        };
+        self.unmet.retain(may_be_go);
+        if self.unmet.is_empty() || !self.greeted {
+            return;
+        }
+        let now = ctx.now().mono;
+        match self.strangers_after {
+            Some(at) if at > now => self.meet_at = Some(at),
+            _ => {
+                self.strangers_after = Some(now + GREET_STRANGERS_EVERY);
+                self.greet(ctx);
+            }
+        }
     }
 
     /// Somebody who is not known asked for something, such as a Go nara that
     /// pushes sooner than it says who it is. It pushes again when it is
     /// greeted again, and is known by then.
     pub fn hear_knock(&mut self, ctx: &mut Context<'_>) {
-        self.greet_after(ctx, KNOCK_AFTER);
+        let now = ctx.now().mono;
+        // Apart from strangers' newspapers: one that came just before must not
+        // keep a memory away for a minute.
+        if self.knocks_after.is_none_or(|at| at <= now) && self.greeted {
+            self.knocks_after = Some(now + GREET_STRANGERS_EVERY);
+            self.greet_at = Some(now + KNOCK_AFTER);
+        }
     }
 
-    fn greet_after(&mut self, ctx: &mut Context<'_>, wait: Duration) {
-        let now = ctx.now().mono;
-        if self.strangers_after.is_none_or(|at| at <= now) && self.greeted {
-            self.strangers_after = Some(now + GREET_STRANGERS_EVERY);
-            self.greet_at = Some(now + wait);
+    /// Somebody asked for something, and proved under its key that it did so
+    /// within the last half minute. That is a sign of life, unless it said
+    /// chau: Go naras send their last zine behind it.
+    pub fn hear_request(&mut self, ctx: &mut Context<'_>, who: &Identity, name: &str) {
+        if !has_left(ctx, who) {
+            self.note_online(ctx, who, name);
         }
     }
 
@@ -646,6 +703,9 @@ impl Service for Presence {
         if self.newspaper_at.take_if(is_due).is_some() {
             self.publish_newspaper(ctx);
         }
+        if self.meet_at.take_if(is_due).is_some() && ctx.is_connected() {
+            self.meet(ctx);
+        }
         if let Some(at) = self.sweep_at.take_if(is_due) {
             // Whoever slept itself did not hear; the others are heard first.
             if now - at < SWEEP_EVERY {
@@ -673,6 +733,7 @@ impl Service for Presence {
             self.greet_at,
             self.newspaper_at,
             self.sweep_at,
+            self.meet_at,
             newcomers,
             self.gone.poll_timeout(),
         ]

@@ -129,6 +129,12 @@ impl CallRegistry {
         self.pending.remove(&id).map(|call| (id, call))
     }
 
+    /// Whether a call waits whose request has this id.
+    pub(super) fn has_of(&self, message_id: &str) -> bool {
+        let mut pending = self.pending.values();
+        pending.any(|call| call.message_id == message_id)
+    }
+
     /// Takes the call whose request has this id.
     pub(super) fn take_of(&mut self, message_id: &str) -> Option<(CallId, PendingCall)> {
         let mut pending = self.pending.iter();

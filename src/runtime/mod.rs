@@ -216,6 +216,11 @@ impl Runtime {
         }
     }
 
+    /// Whether a call waits for the answer to this message.
+    pub fn awaits(&self, bytes: &[u8]) -> bool {
+        Message::parse(bytes).is_ok_and(|message| self.core.calls.has_of(&message.id))
+    }
+
     /// Ends a call by an answer that was no message. Who gave it was proven on
     /// its way.
     pub fn take_answer(

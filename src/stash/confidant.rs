@@ -295,7 +295,17 @@ impl Confidant {
     /// without its memory, and gets it unless it just did.
     pub(super) fn plan_push(&mut self, ctx: &mut Context<'_>, owner: &Identity) {
         let now = ctx.now().mono;
-        if !self.held.contains_key(owner) || self.pushed.get(now, owner).is_some() {
+        if !self.held.contains_key(owner) {
+            return;
+        }
+        if self.pushed.get(now, owner).is_some() {
+            // Light naras ask by themselves; a Go nara may have been killed and
+            // started again, and greets no more.
+            let peer = ctx.peers().peer(owner);
+            let is_go = peer.is_some_and(|peer| peer.light == Some(false));
+            if is_go && !self.pushes.contains_key(owner) {
+                self.pushes.insert(owner.clone(), now + PUSH_EVERY);
+            }
             return;
         }
         self.pushed.insert(now, owner.clone(), ());
@@ -313,6 +323,9 @@ impl Confidant {
             .map(|(owner, _)| owner)
             .collect();
         for owner in due {
+            if self.pushed.get(now, &owner).is_none() {
+                self.pushed.insert(now, owner.clone(), ());
+            }
             self.push(ctx, &owner);
         }
         self.watch_absence(ctx);

@@ -140,7 +140,7 @@ fn measure(size: u64) -> Figures {
         let extra = &extras[what / 2];
         let (every, bytes, topic) = match what % 2 {
             0 => (
-                (180, 235),
+                (150, 180),
                 hey_there(extra, at(at_micros)),
                 "nara/plaza/hey_there".to_owned(),
             ),

@@ -22,7 +22,7 @@ export class Gopher {
 
   /** What a restart does to it. */
   forget() {
-    this.peers = new Map(); // by name: { key, mesh, id }
+    this.peers = new Map(); // by name: { key, mesh, id, to }
     this.held = new Map(); // by owner id
     this.acks = [];
     this.responses = [];
@@ -75,13 +75,13 @@ export class Gopher {
     }
   }
 
-  /** Somebody is known by a howdy or a newspaper, not yet by a greeting. */
+  /** Whoever is known by a howdy or a newspaper is believed, but only of a greeting is the id kept to store with. */
   meet(name, { PublicKey: key, MeshIP: mesh, ID: id }) {
-    this.peers.set(name, { key, mesh, id });
+    this.peers.set(name, { key, mesh, id, to: this.peers.get(name)?.to ?? "" });
   }
 
   hearHello({ From: name, PublicKey: key, MeshIP: mesh, ID: id }) {
-    if (this.peers.has(name)) this.peers.set(name, { key, mesh, id });
+    this.peers.set(name, { key, mesh, id, to: id });
     if (this.held.has(id)) setTimeout(() => this.push(name, id).catch(() => {}), 100 + 500 * Math.random());
     setTimeout(() => this.howdy(name), 3_000 * Math.random());
   }
@@ -109,7 +109,8 @@ export class Gopher {
     return this.send(name, "stash:response", { owner_id: id, found: true, nonce, ciphertext, stored_at: Math.floor(Date.now() / 1000) }, {});
   }
 
-  store(name, sealed) {
+  async store(name, sealed) {
+    if (!this.peers.get(name).to) throw new Error("mesh-only message has no target");
     return this.send(name, "stash:store", { owner_id: this.id, owner: this.name, ...sealed, ts: Math.floor(Date.now() / 1000) }, {});
   }
 
