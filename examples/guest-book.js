@@ -63,7 +63,7 @@ export class GuestBook {
     const peer = /** @type {ServicePeer} */ (who);
     const greeting = { text: this.#words, mood: "curious" };
     const { payload, from } = await ctx.call(peer, "guestbook:greet", greeting, { deadline: 5_000 });
-    ctx.log.info(`${from.name} thanks; its book has ${payload.guests} greetings`);
+    ctx.log.info(`${from.name} thanks; its book has ${payload.guests} ${payload.guests === 1 ? "greeting" : "greetings"}`);
   }
 }
 
@@ -75,5 +75,11 @@ if (isRun) {
     if (service === "guestbook" && level === "info") console.log(text);
   });
   console.log(`${nara.name} has opened its guest book; Ctrl+C ends it`);
+  let told = "";
+  nara.addEventListener("status", () => {
+    const { state, why } = nara.status().connection;
+    const words = state === "online" ? `${plaza} is reached` : state === "waiting" ? `${plaza} is not reached (${why}); trying again` : told;
+    if (words !== told) console.log((told = words));
+  });
   process.once("SIGINT", () => nara.sleep().then(() => process.exit()));
 }

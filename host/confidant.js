@@ -1,6 +1,7 @@
 // The command `light-nara confidant`: an always-on nara on a server, with its health and figures on loopback.
 import { link, open, unlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
+import { dirname } from "node:path";
 import { parse, readNumber, UsageError } from "./usage.js";
 
 /** What `--help` prints. */
@@ -94,7 +95,7 @@ async function readSoul(path) {
     file = await open(path, "r");
   } catch (error) {
     if (error.code === "ENOENT") return null;
-    throw new UsageError(`--soul-file: ${path} cannot be read (${error.code})`);
+    throw new UsageError(`--soul-file: ${path} cannot be read: ${plainly(error, path)}`);
   }
   try {
     const { mode, size } = await file.stat();
@@ -119,8 +120,23 @@ async function writeSoul(path, soul) {
       await unlink(half);
     }
   } catch (error) {
-    throw new UsageError(`--soul-file: ${path} cannot be made (${error.code})`);
+    throw new UsageError(`--soul-file: ${path} cannot be made: ${plainly(error, path)}`);
   }
+}
+
+/** What the system refused, in words for the person who typed the path. */
+function plainly({ code }, path) {
+  const words = {
+    ENOENT: `there is no folder ${dirname(path)}`,
+    ENOTDIR: `${dirname(path)} is no folder`,
+    EISDIR: "it is a folder",
+    EEXIST: "another process has just made it; start again to use that one",
+    EACCES: "this user may not",
+    EPERM: "this user may not",
+    EROFS: "the disk is read-only",
+    ENOSPC: "the disk is full",
+  };
+  return words[code] ?? code;
 }
 
 function serve(nara, port) {

@@ -71,7 +71,7 @@ impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed(why) if why.is_empty() => f.write_str("the connection closed"),
-            Self::Closed(why) => write!(f, "the connection closed: {why}"),
+            Self::Closed(why) => f.write_str(why),
             Self::OpenTimeout => f.write_str("the connection did not open in time"),
             Self::ConnectTimeout => f.write_str("the broker did not answer the connect in time"),
             Self::SubscribeTimeout => {

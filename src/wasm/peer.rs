@@ -109,11 +109,6 @@ impl Peer {
         self.driver.act(|nara, now| nara.retry_now(now));
     }
 
-    /// Asks the plaza for a sign of life within 2 s, and reconnects without one.
-    pub fn prove(&self) {
-        self.driver.act(|nara, now| nara.prove(now));
-    }
-
     /// Does what is due, for where this module's own timer is held back.
     pub fn tick(&self) {
         self.driver.act(|nara, now| nara.handle_timeout(now));

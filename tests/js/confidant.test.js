@@ -102,7 +102,7 @@ describe("a confidant on a mosquitto", { timeout: 60_000 }, () => {
   test("a soul that cannot be kept wakes nobody, and leaves no half a file", async () => {
     const { code, stderr } = await runCommand("confidant", "--plaza", broker.url, "--port", "0", "--soul-file", join(folder, "missing", "soul"));
     assert.equal(code, 1);
-    assert.match(stderr, /^light-nara: --soul-file: .* cannot be made \(ENOENT\)\n$/);
+    assert.match(stderr, /^light-nara: --soul-file: .* cannot be made: there is no folder \S+missing\n$/);
   });
 
   test("a file that holds no soul is refused, and left as it is", async () => {

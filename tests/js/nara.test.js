@@ -161,6 +161,16 @@ for (const { name, open } of plazas) {
         await nara.sleep();
       });
     }
+
+    test("what JSON would drop without a word is refused by its name", async () => {
+      const nara = await neighbours.wake();
+      const refused = [[{ f() {} }, '"f" is a function'], [{ a: [{ m: new Map() }] }, '"m" is a Map'], [[1, NaN], '"1" is NaN'], [undefined, "it is undefined; null stands for nothing"]];
+      for (const [value, why] of refused) {
+        await assert.rejects(nara.stash.set(value), { code: "not_json", message: `the memory cannot be written as JSON: ${why}` });
+      }
+      assert.equal(nara.stash.get(), null);
+      await nara.sleep();
+    });
   });
 }
 
@@ -177,6 +187,25 @@ test("nobody to hold it: the search ends at its deadline, and goes on behind it"
   const again = await neighbours.wake({ soul: lonely.soul, name: lonely.name });
   await assert.rejects(again.stash.recover({ deadline: 1_500 }), { name: "NaraError", code: "not_found" });
   assert.equal(again.status().connection.state, "online");
+});
+
+test("where the plaza is not reached, errors say so, and why", { timeout: 60_000 }, async () => {
+  const nara = await Nara.wake({ plaza: "ws://127.0.0.1:9/mqtt" });
+  const isSaid = (code) => (error) => error.code === code && /; the plaza is not reached \(the connection broke or could not be made\)$/.test(error.message);
+  await until("the first attempt to fail", () => nara.status().connection.why !== null);
+  await assert.rejects(nara.stash.set({ tea: "oolong" }, { deadline: 200 }), (error) => isSaid("not_enough_peers")(error) && error.wanted === 3);
+  await nara.sleep();
+  const again = await Nara.wake({ plaza: "ws://127.0.0.1:9/mqtt", soul: nara.soul });
+  await until("the first attempt to fail", () => again.status().connection.why !== null);
+  await assert.rejects(again.stash.recover({ deadline: 200 }), isSaid("not_found"));
+  await again.sleep();
+});
+
+test("waking on nothing says what is missing", async () => {
+  await assert.rejects(Nara.wake(), { name: "NaraError", code: "plaza_url", message: /^plaza: it is missing/ });
+  for (const options of [null, "ws://127.0.0.1:8080/mqtt"]) {
+    await assert.rejects(Nara.wake(options), { name: "NaraError", code: "option_invalid", message: /^options: / });
+  }
 });
 
 test("the class is one and the same for everyone who imports it", async () => {

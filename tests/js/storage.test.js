@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Nara } from "light-nara";
+import { Nara as InWorker } from "light-nara/worker";
 import { startServer } from "../../host/server.js";
 import { Neighbourhood, untilConnection } from "../support/naras.js";
 
@@ -54,6 +55,28 @@ test("a storage may answer later, and is waited for before the nara joins", asyn
   await watcher.sleep();
 });
 
+test("who wake at once on an empty storage are one soul, here and in workers", async () => {
+  for (const wake of [(options) => neighbours.wake(options), (options) => InWorker.wake({ plaza: server.plaza, ...options })]) {
+    const kept = new Map();
+    // As slow as IndexedDB.
+    const later = (value) => new Promise((resolve) => setTimeout(resolve, 20, value));
+    const storage = { get: (key) => later(kept.get(key)), set: async (key, value) => { await later(); kept.set(key, value); } };
+    const naras = await Promise.all([wake({ storage }), wake({ storage }), wake({ storage })]);
+    assert.deepEqual(naras.map(({ soul }) => soul), Array(3).fill(kept.get(KEY)));
+    await Promise.all(naras.map((nara) => nara.sleep()));
+  }
+});
+
+test("a storage that failed once is asked again", async () => {
+  const kept = new Map();
+  let fails = true;
+  const storage = { get: (key) => { if (fails) throw new Error("not yet"); return kept.get(key); }, set: (key, value) => kept.set(key, value) };
+  await assert.rejects(neighbours.wake({ storage }), { code: "storage_failed" });
+  fails = false;
+  const nara = await neighbours.wake({ storage });
+  assert.equal(kept.get(KEY), nara.soul);
+});
+
 test("a soul that is given is stored where none was, and never over another", async () => {
   const [one, other] = await neighbours.wakeMany(2);
   const storage = new Map();
@@ -74,6 +97,8 @@ test("a storage that fails is an error with its cause, and nobody joins whose so
 
 test("what is no storage is refused by name", async () => {
   for (const storage of [null, {}, { get() {} }, "localStorage"]) {
-    await assert.rejects(Nara.wake({ plaza: server.plaza, storage }), { code: "option_invalid", message: /^storage\.(get|set): / });
+    for (const face of [Nara, InWorker]) {
+      await assert.rejects(face.wake({ plaza: server.plaza, storage }), { code: "option_invalid", message: /^storage\.(get|set): / });
+    }
   }
 });

@@ -83,6 +83,10 @@ export interface WakeOptions {
  * `set` before it joins. Nothing else is ever kept: the memory is with the confidants, who are named inside its
  * seal. Whoever can read the storage is this nara. To forget the soul on a device, remove the key yourself.
  * A `soul` that differs from the one stored is refused, since storing it would lose the other.
+ *
+ * In one page or process, who wakes on a storage waits for whoever is just waking on the same object, so that two at
+ * once on an empty one are one soul. Between tabs or processes nothing waits: the soul stored last is the one that is
+ * remembered. Where that can happen, wake under a lock of your own, such as `navigator.locks`.
  */
 export interface SoulStorage {
   get(key: string): string | null | undefined | Promise<string | null | undefined>;
@@ -436,11 +440,6 @@ export class Nara extends EventTarget {
    * still is. Called by itself when a page thaws or is shown again, and when the network is back.
    */
   retryNow(): void;
-  /**
-   * Does not believe that the plaza is still there: without a sign of life within 2 s it reconnects, and where it
-   * waited to, it does so now. For `pageshow`, `online`, `visibilitychange`, and a clock that jumped.
-   */
-  prove(): void;
   /** Does what is due. For a timer in a worker that calls it while the timers of a hidden page are held back. */
   tick(): void;
   /**

@@ -5,10 +5,11 @@ import { fromCore, NaraError } from "./errors.js";
 import { Watched } from "./events.js";
 import { declared, Services } from "./service.js";
 import { stashOf } from "./stash.js";
-import { checkStorage, keepSoul, soulFrom } from "./storage.js";
+import { checkStorage, inTurn, keepSoul, soulFrom } from "./storage.js";
 import { whenWaking } from "./waking.js";
 
 const SLEEP_FLUSH_MS = 50;
+const FOR_WANT_OF_OTHERS = new Set(["not_connected", "not_enough_peers", "not_found", "no_answer"]);
 const OPTIONS = new Set(["plaza", "soul", "name", "memory", "credentials", "keepAlive", "gateway", "storage", "stash", "services"]);
 
 let prepare = (input) => input;
@@ -56,10 +57,13 @@ export class Nara extends Watched {
   static async wake(options = {}) {
     const { storage, ...checked } = check(options);
     await init();
-    const remembered = await soulFrom(storage, checked.soul);
-    const nara = new Nara({ ...checked, soul: checked.soul ?? remembered });
-    // Before it joins: who stores a memory must still have the soul tomorrow.
-    if (nara.soul !== remembered) await keepSoul(storage, nara.soul);
+    const nara = await inTurn(storage, async () => {
+      const remembered = await soulFrom(storage, checked.soul);
+      const nara = new Nara({ ...checked, soul: checked.soul ?? remembered });
+      // Before it joins: who stores a memory must still have the soul tomorrow.
+      if (nara.soul !== remembered) await keepSoul(storage, nara.soul);
+      return nara;
+    });
     nara.#peer.wake();
     nara.#unwatch = whenWaking(() => nara.retryNow());
     nara.#services.start();
@@ -108,12 +112,6 @@ export class Nara extends Watched {
     if (!this.#asleep) this.#peer.retryNow();
   }
 
-  prove() {
-    if (this.#asleep) return;
-    this.#peer.retryNow();
-    this.#peer.prove();
-  }
-
   tick() {
     if (!this.#asleep) this.#peer.tick();
   }
@@ -160,7 +158,7 @@ export class Nara extends Watched {
       const end = (error, value) => {
         signal?.removeEventListener("abort", abort);
         this.#waiting.delete(end);
-        error === undefined ? resolve(value) : reject(fromCore(error));
+        error === undefined ? resolve(value) : reject(fromCore(this.#explained(error)));
       };
       let operation;
       try {
@@ -171,6 +169,15 @@ export class Nara extends Watched {
       signal?.addEventListener("abort", abort, { once: true });
       this.#waiting.add(end);
     });
+  }
+
+  /** What fails for want of others says so where the plaza itself is not reached. */
+  #explained(error) {
+    if (this.#asleep || !FOR_WANT_OF_OTHERS.has(error.code)) return error;
+    const { state, why } = this.#peer.status().connection;
+    if (state === "online") return error;
+    const plaza = error.code === "not_connected" ? "" : "; the plaza is not reached";
+    return { ...error, message: `${error.message}${plaza}${why ? ` (${why})` : ""}` };
   }
 
   #tell(word, value) {
@@ -195,6 +202,7 @@ export class Nara extends Watched {
 }
 
 function check(options) {
+  if (options === null || typeof options !== "object") throw new NaraError("option_invalid", "options: they must be an object, such as { plaza }");
   for (const key of Object.keys(options)) {
     if (!OPTIONS.has(key)) throw new NaraError("option_invalid", `${key}: no such option`);
   }
@@ -240,6 +248,9 @@ function checkStash(stash) {
 }
 
 function checkPlaza(plaza) {
+  if (plaza === undefined) {
+    throw new NaraError("plaza_url", "plaza: it is missing; name a plaza to wake on, such as ws://127.0.0.1:8080/mqtt where npx light-nara runs");
+  }
   let url;
   try {
     url = new URL(plaza);

@@ -75,16 +75,33 @@ export function stashOf({ peer, call, operation }) {
   });
 }
 
-/** A memory as JSON; throws a NaraError where it cannot be written so. */
+/** A memory as JSON; throws a NaraError where it cannot be written so, or would come back as something else. */
 export function toJson(data) {
   let json;
   try {
-    json = JSON.stringify(data);
+    json = JSON.stringify(data, refuseLost);
   } catch (error) {
-    throw new NaraError("not_json", `the memory cannot be written as JSON: ${error.message}`);
+    throw error instanceof NaraError ? error : notJson(error.message);
   }
-  if (json === undefined) throw new NaraError("not_json", "the memory cannot be written as JSON");
+  if (json === undefined) throw notJson("it is undefined; null stands for nothing");
   return json;
+}
+
+/** JSON drops some things without a word; who saves them would miss them later. */
+function refuseLost(key, value) {
+  const lost = whatIsLost(value);
+  if (lost) throw notJson(`${key === "" ? "it" : JSON.stringify(key)} is ${lost}`);
+  return value;
+}
+
+function whatIsLost(value) {
+  if (typeof value === "function" || typeof value === "symbol") return `a ${typeof value}`;
+  if (typeof value === "number" && !Number.isFinite(value)) return String(value);
+  return value instanceof Map || value instanceof Set ? `a ${value.constructor.name}` : null;
+}
+
+function notJson(why) {
+  return new NaraError("not_json", `the memory cannot be written as JSON: ${why}`);
 }
 
 function shown(memory) {

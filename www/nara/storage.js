@@ -4,6 +4,18 @@ import { NaraError } from "./errors.js";
 
 const KEY = "light-nara:soul";
 
+/** What waits for a storage, by storage: who wakes on an empty one must not find it empty twice. */
+const busy = new WeakMap();
+
+/** Runs one after the other what uses the same storage. */
+export async function inTurn(storage, run) {
+  if (storage === undefined) return run();
+  const before = busy.get(storage);
+  const turn = Promise.resolve(before).then(run);
+  busy.set(storage, turn.catch(() => {}));
+  return turn;
+}
+
 /** Refuses what cannot be a storage. */
 export function checkStorage(storage) {
   if (storage === undefined) return;

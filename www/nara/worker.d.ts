@@ -35,7 +35,6 @@ export class Nara extends EventTarget {
   readonly stash: Remote<Stash>;
   status(): Promise<Status>;
   retryNow(): Promise<void>;
-  prove(): Promise<void>;
   tick(): Promise<void>;
   sleep(options?: { handOff?: boolean }): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

@@ -4,6 +4,7 @@
 import { fromCore, NaraError } from "./errors.js";
 import { Watched } from "./events.js";
 import { stashOf, toJson } from "./stash.js";
+import { checkStorage, inTurn } from "./storage.js";
 import { whenWaking } from "./waking.js";
 
 export { NaraError } from "./errors.js";
@@ -43,12 +44,13 @@ export class Nara extends Watched {
     if (services !== undefined) {
       throw new NaraError("option_invalid", "services: they run beside their nara; in a worker of your own, wake it with light-nara itself");
     }
+    checkStorage(storage);
     const nara = new Nara();
     nara.#callbacks = { credentials, "storage.get": (key) => storage.get(key), "storage.set": (key, value) => storage.set(key, value) };
     const given = { credentials: credentials !== undefined, storage: storage !== undefined };
     try {
       nara.#open(worker ?? (await start()));
-      const me = await nara.#call("wake", [options, given, core]);
+      const me = await inTurn(storage, () => nara.#call("wake", [options, given, core]));
       for (const [name, value] of Object.entries(me)) Object.defineProperty(nara, name, { value, enumerable: true });
       // A worker is told of none of these, and freezes with its page.
       nara.#unwatch = whenWaking(() => nara.retryNow().catch(() => {}));
@@ -69,10 +71,6 @@ export class Nara extends Watched {
 
   retryNow() {
     return this.#call("retryNow", []);
-  }
-
-  prove() {
-    return this.#call("prove", []);
   }
 
   tick() {
