@@ -13,21 +13,30 @@ let browser;
 before(async () => (browser = await launchChromium()));
 after(() => browser?.close());
 
-for (const broker of ["the embedded plaza", "a real mosquitto"]) {
-  test(`on ${broker}, a memory is back after its tab was closed and its storage wiped`, PATIENT, async (t) => {
-    const mosquitto = broker === "a real mosquitto" ? await startMosquitto() : null;
-    t.after(() => mosquitto?.stop());
-    const host = await startCommand(...(mosquitto ? ["--broker", mosquitto.url] : []));
-    t.after(() => host.stop());
-    const residents = /living here: (.*);/.exec(host.stdout())[1].split(", ");
-    assert.equal(residents.length, 5);
+test("on the embedded plaza, a memory is back after its tab was closed and its storage wiped", PATIENT, async (t) => {
+  const host = await startCommand();
+  t.after(() => host.stop());
+  assert.equal(new URL(host.plaza).port, new URL(host.url).port);
+  const { soul, name } = await writeMemory(host.url);
+  await readMemory(host.url, { soul, name, residents: residentsOf(host) });
+});
 
-    const { soul, name } = await writeMemory(host.url);
-    await readMemory(host.url, { soul, name, residents });
+test("with one mosquitto for two hosts, a tab on the first has its memory back from confidants attached to the second", PATIENT, async (t) => {
+  const mosquitto = await startMosquitto();
+  t.after(() => mosquitto.stop());
+  const [first, second] = await Promise.all(["0", "5"].map((count) => startCommand("--broker", mosquitto.url, "--residents", count)));
+  t.after(() => Promise.all([first.stop(), second.stop()]));
+  assert.match(first.stdout(), /nobody lives here/);
+  // The embedded plaza is not even there when the host uses another broker.
+  assert.notEqual(new URL(first.plaza).port, new URL(first.url).port);
+  const { soul, name } = await writeMemory(first.url);
+  await readMemory(first.url, { soul, name, residents: residentsOf(second) });
+});
 
-    // The embedded plaza is not even there when the host uses another broker.
-    assert.equal(new URL(host.plaza).port === new URL(host.url).port, mosquitto === null);
-  });
+function residentsOf(host) {
+  const residents = /living here: (.*);/.exec(host.stdout())[1].split(", ");
+  assert.equal(residents.length, 5);
+  return residents;
 }
 
 /** The first visit: a nara is born, writes a memory, and goes. */
