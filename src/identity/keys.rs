@@ -67,8 +67,11 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// The keys of the nara with this soul and name, which must belong together.
-    pub fn new(soul: &Soul, name: &str) -> Result<Self, BondError> {
+    /// Whether this soul and this name belong together.
+    ///
+    /// # Errors
+    /// When they do not, or the name cannot be one.
+    pub fn check(soul: &Soul, name: &str) -> Result<(), BondError> {
         if name.is_empty() {
             return Err(BondError::NameEmpty);
         }
@@ -80,6 +83,15 @@ impl Keys {
                 tried: name.to_owned(),
             });
         }
+        Ok(())
+    }
+
+    /// The keys of the nara with this soul and name, which must belong together.
+    ///
+    /// # Errors
+    /// As [`Keys::check`].
+    pub fn new(soul: &Soul, name: &str) -> Result<Self, BondError> {
+        Self::check(soul, name)?;
         let signing = SecretKey::from_seed(soul.seed());
         let key = PublicKey(signing.public());
         Ok(Self {

@@ -6,6 +6,7 @@ use crate::stash::{self, Padding, SPARES, TARGET};
 use core::fmt;
 use core::time::Duration;
 
+use zeroize::Zeroize as _;
 /// The most confidants that may be wanted.
 pub const TARGET_MAX: usize = 7;
 
@@ -136,7 +137,7 @@ impl Config {
     }
 
     fn bonded(soul: Soul, name: String, newborn: bool) -> Result<Self, ConfigError> {
-        Keys::new(&soul, &name).map_err(ConfigError::Bond)?;
+        Keys::check(&soul, &name).map_err(ConfigError::Bond)?;
         let reserved = |c: &char| matches!(c, '/' | '+' | '#') || c.is_control();
         if let Some(c) = name.chars().find(reserved) {
             return Err(ConfigError::NameCharacter(c));
@@ -243,6 +244,10 @@ impl Config {
         // The bond was checked when this was made, so there are keys.
         Keys::new(&self.soul, &self.name)
             .unwrap_or_else(|_| unreachable!("the bond was checked by `bonded`"))
+    }
+
+    pub(super) fn forget_soul(&mut self) {
+        self.soul.zeroize();
     }
 
     pub(super) fn stash(&self) -> stash::Config {

@@ -255,6 +255,16 @@ impl Nara {
         self.effects.push_back(Effect::Event(Event::Asleep));
     }
 
+    /// Wipes the soul and all keys of a nara that sleeps and will not wake
+    /// again. What it knows else can still be looked at.
+    pub fn forget_soul(&mut self) {
+        if self.asleep {
+            self.ways = None;
+            self.runtime.forget_keys();
+            self.config.forget_soul();
+        }
+    }
+
     /// Tries to reach the plaza now instead of waiting. Where it seems to be
     /// reached, it has to show that it is still there.
     pub fn retry_now(&mut self, now: Now) {

@@ -88,6 +88,11 @@ impl Runtime {
         }
     }
 
+    /// Forgets the keys, for good: their bytes are wiped.
+    pub fn forget_keys(&mut self) {
+        self.core.crypto = Box::new(crypto::NoKeys);
+    }
+
     /// Adds a service, takes its behaviours and initialises it.
     pub fn add(&mut self, service: Box<dyn Service>) {
         let index = self.services.len();

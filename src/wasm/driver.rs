@@ -135,6 +135,10 @@ impl Driver {
         at(&self.nara.borrow())
     }
 
+    pub(super) fn forget_soul(&self) {
+        self.nara.borrow_mut().forget_soul();
+    }
+
     /// One input or command, then everything that follows from it.
     pub(super) fn act<T>(&self, input: impl FnOnce(&mut Nara, Now) -> T) -> T {
         let result = input(&mut self.nara.borrow_mut(), now());

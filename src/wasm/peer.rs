@@ -12,6 +12,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
+use zeroize::{Zeroize as _, Zeroizing};
+
+/// No call needs more of the stack.
+const STACK_USED_MAX: usize = 256 * 1024;
 
 /// One nara.
 #[wasm_bindgen]
@@ -23,7 +27,6 @@ pub struct Peer {
 #[serde(rename_all = "camelCase")]
 struct Options {
     plaza: String,
-    soul: Option<String>,
     name: Option<String>,
     memory: Option<String>,
     target: Option<usize>,
@@ -39,7 +42,8 @@ struct Options {
 
 #[wasm_bindgen]
 impl Peer {
-    /// A nara that is somebody, and does nothing before `wake`. The listener is
+    /// A nara that is somebody, and does nothing before `wake`. The soul comes
+    /// beside the options, so that no copy of it is left. The listener is
     /// told words with a value each: `status`, `saved`, `local`, `traffic`,
     /// `service`, `log` and `asleep`.
     ///
@@ -50,9 +54,11 @@ impl Peer {
         options: JsValue,
         listener: Function,
         credentials: Option<Function>,
+        soul: Option<String>,
     ) -> Result<Peer, JsValue> {
         let options: Options = from_js(&options)?;
-        let config = config(&options)?;
+        let config = config(&options, soul.as_deref().map(String::as_str))?;
+        let soul = soul.map(Zeroizing::new);
         let mailbox = Mailbox::shared();
         let nara = Nara::new(config, seed()?, now());
         let nara = service::add(nara, options.services, &mailbox)?;
@@ -86,8 +92,12 @@ impl Peer {
 
     /// Its soul: whoever has it, is it.
     #[wasm_bindgen(getter)]
-    pub fn soul(&self) -> String {
-        self.driver.look(|nara| nara.soul().to_text())
+    pub fn soul(&self) -> JsValue {
+        let soul = self
+            .driver
+            .look(|nara| Zeroizing::new(nara.soul().to_text()));
+        // A string that is handed over would be freed as it is.
+        JsValue::from_str(&soul)
     }
 
     /// Everything that is known now.
@@ -131,9 +141,25 @@ impl Peer {
     }
 }
 
-fn config(options: &Options) -> Result<Config, JsValue> {
+
+    /// Wipes the soul and all keys, once it sleeps.
+    #[wasm_bindgen(js_name = forgetSoul)]
+    pub fn forget_soul(&self) {
+        self.driver.forget_soul();
+        wipe_stack();
+    }
+/// Overwrites what calls that are over have left on the stack: values that were
+/// moved are not wiped where they were.
+#[inline(never)]
+fn wipe_stack() {
+    let mut left = [0xff_u8; STACK_USED_MAX];
+    core::hint::black_box(&mut left);
+    left.zeroize();
+}
+
+fn config(options: &Options, soul: Option<&str>) -> Result<Config, JsValue> {
     let name = options.name.as_deref();
-    let mut config = match &options.soul {
+    let mut config = match soul {
         Some(soul) => Config::reborn(soul, name),
         None => Config::born(Newborn(seed()?), name),
     };
@@ -159,7 +185,7 @@ fn config(options: &Options) -> Result<Config, JsValue> {
         let code = match error {
             ConfigError::Soul(_) => "soul_invalid",
             ConfigError::NameCharacter(_) => "name_invalid",
-            ConfigError::Bond(_) if options.soul.is_none() => "name_invalid",
+            ConfigError::Bond(_) if soul.is_none() => "name_invalid",
             ConfigError::Bond(_) | ConfigError::NameNeeded => "soul_mismatch",
             ConfigError::MemoryMode(_)
             | ConfigError::Target(_)

@@ -44,6 +44,7 @@ export class Nara extends Watched {
   #peer;
   #plaza;
   #services;
+  #soul;
   #asleep = false;
   /** How the operations that wait are ended. */
   #waiting = new Set();
@@ -76,14 +77,15 @@ export class Nara extends Watched {
     this.#plaza = plaza;
     const tell = (word, value) => this.#tell(word, value);
     try {
-      const options = { plaza, soul, name, memory, services: declared(services), ...stash };
-      this.#peer = new Peer(options, tell, credentials);
+      const options = { plaza, name, memory, services: declared(services), ...stash };
+      this.#peer = new Peer(options, soul, tell, credentials);
     } catch (error) {
       throw fromCore(error);
     }
     const me = Object.freeze({ id: this.id, name: this.name });
     this.#services = new Services(services, { peer: this.#peer, me, status: () => this.status() });
     this.stash = stashOf({
+    this.#soul = this.#peer.soul;
       peer: this.#peer,
       call: (run) => this.#call(run),
       operation: (...operation) => this.#operation(...operation),
@@ -99,7 +101,7 @@ export class Nara extends Watched {
   }
 
   get soul() {
-    return this.#peer.soul;
+    return this.#soul;
   }
 
   status() {
@@ -125,7 +127,12 @@ export class Nara extends Watched {
       if (handOff) this.#peer.leave();
       else this.#peer.sleep();
       // The last words are with the socket by then; give it a moment to send them.
-      this.#fallenAsleep = told.then(() => new Promise((resolve) => setTimeout(resolve, SLEEP_FLUSH_MS)));
+      this.#fallenAsleep = told
+        .then(() => new Promise((resolve) => setTimeout(resolve, SLEEP_FLUSH_MS)))
+        .then(() => {
+          this.#services.end();
+          this.#peer.forgetSoul();
+        });
     }
     await this.#fallenAsleep;
   }

@@ -49,6 +49,7 @@ export class Services {
   #status;
   #services;
   #calls = new Map();
+  #hasEnded = false;
 
   /** `nara` is what the context needs of it: `{ peer, me, status }`. */
   constructor(services, { peer, me, status }) {
@@ -133,7 +134,13 @@ export class Services {
     }
   }
 
+  /** The nara has no keys any more. */
+  end() {
+    this.#hasEnded = true;
+  }
+
   #core(run) {
+    if (this.#hasEnded) throw new NaraError("asleep", "this nara sleeps; wake it again");
     try {
       return run();
     } catch (error) {
