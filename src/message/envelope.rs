@@ -182,7 +182,7 @@ impl Message {
 
     /// The message as it goes on the wire.
     pub fn to_json(&self) -> String {
-        let mut object = ObjectWriter::new();
+        let mut object = ObjectWriter::sized(self.payload.len());
         object
             .field("id", &self.id)
             .text("content_key", &self.content_key)
@@ -206,7 +206,7 @@ impl Message {
 
     /// The text that the sender signs.
     pub fn signable(&self) -> String {
-        ObjectWriter::new()
+        ObjectWriter::sized(self.payload.len())
             .field("id", &self.id)
             .field("kind", &self.kind)
             .field("from_id", &self.from_id)

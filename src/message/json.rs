@@ -1,9 +1,8 @@
 //! JSON spelled as Go's `encoding/json` spells it, because signatures cover
 //! the text.
 
+use super::vector;
 use super::writer::{GoJson, escape, quoted};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use core::fmt;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -43,12 +42,22 @@ pub(super) fn compacted(json: &str) -> String {
     text
 }
 
+/// Room for the short fields of an object, in bytes.
+const OTHERS_SIZE: usize = 512;
+
 /// Writes a JSON object field by field, where a field may be JSON already.
 pub(super) struct ObjectWriter(String);
 
 impl ObjectWriter {
     pub(super) fn new() -> Self {
-        Self("{".to_owned())
+        Self::sized(0)
+    }
+
+    /// One with room for a field of so many bytes, beside some short ones.
+    pub(super) fn sized(size: usize) -> Self {
+        let mut text = String::with_capacity(size + OTHERS_SIZE);
+        text.push('{');
+        Self(text)
     }
 
     /// A field whose value is JSON text already.
@@ -131,7 +140,7 @@ impl Bytes {
         if decoded_size(text) > limit {
             return Ok(Self(Content::TooLong(text.to_owned())));
         }
-        let bytes = STANDARD.decode(text).ok();
+        let bytes = vector::from_base64(text);
         let bytes = bytes.ok_or_else(|| E::custom("not padded standard Base64"))?;
         Ok(Self(Content::Decoded(bytes)))
     }
@@ -166,7 +175,7 @@ impl Serialize for Bytes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.0 {
             Content::Missing => serializer.serialize_unit(),
-            Content::Decoded(bytes) => serializer.serialize_str(&STANDARD.encode(bytes)),
+            Content::Decoded(bytes) => serializer.serialize_str(&vector::to_base64(bytes)),
             Content::TooLong(text) => serializer.serialize_str(text),
         }
     }

@@ -15,6 +15,7 @@ mod reader;
 mod stash;
 mod status;
 mod time;
+mod vector;
 mod writer;
 
 pub use envelope::{

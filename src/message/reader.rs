@@ -4,7 +4,7 @@
 //! a tenth of all that a page loads. A number with a fraction is only parsed
 //! where a type asks for one.
 
-use super::writer::{has_below, has_equal, plain_length};
+use super::vector::{Chunk, Special, plain_length};
 use core::fmt;
 use serde::de::{
     self, DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess, SeqAccess,
@@ -238,9 +238,7 @@ impl<'de> Json<'de> {
     /// Base64. The end of the text ends it, too.
     fn pass_plain(&mut self) {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        self.at += plain_length(rest, |word| {
-            has_equal(word, b'"') || has_equal(word, b'\\') || has_below(word, 0x20)
-        });
+        self.at += plain_length::<ReadSpecial>(rest);
     }
 
     /// Passes over a string, in which a surrogate may be alone.
@@ -406,6 +404,21 @@ impl<'de> Json<'de> {
             return Err(self.wrong("too deep"));
         }
         Ok(())
+    }
+}
+
+/// What does not mean itself in a string.
+struct ReadSpecial;
+
+impl Special for ReadSpecial {
+    #[inline(always)]
+    fn is(byte: u8) -> bool {
+        matches!(byte, b'"' | b'\\' | 0..0x20)
+    }
+
+    #[inline(always)]
+    fn is_in(chunk: Chunk) -> bool {
+        chunk.has(b'"') || chunk.has(b'\\') || chunk.has_below(0x20)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Writes serde's types as Go's `encoding/json` spells them.
 
 use super::reader::JsonError;
+use super::vector::{Chunk, Special, plain_length};
 use core::fmt::{self, Write as _};
 use serde::ser::{
     Error as _, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant,
@@ -52,7 +53,7 @@ pub(super) fn quoted(out: &mut String, text: &str) {
     out.push('"');
     let mut rest = text;
     loop {
-        let (plain, others) = rest.split_at(plain_length(rest.as_bytes(), may_be_escaped));
+        let (plain, others) = rest.split_at(plain_length::<WriteSpecial>(rest.as_bytes()));
         if others.is_empty() {
             break;
         }
@@ -77,43 +78,24 @@ pub(super) fn quoted(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// Whether one of eight bytes may have to be escaped: all that is no ASCII is
-/// looked at, for U+2028 and U+2029.
-fn may_be_escaped(word: u64) -> bool {
-    const HIGH: u64 = 0x80 * EACH;
-    word & HIGH != 0
-        || has_below(word, 0x20)
-        || has_equal(word, b'\\')
-        // One bit apart: `"` and `&`, `<` and `>`.
-        || has_equal(word & !(4 * EACH), b'"')
-        || has_equal(word & !(2 * EACH), b'<')
-}
+/// What may have to be escaped: all that is no ASCII is looked at, for U+2028
+/// and U+2029.
+struct WriteSpecial;
 
-/// One in each of eight bytes.
-const EACH: u64 = 0x0101_0101_0101_0101;
+impl Special for WriteSpecial {
+    #[inline(always)]
+    fn is(byte: u8) -> bool {
+        matches!(byte, 0..0x20 | b'"' | b'\\' | b'<' | b'>' | b'&' | 0x80..)
+    }
 
-/// How many bytes pass before the first that is special, for a test of eight
-/// at a time that is right about whether there is one. Most of what is read and
-/// written is long Base64.
-pub(super) fn plain_length(bytes: &[u8], has_special: impl Fn(u64) -> bool) -> usize {
-    let (words, _) = bytes.as_chunks::<8>();
-    let clear = words
-        .iter()
-        .take_while(|word| !has_special(u64::from_ne_bytes(**word)));
-    let at = 8 * clear.count();
-    let alone = |byte: &u8| has_special(EACH * u64::from(*byte));
-    let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().position(alone).unwrap_or(rest.len())
-}
-
-/// Whether one of eight bytes is less than `limit`, which is 128 at most.
-pub(super) fn has_below(word: u64, limit: u8) -> bool {
-    word.wrapping_sub(EACH * u64::from(limit)) & !word & (0x80 * EACH) != 0
-}
-
-/// Whether one of eight bytes is this one.
-pub(super) fn has_equal(word: u64, byte: u8) -> bool {
-    has_below(word ^ (EACH * u64::from(byte)), 1)
+    #[inline(always)]
+    fn is_in(chunk: Chunk) -> bool {
+        chunk.has_high()
+            || chunk.has_below(0x20)
+            || [b'"', b'\\', b'<', b'>', b'&']
+                .into_iter()
+                .any(|byte| chunk.has(byte))
+    }
 }
 
 /// A character as `\u` and four digits.
@@ -451,17 +433,20 @@ mod tests {
 
     #[test]
     fn every_special_byte_is_found_wherever_it_stands() {
-        let is_special =
-            |byte: u8| matches!(byte, 0..0x20 | b'"' | b'\\' | b'<' | b'>' | b'&' | 0x80..);
-        for before in 0..20 {
+        for before in 0..40 {
             for special in 0..=u8::MAX {
                 let mut bytes = vec![b'a'; before];
                 bytes.extend([special, b'!', special, 0x1f]);
-                let expected = bytes.iter().position(|byte| is_special(*byte));
-                let found = plain_length(&bytes, may_be_escaped);
-                assert_eq!(Some(found), expected, "{special:#x} after {before}");
+                bytes.extend([b'a'; 16]);
+                let expected = bytes.iter().position(|byte| WriteSpecial::is(*byte));
+                assert_eq!(
+                    Some(plain_length::<WriteSpecial>(&bytes)),
+                    expected,
+                    "{special:#x} after {before}"
+                );
             }
-            assert_eq!(plain_length(&vec![b'a'; before], may_be_escaped), before);
+            let plain = vec![b'a'; before];
+            assert_eq!(plain_length::<WriteSpecial>(&plain), before);
         }
     }
 }

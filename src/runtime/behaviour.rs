@@ -7,8 +7,12 @@ use core::time::Duration;
 use std::any::Any;
 use std::rc::Rc;
 
-/// Reads a payload of one version and writes it canonically.
-pub(super) type Canonical = Rc<dyn Fn(&str) -> Result<String, PayloadError>>;
+/// Reads a payload of one version and writes it canonically; if a type
+/// describes it, the handler is spared to read it again.
+pub(super) type Canonical = Rc<dyn Fn(&str) -> Result<(String, Typed), PayloadError>>;
+
+/// A payload as its type.
+pub(super) type Typed = Option<Rc<dyn Any>>;
 
 pub(super) type Handler = Rc<dyn Fn(&mut dyn Service, &mut Context<'_>, &Delivery) -> Outcome>;
 
@@ -121,13 +125,21 @@ impl Behaviour {
             let Some(service) = service.downcast_mut::<S>() else {
                 return Outcome::Fail("the handler belongs to another service".to_owned());
             };
-            match parse_payload::<P>(delivery.payload()) {
+            let typed = delivery.typed.take();
+            let typed = typed.and_then(|payload| payload.downcast().ok());
+            let payload = match typed.and_then(Rc::into_inner) {
+                Some(payload) => Ok(payload),
+                None => parse_payload::<P>(delivery.payload()),
+            };
+            match payload {
                 Ok(payload) => handler(service, ctx, delivery, payload),
                 Err(error) => Outcome::Fail(error.to_string()),
             }
         });
-        let canonical: Canonical =
-            Rc::new(|text| parse_payload::<P>(text).map(|payload| to_go_json(&payload)));
+        let canonical: Canonical = Rc::new(|text| {
+            let payload = parse_payload::<P>(text)?;
+            Ok((to_go_json(&payload), Some(Rc::new(payload) as Rc<dyn Any>)))
+        });
         self.versions
             .insert(version, Version { canonical, handler });
         self
@@ -149,7 +161,7 @@ impl Behaviour {
                 None => Outcome::Fail("the handler belongs to another service".to_owned()),
             }
         });
-        let canonical: Canonical = Rc::new(move |text| canonical_fields(text, fields));
+        let canonical: Canonical = Rc::new(move |text| Ok((canonical_fields(text, fields)?, None)));
         self.versions
             .insert(version, Version { canonical, handler });
         self

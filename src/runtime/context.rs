@@ -413,7 +413,7 @@ impl Core {
                 .versions
                 .values()
                 .next_back()
-                .map(|newest| (newest.canonical)(json)),
+                .map(|newest| (newest.canonical)(json).map(|(text, _)| text)),
             None => Some(canonical_fields(json, &[]).map(|_| json.to_owned())),
         };
         let canonical = canonical.ok_or_else(|| "the kind has no version".to_owned())?;

@@ -39,6 +39,7 @@ use crate::base::{Identity, Instant, Now, Rng, SortedSet};
 use crate::message::Message;
 use crate::neighbourhood::Neighbourhood;
 use context::Core;
+use core::cell::RefCell;
 use std::any::Any;
 use std::collections::VecDeque;
 
@@ -245,6 +246,7 @@ impl Runtime {
             sender: Some(who.clone()),
             at: self.core.now,
             recent: true,
+            typed: RefCell::default(),
         };
         if let Some((id, call)) = self.core.calls.take_answered(&delivery) {
             self.complete(id, call.service, Ok(&delivery));

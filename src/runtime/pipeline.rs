@@ -1,7 +1,7 @@
 //! The pipeline of what comes in: verify, fresh, dedupe, rate limit, filter,
 //! notify, then the handler of the version.
 
-use super::behaviour::Handler;
+use super::behaviour::{Handler, Typed};
 use super::clock::Clock;
 use super::context::Core;
 use super::shed::{Budget, SHED};
@@ -10,6 +10,7 @@ use super::{Behaviour, Crypto, ErrorStrategy, Local, Me, Outgoing, OwnNews, Peer
 use crate::base::{ExpiringMap, Identity, NaraId, Now, PublicKey, Rng, SortedMap, WallTime};
 use crate::message::{Message, to_go_json};
 use crate::neighbourhood::Neighbourhood;
+use core::cell::RefCell;
 use core::time::Duration;
 use std::collections::VecDeque;
 
@@ -52,6 +53,8 @@ pub struct Delivery {
     /// Whether its own time is recent. Only kinds that take any time have
     /// deliveries that are not.
     pub recent: bool,
+    /// The payload as it was read, until the handler takes it.
+    pub(super) typed: RefCell<Typed>,
 }
 
 impl Delivery {
@@ -67,6 +70,7 @@ impl Delivery {
             sender: None,
             at,
             recent: true,
+            typed: RefCell::default(),
         }
     }
 }
@@ -133,6 +137,7 @@ impl Core {
             sender: None,
             at: self.now,
             recent: true,
+            typed: RefCell::default(),
         };
         self.admit(&behaviour, &mut delivery, counts)?;
         for stage in RECEIVE {
@@ -172,7 +177,9 @@ impl Core {
         }
         let canonical = (version.canonical)(message.payload.as_str());
         let canonical = canonical.map_err(|_| Outcome::Drop("malformed_payload"))?;
-        message.payload = canonical;
+        let typed;
+        (message.payload, typed) = canonical;
+        delivery.typed = RefCell::new(typed);
         Ok(())
     }
 

@@ -190,14 +190,15 @@ struct Read<'a> {
 /// # Errors
 /// [`CodecError::TooLarge`] or [`CodecError::NotJson`].
 pub fn check(data: &str) -> Result<(), CodecError> {
+    checked(data).map(|_| ())
+}
+
+fn checked(data: &str) -> Result<&str, CodecError> {
     if data.len() > MEMORY_SIZE_MAX {
         return Err(CodecError::TooLarge { size: data.len() });
     }
-    parse_json(data).map(|_| ())
-}
-
-fn parse_json(data: &str) -> Result<RawJson<'_>, CodecError> {
-    from_json(data).map_err(|error| CodecError::NotJson {
+    let json = from_json(data).map(RawJson::get);
+    json.map_err(|error| CodecError::NotJson {
         what: error.to_string(),
     })
 }
@@ -212,8 +213,7 @@ pub fn encode(
     holders: &[Identity],
     padding: Padding,
 ) -> Result<Vec<u8>, CodecError> {
-    check(&memory.data)?;
-    let data = parse_json(&memory.data)?.get();
+    let data = checked(&memory.data)?;
     let (timestamp, revision) = (memory.timestamp, memory.revision);
     let mut json = format!(
         "{{\"timestamp\":{timestamp},\"data\":{data},\"version\":{VERSION},\"revision\":{revision}"
@@ -268,7 +268,7 @@ fn member(json: &[u8], deflated: &[u8], padding: usize) -> Vec<u8> {
 pub fn decode(plaintext: &[u8]) -> Result<Opened, CodecError> {
     if !plaintext.starts_with(&MAGIC[..2]) {
         let data = from_utf8(plaintext).map_err(|_| CodecError::NoMemory)?;
-        parse_json(data).map_err(|_| CodecError::NoMemory)?;
+        from_json::<RawJson<'_>>(data).map_err(|_| CodecError::NoMemory)?;
         let memory = Memory {
             data: data.to_owned(),
             timestamp: 0,
@@ -299,18 +299,33 @@ pub fn decode(plaintext: &[u8]) -> Result<Opened, CodecError> {
     Ok(Opened { memory, holders })
 }
 
-/// The checksum in gzip's trailer (RFC 1952, section 8). Its table is computed
+/// The checksum in gzip's trailer (RFC 1952, section 8). Its tables are computed
 /// each time, in some microseconds: stored, as libraries do, it would be one of
 /// the largest parts of the module.
 fn crc32(bytes: &[u8]) -> u32 {
     const POLYNOMIAL: u32 = 0xedb8_8320;
-    let table: [u32; 256] = core::array::from_fn(|at| {
+    let first: [u32; 256] = core::array::from_fn(|at| {
         (0..8).fold(at as u32, |rest, _| {
             rest >> 1 ^ if rest & 1 == 1 { POLYNOMIAL } else { 0 }
         })
     });
-    let step = |crc: u32, byte: &u8| table[usize::from(crc as u8 ^ byte)] ^ crc >> 8;
-    !bytes.iter().fold(!0, step)
+    let byte = |word: u32, at: u32| usize::from((word >> (8 * at)) as u8);
+    // The same with one more byte of zero behind it.
+    let behind = |table: &[u32; 256]| table.map(|crc| first[byte(crc, 0)] ^ crc >> 8);
+    let second = behind(&first);
+    let third = behind(&second);
+    let fourth = behind(&third);
+    let (words, rest) = bytes.as_chunks();
+    let mut crc = !0;
+    for word in words {
+        let word = crc ^ u32::from_le_bytes(*word);
+        crc = fourth[byte(word, 0)]
+            ^ third[byte(word, 1)]
+            ^ second[byte(word, 2)]
+            ^ first[byte(word, 3)];
+    }
+    let step = |crc: u32, one: &u8| first[byte(crc, 0) ^ usize::from(*one)] ^ crc >> 8;
+    !rest.iter().fold(crc, step)
 }
 
 fn gunzip(bytes: &[u8]) -> Result<Vec<u8>, CodecError> {
