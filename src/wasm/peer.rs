@@ -57,8 +57,8 @@ impl Peer {
         soul: Option<String>,
     ) -> Result<Peer, JsValue> {
         let options: Options = from_js(&options)?;
-        let config = config(&options, soul.as_deref().map(String::as_str))?;
         let soul = soul.map(Zeroizing::new);
+        let config = config(&options, soul.as_deref().map(String::as_str))?;
         let mailbox = Mailbox::shared();
         let nara = Nara::new(config, seed()?, now());
         let nara = service::add(nara, options.services, &mailbox)?;
@@ -139,8 +139,6 @@ impl Peer {
     pub fn sleep(&self) {
         self.driver.act(|nara, now| nara.sleep(now));
     }
-}
-
 
     /// Wipes the soul and all keys, once it sleeps.
     #[wasm_bindgen(js_name = forgetSoul)]
@@ -148,6 +146,8 @@ impl Peer {
         self.driver.forget_soul();
         wipe_stack();
     }
+}
+
 /// Overwrites what calls that are over have left on the stack: values that were
 /// moved are not wiped where they were.
 #[inline(never)]
