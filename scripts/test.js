@@ -24,6 +24,12 @@ function countNode(output) {
   return { passed: number("pass"), failed: number("fail") + number("cancelled") + skipped, skipped };
 }
 
+/** The same for the simulation, of which each seed is a test. */
+function countSeeds(output) {
+  const [passed, failed] = /^(\d+) seeds held, (\d+) failed$/m.exec(output)?.slice(1).map(Number) ?? [0, 0];
+  return { passed, failed, skipped: 0 };
+}
+
 async function main() {
   const startedAt = Date.now();
   const results = [];
@@ -64,6 +70,7 @@ function suites() {
     { name: "cargo clippy", program: "cargo", args: ["clippy", "--locked", "--all-targets", "--", "-D", "warnings"] },
     { name: "cargo clippy, wasm", program: "cargo", args: ["clippy", "--locked", "--lib", "--target", "wasm32-unknown-unknown", "--", "-D", "warnings"] },
     { name: "cargo test", program: "cargo", args: ["test", "--locked"], count: countCargo },
+    { name: "simulation", program: "cargo", args: [...SIMULATION, "--seeds", "100", "--naras", "8", "--minutes", "60", "--twice"], count: countSeeds },
     { name: "wasm-pack test, Node", program: "wasm-pack", args: [...wasmPackTest, "--node", ...wanted], count: countCargo },
     { name: "wasm-pack test, Chromium", program: "wasm-pack", args: [...wasmPackTest, ...chrome, ...wanted], count: countCargo },
     { name: "JavaScript", program: "node", args: nodeTest("js"), count: countNode },

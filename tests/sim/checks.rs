@@ -1,13 +1,13 @@
 //! What must hold after every step, and once all is healed.
 
 use super::broker::{self, Packet};
-use super::host::Host;
+use super::host::{Host, Place};
 use super::vice::Vice;
 use super::world::World;
 use light_nara::base::WallTime;
 use light_nara::message::Message;
 use light_nara::nara::DIRECT_TOPIC;
-use light_nara::stash::{Gate, Receipt};
+use light_nara::stash::{Gate, Held, PROVISIONAL_FOR, PRUNE_EVERY, Receipt};
 use std::collections::BTreeMap;
 
 /// Who has proved nothing is sent so many bytes for each of its own.
@@ -91,8 +91,15 @@ impl World {
         let Some(nara) = &self.hosts[place].nara else {
             return Ok(());
         };
+        let stashes = nara.stash().unwrap().confidant().held();
+        let seen = |one: &Held| (one.sealed.nonce, one.ts);
+        let before = &self.hosts[place].looked_at;
+        if stashes.len() == before.len() && stashes.values().map(seen).eq(before.iter().copied()) {
+            return Ok(());
+        }
+        let looked_at = stashes.values().map(seen).collect();
         let mut held = BTreeMap::new();
-        for (owner, one) in nara.stash().unwrap().confidant().held().iter() {
+        for (owner, one) in stashes.iter() {
             let Some(of) = self.hosts.iter().position(|host| host.who() == owner) else {
                 if self.invented.contains(owner) {
                     continue;
@@ -115,7 +122,8 @@ impl World {
             held.insert(of, (revision, one.ts));
         }
         for of in self.hosts[place].held.keys() {
-            if !held.contains_key(of) && !self.hosts[*of].deleted_at.contains(&place) {
+            let is_told = self.hosts[*of].deleted_at.contains(&place);
+            if !held.contains_key(of) && !is_told && !self.may_take_back(place, *of) {
                 return Err(format!("it let go of what it held for nara {of}"));
             }
         }
@@ -139,8 +147,43 @@ impl World {
             let ever = host.held_ever.entry(*of).or_default();
             *ever = (*ever).max(*revision);
         }
+        host.places.retain(|of, _| held.contains_key(of));
+        for of in held.keys() {
+            host.places.entry(*of).or_insert(Place {
+                since: self.micros,
+                is_honoured: false,
+            });
+        }
         host.held = held;
+        host.looked_at = looked_at;
         Ok(())
+    }
+
+    /// Whether a place may be given to somebody else: its owner was not there
+    /// after the hour for which it is provisional.
+    fn may_take_back(&self, place: usize, of: usize) -> bool {
+        let given = self.hosts[place].places.get(&of);
+        given.is_some_and(|given| {
+            let age = self.micros - given.since;
+            age >= PROVISIONAL_FOR.as_micros() as u64 && !given.is_honoured
+        })
+    }
+
+    /// Notes whose places are provisional no more: whoever is there after the
+    /// hour, and has been looked for since.
+    pub(super) fn honour(&mut self) {
+        let hour = (PROVISIONAL_FOR + PRUNE_EVERY).as_micros() as u64;
+        let who: Vec<_> = self.hosts.iter().map(|host| host.who().clone()).collect();
+        for host in &mut self.hosts {
+            let dozes = host.dozes(self.micros);
+            let Some(nara) = host.nara.as_ref().filter(|_| !dozes) else {
+                continue;
+            };
+            for (of, given) in &mut host.places {
+                let is_late = given.since + hour <= self.micros;
+                given.is_honoured |= is_late && nara.runtime().peers().is_online(&who[*of]);
+            }
+        }
     }
 
     /// Notes who could give a nara that wakes its memory back.

@@ -34,12 +34,23 @@ pub(super) enum Input {
     Data(Rc<[u8]>),
 }
 
+/// How a host gives one owner a place.
+pub(super) struct Place {
+    /// Since when.
+    pub(super) since: u64,
+    /// Whether the owner was there after the hour for which it is provisional.
+    pub(super) is_honoured: bool,
+}
+
 pub(super) struct Host {
     pub(super) soul: String,
+    padding: &'static str,
     pub(super) secrets: Secrets,
     pub(super) vice: Vice,
     pub(super) keys: Keys,
     pub(super) nara: Option<Nara>,
+    /// When it wants to be called, as it said after its last input.
+    pub(super) timer: Option<u64>,
     /// Counts instances, so that what was meant for an older one is dropped.
     pub(super) life: u32,
     /// Counts sockets, likewise.
@@ -59,8 +70,12 @@ pub(super) struct Host {
     /// The newest revision that was reported as saved.
     pub(super) saved: Option<u64>,
     pub(super) sets: u64,
+    /// What was held when it was last looked at, by nonce and time of store.
+    pub(super) looked_at: Vec<([u8; 24], i64)>,
     /// The revision held for each owner now, and the time of its store.
     pub(super) held: BTreeMap<usize, (u64, i64)>,
+    /// The places of those owners.
+    pub(super) places: BTreeMap<usize, Place>,
     /// The highest ever held for each owner.
     pub(super) held_ever: BTreeMap<usize, u64>,
     /// Whom this owner told to forget.
@@ -83,9 +98,12 @@ impl Host {
         Self {
             secrets: Secrets::of(&soul),
             soul,
+            // What is always as long as it can be costs most of the time.
+            padding: ["full", "buckets", "buckets", "none"][rng.below(4) as usize],
             keys: Keys::new(&parsed, &parsed.generated_name()).unwrap(),
             vice: Vice::None,
             nara: None,
+            timer: None,
             life: 0,
             socket: 0,
             client: None,
@@ -101,7 +119,9 @@ impl Host {
             written: BTreeMap::new(),
             saved: None,
             sets: 0,
+            looked_at: Vec::new(),
             held: BTreeMap::new(),
+            places: BTreeMap::new(),
             held_ever: BTreeMap::new(),
             deleted_at: BTreeSet::new(),
             connected_at: 0,
@@ -119,6 +139,7 @@ impl Host {
         } else {
             Config::reborn(&self.soul, None).unwrap()
         };
+        let config = config.with_padding(self.padding).unwrap();
         self.life += 1;
         let now = self.now(micros);
         let nara = Nara::with_crypto(config, seed, now, |keys| Box::new(Remembering(keys)));
@@ -134,7 +155,9 @@ impl Host {
         self.socket += 1;
         self.inbox.clear();
         self.operations.clear();
+        self.looked_at.clear();
         self.held.clear();
+        self.places.clear();
         self.woken = None;
         ended
     }

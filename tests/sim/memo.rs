@@ -10,23 +10,26 @@ use std::collections::BTreeMap;
 /// Entries that are remembered; then all are forgotten.
 const MEMO_MAX: usize = 100_000;
 
-type Memo<K, V> = RefCell<BTreeMap<K, V>>;
+type Memo<V> = RefCell<BTreeMap<u128, V>>;
 
 thread_local! {
-    static VERIFIED: Memo<([u8; 32], [u8; 64], u128), bool> = const { Memo::new(BTreeMap::new()) };
-    static SIGNED: Memo<([u8; 32], u128), [u8; 64]> = const { Memo::new(BTreeMap::new()) };
+    static VERIFIED: Memo<bool> = const { Memo::new(BTreeMap::new()) };
+    static SIGNED: Memo<[u8; 64]> = const { Memo::new(BTreeMap::new()) };
 }
 
 pub(super) struct Remembering(pub(super) Keys);
 
 impl Crypto for Remembering {
     fn sign(&self, text: &[u8]) -> Signature {
-        let key = (self.0.identity().key.0, digest(text));
-        Signature(recall(&SIGNED, key, || self.0.sign(text).0))
+        let key = &self.0.identity().key.0;
+        let signature = recall(&SIGNED, digest(&[key, text]), || self.0.sign(text).0);
+        // Whoever holds the key has made it, so it need not be verified too.
+        recall(&VERIFIED, digest(&[key, &signature, text]), || true);
+        Signature(signature)
     }
 
     fn verify(&self, key: &PublicKey, text: &[u8], signature: &Signature) -> bool {
-        recall(&VERIFIED, (key.0, signature.0, digest(text)), || {
+        recall(&VERIFIED, digest(&[&key.0, &signature.0, text]), || {
             Crypto::verify(&self.0, key, text, signature)
         })
     }
@@ -40,9 +43,9 @@ impl Crypto for Remembering {
     }
 }
 
-fn recall<K: Ord, V: Copy>(
-    memo: &'static std::thread::LocalKey<Memo<K, V>>,
-    key: K,
+fn recall<V: Copy>(
+    memo: &'static std::thread::LocalKey<Memo<V>>,
+    key: u128,
     find: impl FnOnce() -> V,
 ) -> V {
     if let Some(known) = memo.with_borrow(|memo| memo.get(&key).copied()) {
@@ -59,16 +62,19 @@ fn recall<K: Ord, V: Copy>(
 }
 
 /// Tells texts apart that differ by chance; nobody here looks for collisions.
-pub(super) fn digest(text: &[u8]) -> u128 {
-    let (mut one, mut other) = (text.len() as u64, 0x9e37_79b9_7f4a_7c15_u64);
-    for part in text.chunks(8) {
-        let mut word = [0; 8];
-        word[..part.len()].copy_from_slice(part);
-        let word = u64::from_le_bytes(word);
-        one = (one ^ word)
-            .wrapping_mul(0x0100_0000_01b3_u64 << 8 | 0xb3)
-            .rotate_left(29);
-        other = (other.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+pub(super) fn digest(texts: &[&[u8]]) -> u128 {
+    let (mut one, mut other) = (0_u64, 0x9e37_79b9_7f4a_7c15_u64);
+    for text in texts {
+        one ^= text.len() as u64;
+        for part in text.chunks(8) {
+            let mut word = [0; 8];
+            word[..part.len()].copy_from_slice(part);
+            let word = u64::from_le_bytes(word);
+            one = (one ^ word)
+                .wrapping_mul(0x0100_0000_01b3_u64 << 8 | 0xb3)
+                .rotate_left(29);
+            other = (other.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+        }
     }
     u128::from(one) << 64 | u128::from(other)
 }

@@ -47,6 +47,8 @@ pub(crate) struct Outcome {
     pub(crate) calls: u64,
     /// Naras that ended without a word.
     pub(crate) crashes: u64,
+    /// Everything else that happened to a nara, or to the broker.
+    pub(crate) mishaps: u64,
     /// Messages lost, doubled, delayed or damaged.
     pub(crate) faults: u64,
     /// Owners of whose memory no copy was left anywhere.
@@ -60,8 +62,28 @@ pub(crate) struct Outcome {
     pub(crate) healed_after: u64,
     /// Seconds to there from the last connection and the last loss noticed.
     pub(crate) whole_after: u64,
+    /// Simulated seconds, the healing among them.
+    pub(crate) seconds: u64,
     /// The first promise that was broken.
     pub(crate) failure: Option<String>,
     /// The last log lines, in simulated time.
     pub(crate) log: VecDeque<String>,
+}
+
+impl Outcome {
+    /// Sums up seeds; of what is a time, the longest counts.
+    pub(crate) fn add(&mut self, one: &Self) {
+        self.steps += one.steps;
+        self.saved += one.saved;
+        self.calls += one.calls;
+        self.crashes += one.crashes;
+        self.mishaps += one.mishaps;
+        self.faults += one.faults;
+        self.lost += one.lost;
+        self.forks += one.forks;
+        self.recoveries += one.recoveries;
+        self.seconds += one.seconds;
+        self.healed_after = self.healed_after.max(one.healed_after);
+        self.whole_after = self.whole_after.max(one.whole_after);
+    }
 }

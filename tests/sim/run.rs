@@ -1,15 +1,16 @@
-//! `npm run sim -- [--seeds N] [--naras M] [--days D | --minutes T] [--seed S]
-//! [--threads T] [--twice] [--json]`
+//! `npm run sim -- [--seeds N] [--seed S] [--naras M] [--days D | --minutes T]
+//! [--threads T] [--twice] [--stop] [--json]`
 
 #[path = "mod.rs"]
 mod sim;
 
+use cpu_time::ThreadTime;
 use sim::{Outcome, Plan};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 
-const USAGE: &str = "--seeds N, --naras 2 to 250, --days D or --minutes T, --seed S (that one alone), --threads T, --twice, --json";
+const USAGE: &str = "--seeds N, --seed S (the first, and without --seeds the only one), --naras 2 to 250, --days D or --minutes T, --threads T, --twice, --stop (at the first that fails), --json";
 
 /// What is to be run.
 struct Wish {
@@ -20,6 +21,15 @@ struct Wish {
     threads: u64,
     is_json: bool,
     is_twice: bool,
+    stops: bool,
+}
+
+/// How one seed ended.
+struct Ended {
+    seed: u64,
+    outcome: Outcome,
+    /// Processor time of one run, in seconds.
+    took: f64,
 }
 
 fn main() -> ExitCode {
@@ -38,7 +48,14 @@ fn main() -> ExitCode {
             scope.spawn(move || {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= wish.first + wish.seeds || sender.send(live(wish, seed)).is_err() {
+                    if seed >= wish.first + wish.seeds {
+                        return;
+                    }
+                    let one = live(wish, seed);
+                    if wish.stops && one.outcome.failure.is_some() {
+                        next.store(wish.first + wish.seeds, Ordering::Relaxed);
+                    }
+                    if sender.send(one).is_err() {
                         return;
                     }
                 }
@@ -50,15 +67,18 @@ fn main() -> ExitCode {
 }
 
 fn read(mut words: impl Iterator<Item = String>) -> Result<Wish, String> {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
     let mut wish = Wish {
         first: 1,
         seeds: 10,
         naras: 8,
         minutes: 60,
-        threads: 1,
+        threads: cores,
         is_json: false,
         is_twice: false,
+        stops: false,
     };
+    let (mut seed, mut seeds) = (None, None);
     while let Some(word) = words.next() {
         let mut number = || {
             let text = words.next().unwrap_or_default();
@@ -66,20 +86,23 @@ fn read(mut words: impl Iterator<Item = String>) -> Result<Wish, String> {
             number.ok_or_else(|| format!("{word} {text}: needs a number above 0"))
         };
         match word.as_str() {
-            "--seeds" => wish.seeds = number()?,
+            "--seeds" => seeds = Some(number()?),
+            "--seed" => seed = Some(number()?),
             "--naras" => wish.naras = number()? as usize,
             "--days" => wish.minutes = number()? * 24 * 60,
             "--minutes" => wish.minutes = number()?,
-            "--seed" => (wish.first, wish.seeds) = (number()?, 1),
             "--threads" => wish.threads = number()?,
             "--json" => wish.is_json = true,
             "--twice" => wish.is_twice = true,
+            "--stop" => wish.stops = true,
             _ => return Err(format!("{word} is no option")),
         }
     }
     if !(2..=250).contains(&wish.naras) {
         return Err(format!("--naras {}: must be from 2 to 250", wish.naras));
     }
+    wish.seeds = seeds.unwrap_or(if seed.is_some() { 1 } else { wish.seeds });
+    wish.first = seed.unwrap_or(wish.first);
     Ok(wish)
 }
 
@@ -93,37 +116,36 @@ fn plan(wish: &Wish, seed: u64, is_logged: bool) -> Plan {
 }
 
 /// Runs one seed, twice if that is wished.
-fn live(wish: &Wish, seed: u64) -> (u64, Outcome) {
+fn live(wish: &Wish, seed: u64) -> Ended {
+    let began = ThreadTime::now();
     let mut outcome = sim::run(plan(wish, seed, false));
+    let took = began.elapsed().as_secs_f64();
     if wish.is_twice && outcome.failure.is_none() && outcome != sim::run(plan(wish, seed, false)) {
         outcome.failure = Some("as two runs of it differ".to_owned());
     }
-    (seed, outcome)
+    Ended {
+        seed,
+        outcome,
+        took,
+    }
 }
 
 /// Prints each seed as it ends, and the sums.
-fn report(wish: &Wish, ended: mpsc::Receiver<(u64, Outcome)>) -> ExitCode {
-    let (mut done, mut failed) = (0, Vec::new());
+fn report(wish: &Wish, ended: mpsc::Receiver<Ended>) -> ExitCode {
+    let (mut done, mut failed, mut took) = (0, Vec::new(), 0.0);
     let mut sum = Outcome::default();
-    for (seed, one) in ended {
+    for one in ended {
         done += 1;
         if done % 20 == 0 && done < wish.seeds {
             eprintln!("{done} of {} seeds", wish.seeds);
         }
-        sum.steps += one.steps;
-        sum.saved += one.saved;
-        sum.calls += one.calls;
-        sum.crashes += one.crashes;
-        sum.faults += one.faults;
-        sum.lost += one.lost;
-        sum.forks += one.forks;
-        sum.recoveries += one.recoveries;
-        sum.healed_after = sum.healed_after.max(one.healed_after);
-        sum.whole_after = sum.whole_after.max(one.whole_after);
+        took += one.took;
+        sum.add(&one.outcome);
         if wish.is_json {
-            println!("{}", json(seed, &one));
+            println!("{}", json(&one));
         }
-        if let Some(why) = &one.failure {
+        let seed = one.seed;
+        if let Some(why) = &one.outcome.failure {
             failed.push(seed);
             let (naras, minutes) = (wish.naras, wish.minutes);
             eprintln!("seed {seed} failed {why}");
@@ -137,11 +159,12 @@ fn report(wish: &Wish, ended: mpsc::Receiver<(u64, Outcome)>) -> ExitCode {
     }
     let runs = if wish.is_twice { "twice, " } else { "" };
     eprintln!(
-        "{} naras, {} simulated minutes each, {runs}{} steps: {} crashes, {} faults of messages, {} calls ended once, {} reports of saved, {} recoveries where a copy was in reach",
+        "{} naras, {} simulated minutes each, {runs}{} steps: {} crashes, {} other faults of hosts, {} faults of messages, {} calls ended once, {} reports of saved, {} recoveries where a copy was in reach",
         wish.naras,
         wish.minutes,
         sum.steps,
         sum.crashes,
+        sum.mishaps,
         sum.faults,
         sum.calls,
         sum.saved,
@@ -152,10 +175,12 @@ fn report(wish: &Wish, ended: mpsc::Receiver<(u64, Outcome)>) -> ExitCode {
         sum.lost, sum.forks, sum.healed_after, sum.whole_after
     );
     eprintln!(
-        "{} seeds held, {} failed",
-        wish.seeds - failed.len() as u64,
-        failed.len()
+        "{:.0} times real time on one core: {:.1} simulated hours in {took:.1} s of processor time",
+        sum.seconds as f64 / took,
+        sum.seconds as f64 / 3_600.0
     );
+    let broken = failed.len() as u64;
+    eprintln!("{} seeds held, {broken} failed", done - broken);
     if failed.is_empty() {
         ExitCode::SUCCESS
     } else {
@@ -163,20 +188,27 @@ fn report(wish: &Wish, ended: mpsc::Receiver<(u64, Outcome)>) -> ExitCode {
     }
 }
 
-fn json(seed: u64, one: &Outcome) -> String {
+fn json(one: &Ended) -> String {
+    let Ended {
+        seed,
+        outcome: one,
+        took,
+    } = one;
     format!(
-        "{{\"seed\":{seed},\"trace\":\"{:016x}\",\"steps\":{},\"saved\":{},\"calls\":{},\"crashes\":{},\"faults\":{},\"lost\":{},\"forks\":{},\"recoveries\":{},\"healedAfter\":{},\"wholeAfter\":{},\"ok\":{}}}",
+        "{{\"seed\":{seed},\"trace\":\"{:016x}\",\"steps\":{},\"saved\":{},\"calls\":{},\"crashes\":{},\"mishaps\":{},\"faults\":{},\"lost\":{},\"forks\":{},\"recoveries\":{},\"healedAfter\":{},\"wholeAfter\":{},\"simulatedSeconds\":{},\"processorSeconds\":{took:.3},\"ok\":{}}}",
         one.trace,
         one.steps,
         one.saved,
         one.calls,
         one.crashes,
+        one.mishaps,
         one.faults,
         one.lost,
         one.forks,
         one.recoveries,
         one.healed_after,
         one.whole_after,
+        one.seconds,
         one.failure.is_none()
     )
 }

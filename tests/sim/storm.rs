@@ -22,6 +22,7 @@ impl World {
         let place = self.rng.below(self.hosts.len() as u32) as usize;
         self.note(&format!("{place:3} {fault:?}"));
         let micros = self.micros;
+        self.outcome.mishaps += u64::from(!matches!(fault, Fault::Crash(_)));
         self.clocks_were_right &= !matches!(fault, Fault::Skew(_) | Fault::Freeze);
         let host = &mut self.hosts[place];
         match fault {

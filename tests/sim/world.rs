@@ -114,6 +114,7 @@ pub(crate) fn run(plan: Plan) -> Outcome {
         .iter()
         .filter_map(|host| host.nara.as_ref()?.service::<Probe>());
     world.outcome.calls += probes.map(|probe| probe.ended).sum::<u64>();
+    world.outcome.seconds = world.micros / SECOND;
     world.outcome.failure = result.err().map(|why| {
         let seconds = world.micros / SECOND;
         format!("at {seconds} s of simulated time: {why}")
@@ -203,8 +204,8 @@ impl World {
         let awake = hosts.filter(|(_, host)| !host.dozes(self.micros));
         awake
             .filter_map(|(place, host)| {
-                let (at, _) = host.nara.as_ref()?.poll_timeout()?;
-                Some((at.as_micros(), place))
+                host.nara.as_ref()?;
+                Some((host.timer?, place))
             })
             .min()
     }
@@ -226,6 +227,7 @@ impl World {
             }
             Happening::BrokerLooks => {
                 self.drop_silent();
+                self.honour();
                 self.schedule(30 * SECOND, Happening::BrokerLooks);
                 Ok(())
             }
@@ -246,12 +248,16 @@ impl World {
         };
         self.outcome.steps += 1;
         run(nara, now);
-        let seen = digest(bytes) as u64 ^ (u64::from(kind) << 8 | place as u64);
+        let seen = digest(&[bytes]) as u64 ^ (u64::from(kind) << 8 | place as u64);
         for word in [self.micros, seen] {
             let trace = self.outcome.trace ^ word;
             self.outcome.trace = trace.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23);
         }
-        let looked = self.drain(place).and_then(|()| self.look(place));
+        let drained = self.drain(place);
+        let host = &mut self.hosts[place];
+        let timer = host.nara.as_ref().and_then(Nara::poll_timeout);
+        host.timer = timer.map(|(at, _)| at.as_micros());
+        let looked = drained.and_then(|()| self.look(place));
         looked.map_err(|why| format!("nara {place}: {why}"))
     }
 
