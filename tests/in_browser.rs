@@ -12,6 +12,8 @@ mod mesh_link;
 mod sample_service;
 #[path = "simulation.rs"]
 mod simulation;
+#[path = "vectors_extensions.rs"]
+mod vectors_extensions;
 #[path = "vectors_identity.rs"]
 mod vectors_identity;
 #[path = "vectors_mesh.rs"]

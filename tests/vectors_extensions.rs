@@ -15,6 +15,8 @@ use light_nara::presence::{LOST, PING, PONG, Ping};
 use light_nara::runtime::Nothing;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+#[cfg(target_family = "wasm")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const FILE: &str = include_str!("vectors/extensions.json");
 const SECONDS: i64 = 1_768_756_453;
