@@ -433,6 +433,25 @@ fn a_go_nara_that_greeted_before_is_asked_at_the_address_in_its_newspaper() {
 }
 
 #[test]
+fn an_address_with_too_long_a_proof_is_not_asked_and_the_link_stays() {
+    let gopher = gopher();
+    let mut world = World::attached();
+    world.hear_howdy(&gopher);
+    let long = format!("\"Flair\":\"{}\"", "\\\"".repeat(4_000));
+    let text = status(&gopher).newspaper().replace("\"Flair\":\"\"", &long);
+    let paper = Newspaper::unsigned("gopher", text);
+    let signature = gopher.sign(paper.signed_text().as_bytes());
+    world.publish("nara/newspaper/gopher", &paper.to_json(&signature));
+    world.set("{\"tea\":\"oolong\"}");
+    world.run(10 * SECOND);
+    assert!(world.asked().is_empty());
+    assert_eq!(world.closes, 0);
+    world.hear_newspaper(&gopher);
+    world.run(10 * SECOND);
+    assert_eq!(world.asked()[0].path, "/events/sync", "a short one will do");
+}
+
+#[test]
 fn a_restarted_owner_is_told_who_pushes_and_asked_again_while_it_answers_401() {
     let gopher = gopher();
     let mut world = World::beside(&gopher);

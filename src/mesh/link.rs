@@ -1,6 +1,6 @@
 //! The link to the gateway: attaches, asks and answers. Sans-IO.
 
-use super::{BODY_SIZE_MAX, Frame, Headers};
+use super::{BODY_SIZE_MAX, Frame, HEAD_SIZE_MAX, Headers};
 use crate::base::{Instant, Now, Rng, SortedMap};
 use crate::identity::Keys;
 use base64::Engine as _;
@@ -287,21 +287,28 @@ impl Link {
         if self.state != State::Attached || is_full || body.len() > BODY_SIZE_MAX {
             return None;
         }
-        self.next = self.next.wrapping_add(1);
+        let n = self.next.wrapping_add(1);
         let headers = Headers::of_request(self.keys.name(), now.wall, method, path, |text| {
             self.keys.sign(text)
         });
         let frame = Frame {
-            n: self.next,
+            n,
             method: method.to_owned(),
             path: path.to_owned(),
             proof: proof.to_owned(),
             body,
             ..with_headers("request", headers)
         };
-        self.pending.insert(self.next, now.mono + within);
-        self.outputs.push_back(Output::Send(frame.to_bytes()));
-        Some(self.next)
+        let size = frame.body.len();
+        let bytes = frame.to_bytes();
+        // The gateway would close the link over it.
+        if bytes.len() - size > HEAD_SIZE_MAX {
+            return None;
+        }
+        self.next = n;
+        self.pending.insert(n, now.mono + within);
+        self.outputs.push_back(Output::Send(bytes));
+        Some(n)
     }
 
     /// Answers a request, signed unless it is refused.

@@ -64,6 +64,10 @@ const HOWDYS_ENOUGH: u32 = 5;
 /// to the address in it.
 const ADDRESS_WITHIN: Duration = Duration::from_secs(2);
 
+/// What proves an address goes with every request to it, in one line, and is
+/// kept for every peer. That of a Go nara has about 2 kB.
+const PROOF_SIZE_MAX: usize = 4 * 1024;
+
 /// One peer is introduced to at most this often.
 const INTRODUCE_EVERY: Duration = Duration::from_secs(5);
 
@@ -510,10 +514,14 @@ impl Presence {
             // Go naras greet once, so whoever came later has this alone. What
             // it greeted with has a time, and goes first.
             let address = newspaper.status.mesh_ip.as_str();
-            let is_reached = !address.is_empty() && peer.proof.is_empty();
+            let mut is_reached = !address.is_empty() && peer.proof.is_empty();
             if is_reached {
-                peer.proof = newspaper.proof();
-                address.clone_into(&mut peer.mesh_ip);
+                let proof = newspaper.proof();
+                is_reached = proof.len() <= PROOF_SIZE_MAX;
+                if is_reached {
+                    peer.proof = proof;
+                    address.clone_into(&mut peer.mesh_ip);
+                }
             }
             let who = PeerNews { who };
             if has_restarted {
