@@ -24,7 +24,7 @@ export async function run(args) {
   const options = readOptions(args);
   if (options.help) return void process.stdout.write(HELP);
   const gateway = openGateway(options);
-  const server = createServer((request, response) => {
+  const server = createServer({ headersTimeout: PATIENCE_MS, requestTimeout: PATIENCE_MS }, (request, response) => {
     response.writeHead(404, { "Content-Type": "text/plain; charset=utf-8" }).end("naras attach here, at /mesh\n");
   });
   server.on("upgrade", (request, socket, head) => {
@@ -43,7 +43,8 @@ export async function run(args) {
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
   const host = options.listen.includes(":") ? `[${options.listen}]` : options.listen;
-  process.stdout.write(`naras attach at ws://${host}:${server.address().port}/mesh and are reached on ${options.address}\n`);
+  const pages = options.origins.length > 0 ? `pages of ${options.origins.join(", ")}` : "no page (--origin lets one in)";
+  process.stdout.write(`naras attach at ws://${host}:${server.address().port}/mesh and are reached on ${options.address}; beside programs, ${pages} may\n`);
 }
 
 /** The options as values that are within their limits; throws a UsageError with a sentence. */
@@ -88,4 +89,5 @@ const OPTIONS = {
   help: { type: "boolean", default: false },
 };
 const PORT_MAX = 65_535;
+const PATIENCE_MS = 10_000;
 const STOP_MS_MAX = 2_500;

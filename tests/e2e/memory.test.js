@@ -1,9 +1,11 @@
 // The main job: a memory that outlives its tab, over a real broker, in a real browser.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import mqtt from "mqtt";
 import { launchChromium, openPage, untilText } from "../support/chromium.js";
-import { startCommand } from "../support/command.js";
-import { startMosquitto } from "../support/mosquitto.js";
+import { spawnCommand, startCommand } from "../support/command.js";
+import { freePorts, startMosquitto } from "../support/mosquitto.js";
+import { until } from "../support/until.js";
 
 const SOUL_KEY = "light-nara:soul";
 const MEMORY = { tea: "oolong", cups: 3, note: "日本 < & >" };
@@ -21,15 +23,33 @@ test("on the embedded plaza, a memory is back after its tab was closed and its s
   await readMemory(host.url, { soul, name, residents: residentsOf(host) });
 });
 
-test("with one mosquitto for two hosts, a tab on the first has its memory back from confidants attached to the second", PATIENT, async (t) => {
+test("with one mosquitto for two hosts, a tab on the first, at a gateway of its own, has its memory back from confidants attached to the second", PATIENT, async (t) => {
   const mosquitto = await startMosquitto();
   t.after(() => mosquitto.stop());
-  const [first, second] = await Promise.all(["0", "5"].map((count) => startCommand("--broker", mosquitto.url, "--residents", count)));
+  const [port] = await freePorts(1);
+  const gateway = spawnCommand(["gateway", "--port", "0", "--address", "127.0.0.2", "--origin", `http://127.0.0.1:${port}`]);
+  t.after(() => gateway.stop());
+  const link = await until("the gateway", () => /ws:\S+/.exec(gateway.stdout())?.[0]);
+  const [first, second] = await Promise.all([
+    startCommand("--broker", mosquitto.url, "--residents", "0", "--gateway", link, "--port", String(port)),
+    startCommand("--broker", mosquitto.url, "--residents", "5"),
+  ]);
   t.after(() => Promise.all([first.stop(), second.stop()]));
   assert.match(first.stdout(), /nobody lives here/);
   // The embedded plaza is not even there when the host uses another broker.
   assert.notEqual(new URL(first.plaza).port, new URL(first.url).port);
-  const { soul, name } = await writeMemory(first.url);
+
+  const greetings = [];
+  const client = await mqtt.connectAsync(mosquitto.tcp, { reconnectPeriod: 0 });
+  t.after(() => client.endAsync(true));
+  client.on("message", (_, bytes) => greetings.push(JSON.parse(bytes).hey_there));
+  await client.subscribeAsync("nara/plaza/hey_there");
+  const { soul, name } = await writeMemory(first.url, async (name) => {
+    const { MeshIP: address } = await until("the tab's address", () => greetings.find((one) => one.From === name && one.MeshIP !== ""));
+    assert.match(address, /^127\.0\.0\.2:\d+$/);
+    const ping = await (await fetch(`http://${address}/ping`)).json();
+    assert.deepEqual([ping.from, ping.mesh_ip], [name, address]);
+  });
   await readMemory(first.url, { soul, name, residents: residentsOf(second) });
 });
 
@@ -40,7 +60,7 @@ function residentsOf(host) {
 }
 
 /** The first visit: a nara is born, writes a memory, and goes. */
-async function writeMemory(url) {
+async function writeMemory(url, meanwhile = async () => {}) {
   const { page, complaints, close } = await openPage(browser, url);
   await page.getByTestId("start-new").click();
   const name = await untilText(page, "name", /^[a-z]+-[a-z]+-\d{3}$/);
@@ -48,6 +68,7 @@ async function writeMemory(url) {
   await untilText(page, "sentence", /not saved yet/i);
   await page.getByTestId("save").click();
   await untilText(page, "sentence", /3 of 3 confidants hold it/);
+  await meanwhile(name);
   await page.getByTestId("remember").check();
   const kept = await page.evaluate(() => ({ ...localStorage }));
   const { soul, name: keptName } = JSON.parse(kept[SOUL_KEY]);

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
-import { BODY_SIZE_MAX, IN_FLIGHT_MAX, NETWORKS, TIMES, openGateway } from "../../host/gateway.js";
+import { BODY_SIZE_MAX, IN_FLIGHT_MAX, LINKS_MAX, NETWORKS, TIMES, openGateway, sourceOf } from "../../host/gateway.js";
 import { readOptions } from "../../host/gateway-command.js";
 import { spawnCommand } from "../support/command.js";
 import { RawLink, Signer, serveMesh } from "../support/link.js";
@@ -91,6 +92,33 @@ describe("what a gateway asks for a nara", () => {
     });
   }
 
+  test("does not go to a port below 1024, where machines have their services", async () => {
+    assert.deepEqual(summary(await link.ask(peer.hello("127.0.0.1:25"))), [0, "this port is not a nara's"]);
+  });
+
+  test("has no line breaks in its body, which other protocols would take for commands", async () => {
+    const before = mesh.hits.length;
+    for (const text of ["{\r\nset key 0 0 1\r\n1\r\n}", "{\n}", "\r"]) {
+      assert.deepEqual(summary(await link.ask(peer.hello(mesh.mesh), { body: Buffer.from(text) })), [0, "the body has line breaks"]);
+    }
+    assert.equal(mesh.hits.length, before);
+  });
+
+  test("is no request where its fields are no texts, and the gateway goes on", async () => {
+    const thing = { toString: 1, valueOf: 1 };
+    for (const change of [{ method: thing }, { path: thing }, { path: ["/mesh/message"] }, { name: thing }, { at: 5 }, { sig: thing }]) {
+      assert.deepEqual(summary(await link.ask(peer.hello(mesh.mesh), change)), [0, "this is no request"]);
+    }
+    assert.deepEqual(summary(await link.ask({ hey_there: thing })), [0, "this is no request"]);
+    for (const change of [{ key: thing }, { nonce: thing }, { sig: thing }]) {
+      const other = gateway.link();
+      await other.frame({ t: "challenge" });
+      other.send({ t: "attach", key: peer.key, nonce: "0".repeat(32), sig: "x", ...change });
+      assert.ok([1008, 1011].includes(await other.closed));
+    }
+    assert.equal((await link.ask(peer.hello(mesh.mesh))).status, 200);
+  });
+
   test("has no headers but the three that sign it", async () => {
     let seen;
     const curious = await serveMesh((request, response) => {
@@ -150,6 +178,21 @@ describe("what a gateway asks for a nara", () => {
     await mute.close();
   });
 
+  test("is one of 256 in a row, and of 64 a second", async () => {
+    const other = gateway.link();
+    await other.attach(new Signer("in haste"));
+    const gone = await serveMesh(ANSWERS);
+    await gone.close();
+    const proof = peer.hello(gone.mesh);
+    let refused = 0;
+    for (let n = 0; n < 20 && refused === 0; n += 1) {
+      const answers = await Promise.all(Array.from({ length: IN_FLIGHT_MAX }, () => other.ask(proof)));
+      refused = answers.filter(({ why }) => why === "too many requests are in flight").length;
+    }
+    assert.ok(refused > 0);
+    await until("one more", async () => (await other.ask(proof)).why === "ECONNREFUSED");
+  });
+
   test("of more than 64 KiB ends the link", async () => {
     const other = gateway.link();
     await other.attach(new Signer("other"));
@@ -187,6 +230,30 @@ describe("the address of a nara", () => {
     assert.equal(await response.text(), "fine");
     assert.equal(response.headers.get("x-nara-signature"), "mine");
     assert.equal(response.headers.get("access-control-allow-origin"), null);
+  });
+
+  test("closes each connection behind the answer, and hands over no path of more than 1,024 characters", async () => {
+    const link = gateway.link();
+    const address = await link.attach(new Signer("me"));
+    const long = await fetch(`http://${address}/${"a".repeat(9_000)}`);
+    assert.equal(long.status, 400);
+    const answer = post(address, "{}");
+    const { n } = await link.frame({ t: "request" });
+    link.send({ t: "answer", n, status: 200, name: "me", at: "13", sig: "mine" });
+    assert.equal((await answer).headers.get("connection"), "close");
+  });
+
+  test("waits for nobody who connects and says nothing, or never ends what it says", async () => {
+    const link = gateway.link();
+    const [host, port] = (await link.attach(new Signer("me"))).split(":");
+    const half = ["", "POST /mesh/message HTTP/1.1\r\nX-Nara", "POST /mesh/message HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"];
+    const ends = half.map(async (text) => {
+      const socket = connect(Number(port), host).on("error", () => {}).resume();
+      socket.write(text);
+      await once(socket, "close");
+    });
+    await Promise.all(ends);
+    assert.equal(link.frames.length, 0);
   });
 
   test("makes a 502 of an answer that cannot be one, and goes on", async () => {
@@ -270,6 +337,66 @@ describe("the address of a nara", () => {
   });
 });
 
+describe("a flood of keys", () => {
+  const from = (address) => ({ headers: { "x-forwarded-for": `10.9.9.9, ${address}` } });
+
+  test("from one address elsewhere fills no more than its own share, of links and of places", { timeout: 60_000 }, async () => {
+    const gateway = await open();
+    const flood = await Promise.all(Array.from({ length: LINKS_MAX }, async () => {
+      const link = gateway.link(from("203.0.113.1"));
+      assert.ok(await link.attach(new Signer("flood")));
+      return link;
+    }));
+    const refused = gateway.link(from("203.0.113.1"));
+    const status = await new Promise((resolve) => refused.socket.on("unexpected-response", (_, response) => resolve(response.statusCode)));
+    assert.equal(status, 503);
+    await flood[0].close();
+    const again = gateway.link(from("203.0.113.1"));
+    assert.equal(await again.attach(new Signer("one key too many")), null);
+    assert.equal(await again.closed, 1013);
+    for (const address of ["203.0.113.2", "127.0.0.1"]) assert.ok(await gateway.link(from(address)).attach(new Signer("honest")), address);
+    await gateway.close();
+  });
+
+  test("that fills all places pushes out its own, and a nara that was here for longer keeps its address", { timeout: 60_000 }, async () => {
+    const gateway = await open({ places: 8 });
+    const given = new Set();
+    const passBy = async () => {
+      const link = gateway.link();
+      given.add(await link.attach(new Signer("flood")));
+      await link.close();
+    };
+    const me = new Signer("me");
+    const link = gateway.link();
+    const mine = await link.attach(me);
+    for (let n = 0; n < 12; n += 1) await passBy();
+    await link.close();
+    for (let n = 0; n < 12; n += 1) await passBy();
+    assert.equal(given.size, 24, "an address that was let go is given to nobody else");
+    assert.ok(!given.has(null) && !given.has(mine));
+    assert.equal(await gateway.link().attach(me), mine);
+    assert.ok(await gateway.link().attach(new Signer("honest")));
+    await gateway.close();
+  });
+
+  for (const [remote, forwarded, source] of [
+    ["127.0.0.1", undefined, null],
+    ["::1", undefined, null],
+    ["::ffff:127.0.0.1", undefined, null],
+    ["203.0.113.1", "127.0.0.1", "203.0.113.1"],
+    ["127.0.0.1", "127.0.0.1, 203.0.113.1", "203.0.113.1"],
+    ["::ffff:203.0.113.1", undefined, "203.0.113.1"],
+    ["127.0.0.1", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2"],
+    ["2001:db8:1:2::9", undefined, "2001:db8:1:2"],
+    ["127.0.0.1", "fe80::1%eth0", "fe80"],
+    ["127.0.0.1", "x".repeat(100), "x".repeat(64)],
+  ]) {
+    test(`of ${remote}, for ${String(forwarded).slice(0, 40)}, counts as ${source?.slice(0, 40) ?? "this machine"}`, () => {
+      assert.equal(sourceOf({ headers: forwarded === undefined ? {} : { "x-forwarded-for": forwarded }, socket: { remoteAddress: remote } }), source);
+    });
+  }
+});
+
 describe("a page's WebSocket", () => {
   let gateway;
   before(async () => (gateway = await open({ origins: ["https://example.org"] })));
@@ -299,10 +426,18 @@ describe("a page's WebSocket", () => {
 
 describe("light-nara gateway", () => {
   test("is a process of its own that naras attach to, and ends at Ctrl+C", async () => {
-    const command = spawnCommand(["gateway", "--port", "0"]);
+    const command = spawnCommand(["gateway", "--port", "0", "--address", "127.0.0.3", "--origin", "http://127.0.0.1:8080"]);
     const url = await until("its address", () => /ws:\S+/.exec(command.stdout())?.[0]);
     const link = new RawLink(url);
-    assert.match(await link.attach(new Signer("me")), /^127\.0\.0\.1:\d+$/);
+    const address = await link.attach(new Signer("me"));
+    assert.match(address, /^127\.0\.0\.3:\d+$/);
+    const answer = post(address, "{}");
+    const { n } = await link.frame({ t: "request" });
+    link.send({ t: "answer", n, status: 200, name: "me", at: "1", sig: "s" });
+    assert.equal((await answer).status, 200);
+    const page = new RawLink(url, { origin: "http://127.0.0.1:8080" });
+    assert.ok(await page.attach(new Signer("page")));
+    await page.close();
     assert.equal(await command.stop(), 0);
     await link.closed;
   });
