@@ -3,6 +3,7 @@
 use super::absence::Observer;
 use super::held::{Generation, Held, check, response};
 use super::passing::Handoffs;
+use super::places::has_been_here;
 use super::proving::Challenges;
 use crate::base::{ExpiringMap, Identity, Instant, SortedMap, WallTime};
 use crate::message::{Ack, Delete, Message, Request, Store};
@@ -190,13 +191,14 @@ impl Confidant {
         {
             return Err("stale");
         }
-        self.admit(ctx, sender)?;
+        let is_proven = has_been_here(ctx, sender);
+        self.admit(ctx, sender, is_proven)?;
         let ciphertext = store.ciphertext.as_slice().to_vec();
         let sealed = Sealed { nonce, ciphertext };
         let held = Held::new(message, &store, sealed, (now.mono, now.wall));
         self.owner_is_here(now.mono, sender);
         self.insert(sender, held, now.mono);
-        self.judge_place(ctx, sender);
+        self.judge_place(sender, is_proven);
         Ok(())
     }
 

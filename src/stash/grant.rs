@@ -1,8 +1,8 @@
 //! What a grant and a chain prove: that the owner allows it, and how a copy
 //! came to whoever says that it has it.
 
-use crate::base::{Identity, WallTime};
-use crate::message::{Digest, Grant, Link};
+use crate::base::{Identity, PublicKey, WallTime};
+use crate::message::{CHAIN_LENGTH_MAX, Digest, Grant, Link};
 use crate::runtime::{Context, Crypto};
 use core::time::Duration;
 
@@ -57,28 +57,50 @@ pub(super) fn check_grant(ctx: &Context<'_>, grant: &Grant) -> Result<(), &'stat
     signed.then_some(()).ok_or("bad_grant")
 }
 
-/// Whether a copy came to `to` step by step from a holder that the grant names.
+/// Where a chain begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beginning {
+    /// With a holder that the grant names.
+    Granted,
+    /// It is cut, and leads through a holder that is known as one.
+    Known,
+    /// It is cut, and nobody in it is known: whoever overheard a grant can
+    /// make one of these.
+    Cut,
+}
+
+/// Whether a copy came to `to` step by step, and from whom. A copy of an owner
+/// that is away for long outlives all whom its grant names, and chains have a
+/// greatest length: one of that length may be the end of a longer one.
 pub(super) fn check_chain(
     crypto: &dyn Crypto,
     grant: &Grant,
     chain: &[Link],
     to: &Identity,
-) -> Result<(), &'static str> {
-    let Some(last) = chain.last() else {
+    is_known: impl Fn(&PublicKey) -> bool,
+) -> Result<Beginning, &'static str> {
+    let is_granted = |key: &PublicKey| grant.holders.iter().any(|one| one.key == *key);
+    let (Some(first), Some(last)) = (chain.first(), chain.last()) else {
         let is_named = grant.holders.contains(to);
-        return is_named.then_some(()).ok_or("not_a_holder");
+        return is_named.then_some(Beginning::Granted).ok_or("not_a_holder");
+    };
+    let beginning = if is_granted(&first.by) {
+        Beginning::Granted
+    } else if chain.len() < CHAIN_LENGTH_MAX {
+        return Err("not_a_holder");
+    } else if chain.iter().any(|link| is_known(&link.by)) {
+        Beginning::Known
+    } else {
+        Beginning::Cut
     };
     let mut by: Option<&Identity> = None;
     for link in chain {
-        let is_allowed = match by {
-            None => grant.holders.iter().any(|one| one.key == link.by),
-            Some(by) => by.key == link.by,
-        };
+        let is_next = by.is_none_or(|by| by.key == link.by);
         let text = Link::signed_text(grant, &link.by, &link.to);
-        if !is_allowed || !crypto.verify(&link.by, text.as_bytes(), &link.signature) {
+        if !is_next || !crypto.verify(&link.by, text.as_bytes(), &link.signature) {
             return Err("not_a_holder");
         }
         by = Some(&link.to);
     }
-    (last.to == *to).then_some(()).ok_or("not_a_holder")
+    (last.to == *to).then_some(beginning).ok_or("not_a_holder")
 }

@@ -7,6 +7,7 @@ use super::Stash;
 use super::confidant::Confidant;
 use super::held::Generation;
 use super::held::{Held, check};
+use super::places::has_been_here;
 use super::recovery::Answer;
 use crate::base::Identity;
 use crate::message::{Bytes, Message, Response, Store};
@@ -85,7 +86,8 @@ impl Confidant {
         if self.is_buried(now.mono, who, 0) || self.held().get(who).is_some_and(newer) {
             return Err("stale");
         }
-        self.admit(ctx, who)?;
+        let is_proven = has_been_here(ctx, who);
+        self.admit(ctx, who, is_proven)?;
         let ciphertext = store.ciphertext.as_slice().to_vec();
         let message = Message::draft("stash:store", 1, String::new());
         let sealed = Sealed { nonce, ciphertext };

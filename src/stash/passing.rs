@@ -5,7 +5,7 @@
 //! the lower its rank, the longer it waits for the others to have done it.
 
 use super::confidant::Confidant;
-use super::grant::check_chain;
+use super::grant::{Beginning, check_chain};
 use super::selection::{Candidate, choose};
 use crate::base::{ExpiringMap, Identity, Instant, PublicKey, SortedMap};
 use crate::message::{
@@ -159,7 +159,6 @@ impl Confidant {
         if !ctx.is_connected()
             || ctx.peers().is_online(owner)
             || grant.until <= ctx.now().wall.unix_seconds()
-            || custody.chain.len() >= CHAIN_LENGTH_MAX
             || custody.outdated
         {
             return 0;
@@ -234,11 +233,17 @@ impl Confidant {
                 signature: ctx.crypto().sign(text.as_bytes()),
             };
             let request_id = bs58::encode(ctx.rng().array::<12>()).into_string();
+            // The newest links: others know those who gave them.
+            let older = (custody.chain.len() + 1).saturating_sub(CHAIN_LENGTH_MAX);
             let handoff = Handoff {
                 request_id: request_id.clone(),
                 store: store.clone(),
                 grant: grant.clone(),
-                chain: custody.chain.iter().cloned().chain([link]).collect(),
+                chain: custody.chain[older..]
+                    .iter()
+                    .cloned()
+                    .chain([link])
+                    .collect(),
                 holders: holders.clone(),
             };
             let call = ctx.call(&to, "stash:handoff", &handoff, "stash:receipt", patience);
@@ -311,10 +316,16 @@ impl Confidant {
         let Some(grant) = grant.filter(|grant| grant.revision == receipt.revision) else {
             return Outcome::Drop("no_such_store");
         };
-        if let Err(reason) = check_chain(ctx.crypto(), grant, &receipt.chain, sender) {
-            return Outcome::Drop(reason);
+        let me = ctx.me().identity.key;
+        let is_known =
+            |key: &PublicKey| *key == me || custody.others.iter().any(|one| one.key == *key);
+        let chain = &receipt.chain;
+        match check_chain(ctx.crypto(), grant, chain, sender, is_known) {
+            // It may be a holder, and nobody whom this one knows says so.
+            Ok(Beginning::Cut) => return Outcome::Drop("not_a_holder"),
+            Ok(Beginning::Granted | Beginning::Known) => custody.note(sender),
+            Err(reason) => return Outcome::Drop(reason),
         }
-        custody.note(sender);
         self.count_copies(ctx);
         Outcome::Continue
     }

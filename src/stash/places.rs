@@ -12,12 +12,14 @@ use core::time::Duration;
 pub const PROVISIONAL_FOR: Duration = Duration::from_secs(3600);
 
 impl Confidant {
-    /// Gives an owner a place, or says that there is none. Places that ran out
+    /// Gives an owner a place, or says that there is none; whoever is proven is
+    /// no newcomer. Places that ran out
     /// are taken back only if that helps, and never in silence.
     pub(super) fn admit(
         &mut self,
         ctx: &mut Context<'_>,
         owner: &Identity,
+        is_proven: bool,
     ) -> Result<(), &'static str> {
         if self.held().contains_key(owner) {
             return Ok(());
@@ -26,7 +28,8 @@ impl Confidant {
         if self.held().keys().any(|who| who.key == owner.key) {
             return Err("at_capacity");
         }
-        let needed = self.kept_from(ctx, owner) + 1;
+        let kept = if is_proven { 0 } else { self.kept(ctx) };
+        let needed = kept + 1;
         let free = self.limit().saturating_sub(self.held().len());
         let missing = needed.saturating_sub(free);
         let overstayed = self.overstayed(ctx.now().mono);
@@ -39,12 +42,9 @@ impl Confidant {
         Ok(())
     }
 
-    /// How many free places are not for this owner: as many as there are
-    /// peers of an hour that have none yet, at most half of all.
-    fn kept_from(&self, ctx: &Context<'_>, owner: &Identity) -> usize {
-        if has_been_here(ctx, owner) {
-            return 0;
-        }
+    /// How many free places are not for newcomers: as many as there are peers
+    /// of an hour that have none yet, at most half of all.
+    fn kept(&self, ctx: &Context<'_>) -> usize {
         let online = ctx.peers().online().map(|(who, _)| who);
         let waiting =
             online.filter(|who| has_been_here(ctx, who) && !self.held().contains_key(*who));
@@ -93,11 +93,10 @@ impl Confidant {
         }
     }
 
-    /// A place was just given. Who has been here for an hour is no newcomer.
-    pub(super) fn judge_place(&mut self, ctx: &Context<'_>, owner: &Identity) {
-        let is_known = has_been_here(ctx, owner);
+    /// A place was just given.
+    pub(super) fn judge_place(&mut self, owner: &Identity, is_proven: bool) {
         if let Some(held) = self.held_mut(owner) {
-            held.place.proven |= is_known;
+            held.place.proven |= is_proven;
         }
     }
 
@@ -109,8 +108,8 @@ impl Confidant {
     }
 }
 
-/// Whether this nara has known somebody for an hour.
-fn has_been_here(ctx: &Context<'_>, who: &Identity) -> bool {
+/// Whether this nara has known somebody for an hour: that is no newcomer.
+pub(super) fn has_been_here(ctx: &Context<'_>, who: &Identity) -> bool {
     let peer = ctx.peers().peer(who);
     peer.is_some_and(|peer| peer.age(ctx.now()) >= PROVISIONAL_FOR)
 }

@@ -78,6 +78,21 @@ impl Confidant {
             .map(|(owner, of)| (owner.clone(), of.clone()))
             .collect();
         ctx.rng().shuffle(&mut pairs);
+        self.challenge(ctx, pairs);
+    }
+
+    /// Challenges the other holders of a copy that was just taken, as far as
+    /// this nara has not met them: a newcomer would take them for gone, and
+    /// make more copies than are wanted.
+    pub(super) fn challenge_unmet(&mut self, ctx: &mut Context<'_>, owner: &Identity) {
+        let others = self.held().get(owner).map(|held| &held.custody.others);
+        let others = others.into_iter().flat_map(|others| others.iter());
+        let unmet = others.filter(|of| ctx.peers().peer(of).is_none());
+        let pairs = unmet.map(|of| (owner.clone(), of.clone())).collect();
+        self.challenge(ctx, pairs);
+    }
+
+    fn challenge(&mut self, ctx: &mut Context<'_>, pairs: Vec<(Identity, Identity)>) {
         let room = CHALLENGES_MAX.saturating_sub(self.challenges.asked.len());
         for (owner, of) in pairs.into_iter().take(room) {
             let Some(held) = self.held().get(&owner) else {

@@ -2,10 +2,11 @@
 //! own signatures, and the owner's leave is kept with it.
 
 use super::confidant::Confidant;
-use super::grant::{check_chain, check_grant};
+use super::grant::{Beginning, check_chain, check_grant};
 use super::held::{Held, check, digest};
 use super::passing::TOLD_MAX;
-use crate::base::{Identity, NaraId};
+use super::places::has_been_here;
+use crate::base::{Identity, NaraId, PublicKey};
 use crate::message::{
     Grant, Granted, Handoff, HandoffReceipt, Message, Store, parse_payload, to_go_json,
 };
@@ -66,6 +67,7 @@ impl Confidant {
         let owner = receipt.owner.clone();
         if taken == Ok(Taken::New) {
             self.tell_others(ctx, &owner, Some(sender), TOLD_MAX);
+            self.challenge_unmet(ctx, &owner);
         }
         answered
     }
@@ -95,7 +97,13 @@ impl Confidant {
             return Err("not_a_holder");
         }
         check_grant(ctx, grant)?;
-        check_chain(ctx.crypto(), grant, &handoff.chain, &me)?;
+        let held = self.held().get(owner);
+        let others = held.map(|held| &held.custody.others);
+        let is_known = |key: &PublicKey| {
+            let mut others = others.into_iter().flat_map(|others| others.iter());
+            others.any(|one| one.key == *key)
+        };
+        let beginning = check_chain(ctx.crypto(), grant, &handoff.chain, &me, is_known)?;
         let (message, store) = read_store(ctx, grant, &handoff.store)?;
         let nonce = check(&store)?;
         let ciphertext = store.ciphertext.as_slice().to_vec();
@@ -108,16 +116,18 @@ impl Confidant {
         if self.is_buried(now.mono, owner, store.ts.saturating_sub(1)) {
             return Err("deleted");
         }
-        let held = self.held().get(owner);
         let is_same = held.is_some_and(|held| held.sealed == sealed);
         if !is_same && held.is_some_and(|held| is_older(&store, grant, held)) {
             return Err("stale");
         }
         if !is_same {
-            self.admit(ctx, owner)?;
+            // Whoever overheard the owner could bring this as well: then it gets
+            // what a newcomer gets, however long the owner has been here.
+            let is_proven = beginning != Beginning::Cut && has_been_here(ctx, owner);
+            self.admit(ctx, owner, is_proven)?;
             let held = Held::new(&message, &store, sealed, (now.mono, now.wall));
             self.insert(owner, held, now.mono);
-            self.judge_place(ctx, owner);
+            self.judge_place(owner, is_proven);
             if !ctx.peers().is_online(owner) {
                 self.owner_is_away(owner);
             }

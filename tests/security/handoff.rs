@@ -125,6 +125,80 @@ fn whoever_was_not_granted_it_passes_nothing_on() {
     assert!(!target.holds_for(&owner));
 }
 
+/// A chain of so many links that nobody's holder is in, to somebody.
+fn made_up_chain(grant: &Grant, length: usize, to: &Identity) -> (Peer, Vec<Link>) {
+    let mut strangers: Vec<Peer> = (0..length)
+        .map(|n| Peer::new(&format!("stranger-{n}")))
+        .collect();
+    let next = strangers.iter().skip(1).map(|one| &one.who).chain([to]);
+    let links = strangers.iter().zip(next);
+    let chain = links.map(|(by, to)| link(grant, by, to)).collect();
+    (strangers.remove(length - 1), chain)
+}
+
+/// Chains have a greatest length, and a memory may have been passed on more
+/// often. Whoever overheard it can make up such a chain: that gets it what
+/// inventing an owner would, and no holder counts it.
+#[test]
+fn a_made_up_chain_gets_no_more_than_a_newcomers_place() {
+    let (mut target, owner, holder, _, given) = away();
+    let honest = pass_on(&target, &given, &holder);
+    let me = target.nara.me().identity.clone();
+    let (sender, chain) = made_up_chain(&given.grant, 15, &me);
+    let short = Handoff {
+        chain,
+        ..honest.clone()
+    };
+    let hello = sender.hey_there(target.wall());
+    target.hear(&hello);
+    let refused = frame(&target, &sender, &short);
+    target.refuses(&refused, "not_a_holder");
+    // With places left, and all of them kept for those who have been here.
+    let config = Config::born(Newborn([9; 32]), Some("target")).unwrap();
+    let mut full = Target::of(config.with_memory_mode("short").unwrap());
+    let known = full.meet(["owner", "one", "two", "three"]);
+    for _ in 0..61 {
+        let hellos = known.each_ref().map(|one| one.hey_there(full.wall()));
+        full.hear_all(hellos);
+        full.advance(60 * SECOND);
+    }
+    let given = give(&full, &owner, &holder, "mine");
+    let chau = owner.chau(full.wall());
+    full.hear(&chau);
+    for n in 0..3 {
+        let invented = Peer::new(&format!("invented-{n}"));
+        let store = direct(&invented.store(&full, "x"));
+        full.hear(&store);
+    }
+    let (sender, chain) = made_up_chain(&given.grant, 16, &me);
+    let long = Handoff {
+        chain,
+        ..pass_on(&full, &given, &holder)
+    };
+    let outsider = Peer::new("outsider");
+    let hellos = [&sender, &outsider].map(|one| one.hey_there(full.wall()));
+    full.hear_all(hellos);
+    let made_up = frame(&full, &sender, &long);
+    full.refuses(&made_up, "at_capacity");
+    // The holder itself brings it at once.
+    let honest = pass_on(&full, &given, &holder);
+    let taken = frame(&full, &holder, &honest);
+    full.hear(&taken);
+    assert!(full.holds_for(&owner));
+    // And nobody is counted as a holder who has a chain of strangers.
+    let (_, chain) = made_up_chain(&given.grant, 16, &outsider.who);
+    let receipt = HandoffReceipt {
+        request_id: String::new(),
+        owner: owner.who.clone(),
+        revision: 3,
+        held: true,
+        reason: String::new(),
+        chain,
+    };
+    let claim = direct(&outsider.says(&full, "stash:receipt", &receipt));
+    full.drops(&claim, "not_a_holder");
+}
+
 #[test]
 fn a_leave_that_the_owner_did_not_give_or_that_has_ended_is_none() {
     let (mut target, owner, holder, attacker, given) = away();

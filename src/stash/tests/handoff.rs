@@ -2,7 +2,9 @@
 //! their messages.
 
 use super::*;
-use crate::message::{Challenge, Digest, Granted, Handoff, HandoffReceipt, Link, Proof};
+use crate::message::{
+    CHAIN_LENGTH_MAX, Challenge, Digest, Granted, Handoff, HandoffReceipt, Link, Proof,
+};
 use crate::runtime::{Crypto as _, Outgoing, Way};
 use sha2::{Digest as _, Sha256};
 
@@ -272,6 +274,142 @@ fn two_of_three_holders_go_and_an_hour_later_the_memory_comes_back() {
     let owner = &village.naras["owner"];
     assert_eq!(data_of(owner).as_deref(), Some("{\"n\":1}"));
     assert_eq!(holders(owner).len(), 3);
+}
+
+#[test]
+fn a_memory_outlives_any_number_of_generations_of_its_holders() {
+    let (mut village, _) = away();
+    for n in 0..3 * CHAIN_LENGTH_MAX {
+        // A newcomer comes, and the holder that was there first goes.
+        let name = format!("newcomer{n}");
+        let mut newcomer = MockRuntime::new(&name).with(stash(true)).started();
+        let now = village.naras.values().next().unwrap().now();
+        newcomer.advance(now.mono - newcomer.now().mono);
+        for (other, rt) in &mut village.naras {
+            newcomer.register(other);
+            rt.register(&name);
+        }
+        village.naras.insert(name, newcomer);
+        let gone = village.holders()[0].to_owned();
+        village.lose(&gone);
+        village.pass(60);
+        assert_eq!(village.holders().len(), 3, "after {n} went");
+    }
+}
+
+#[test]
+fn a_newcomer_that_takes_a_copy_asks_the_holders_whom_it_has_not_met() {
+    let (mut village, _) = away();
+    let holders: Vec<String> = village.holders().iter().map(|&one| one.into()).collect();
+    for name in ["a", "b", "c", "d", "e", "f", "g"] {
+        if !holders.iter().any(|one| one == name) {
+            village.lose(name);
+        }
+    }
+    // It knows nobody yet, and everybody has heard it greet.
+    let mut newcomer = MockRuntime::new("zoe").with(stash(true)).started();
+    let now = village.naras.values().next().unwrap().now();
+    newcomer.advance(now.mono - newcomer.now().mono);
+    for rt in village.naras.values_mut() {
+        rt.register("zoe");
+    }
+    village.naras.insert("zoe".into(), newcomer);
+    village.lose(&holders[0]);
+    village.pass(20);
+    let zoe = &village.naras["zoe"];
+    assert!(held_by(zoe));
+    for name in &holders[1..] {
+        let who = MockRuntime::identity(name);
+        assert!(zoe.runtime().peers().is_online(&who), "{name}");
+    }
+}
+
+/// Links of strangers, one behind the other, that lead to `to` under a grant.
+fn made_up_chain(handoff: &mut Handoff, length: usize, to: &Identity) -> Identity {
+    let stranger = |n: usize| MockRuntime::identity(&format!("stranger{n}"));
+    let link = |n: usize| {
+        let (by, to) = (
+            stranger(n),
+            if n + 1 == length {
+                to.clone()
+            } else {
+                stranger(n + 1)
+            },
+        );
+        let text = Link::signed_text(&handoff.grant, &by.key, &to);
+        let signature = MockCrypto::new(by.key).sign(text.as_bytes());
+        Link {
+            by: by.key,
+            to,
+            signature,
+        }
+    };
+    handoff.chain = (0..length).map(link).collect();
+    stranger(length - 1)
+}
+
+#[test]
+fn a_chain_that_is_cut_brings_a_newcomers_place_and_one_that_could_be_whole_none() {
+    let (_, handoff) = overheard();
+    let owner = MockRuntime::identity("owner");
+    for (length, taken) in [(CHAIN_LENGTH_MAX - 1, false), (CHAIN_LENGTH_MAX, true)] {
+        let mut rt = MockRuntime::new("zoe").with(stash(true)).started();
+        // The owner has been here for more than an hour, and is away now.
+        rt.register("owner");
+        rt.advance(Duration::from_secs(4_000));
+        rt.mark_gone(&owner);
+        let mut payload: Handoff = parse_payload(&handoff.payload).unwrap();
+        payload.chain.clear();
+        let from = made_up_chain(&mut payload, length, &MockRuntime::identity("zoe"));
+        let message = rt.message(&from, "stash:handoff", &payload);
+        rt.deliver(&message);
+        assert_eq!(held_by(&rt), taken, "{length} links");
+        assert_eq!(rt.dropped("not_a_holder"), u64::from(!taken));
+        if let Some(held) = rt.service::<Stash>().confidant().held().get(&owner) {
+            assert!(!held.place.proven, "it could be overheard");
+        }
+    }
+}
+
+#[test]
+fn a_receipt_with_a_chain_that_is_cut_counts_where_somebody_in_it_is_known() {
+    let (mut village, handoff) = overheard();
+    let name = village.holders()[0].to_owned();
+    let owner = MockRuntime::identity("owner");
+    let others = |rt: &MockRuntime| {
+        let held = rt.service::<Stash>().confidant().held().get(&owner);
+        held.unwrap().custody.others.clone()
+    };
+    let mut made_up: Handoff = parse_payload(&handoff.payload).unwrap();
+    let zoe = MockRuntime::identity("zoe");
+    made_up_chain(&mut made_up, CHAIN_LENGTH_MAX, &zoe);
+    let receipt = |chain: &[Link]| HandoffReceipt {
+        request_id: String::new(),
+        owner: owner.clone(),
+        revision: made_up.grant.revision,
+        held: true,
+        reason: String::new(),
+        chain: chain.to_vec(),
+    };
+    let rt = village.naras.get_mut(&name).unwrap();
+    let message = rt.message(&zoe, "stash:receipt", &receipt(&made_up.chain));
+    rt.deliver(&message);
+    assert_eq!(rt.dropped("not_a_holder"), 1);
+    assert!(!others(rt).contains(&zoe), "nobody in it is known");
+    // The same, and the last link is by a holder that this one knows.
+    let known = others(rt).iter().next().cloned().unwrap();
+    let mut chain = made_up.chain.clone();
+    let last = chain.len() - 1;
+    let text = Link::signed_text(&made_up.grant, &chain[last - 1].by, &known);
+    let before = MockRuntime::identity(&format!("stranger{}", last - 1));
+    chain[last - 1].to = known.clone();
+    chain[last - 1].signature = MockCrypto::new(before.key).sign(text.as_bytes());
+    let text = Link::signed_text(&made_up.grant, &known.key, &zoe);
+    chain[last].by = known.key;
+    chain[last].signature = MockCrypto::new(known.key).sign(text.as_bytes());
+    let message = rt.message(&zoe, "stash:receipt", &receipt(&chain));
+    rt.deliver(&message);
+    assert!(others(rt).contains(&zoe));
 }
 
 #[test]
