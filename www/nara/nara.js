@@ -84,8 +84,8 @@ export class Nara extends Watched {
     }
     const me = Object.freeze({ id: this.id, name: this.name });
     this.#services = new Services(services, { peer: this.#peer, me, status: () => this.status() });
-    this.stash = stashOf({
     this.#soul = this.#peer.soul;
+    this.stash = stashOf({
       peer: this.#peer,
       call: (run) => this.#call(run),
       operation: (...operation) => this.#operation(...operation),
