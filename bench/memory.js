@@ -4,7 +4,8 @@ import { frameOf, toBase64 } from "./rival.js";
 
 const STASHES = 50;
 const MESSAGES = 1_000_000;
-const WARM = 100_000;
+/** Ids and replies are remembered for ten minutes; behind that every bounded table is as full as it gets. */
+const WARM = 200_000;
 /** Every so many messages a store comes, from somebody who is heard often; the others are newspapers of strangers. */
 const STORE_EVERY = 100;
 const OFTEN = 200;
@@ -25,7 +26,7 @@ export async function memory({ maker, fresh, incompressible }) {
   });
   let warm = 0;
   let stores = 0;
-  for (let count = 0; count < MESSAGES; count++) {
+  for (let count = 0; count < WARM + MESSAGES; count++) {
     const seconds = 10 + Math.floor(count / OFTEN);
     if (count % STORE_EVERY === 0) taker.take(owners[stores++ % STASHES].makeStore(taker.id(), incompressible, nonce, seconds), seconds);
     else taker.take(papers[count % papers.length], seconds);

@@ -1,26 +1,35 @@
-// How long a memory takes to come back, beside one echo of an MQTT client on the same broker.
+// How long a memory takes to come back, with remembered holders and with soul and name alone, beside one echo of an
+// MQTT client on the same broker.
 
 const ROUNDS = 7;
 
-/** Medians in milliseconds: `{ light_nara, mqtt_js }`. */
+/** Medians in milliseconds: `{ remembered, cold, mqtt_js }`. */
 export async function recovering({ Nara, mqtt, plaza, median }) {
   const memory = { tea: "oolong", notes: "x".repeat(5_000) };
-  const owner = await Nara.wake({ plaza });
+  const storage = new Map();
+  const owner = await Nara.wake({ plaza, storage });
   const { soul, name } = owner;
   await owner.stash.set(memory);
   await owner.sleep();
-  const [ours, theirs] = [[], []];
+  const contenders = {
+    remembered: () => recoverOnce({ Nara, memory, options: { plaza, storage, name } }),
+    cold: () => recoverOnce({ Nara, memory, options: { plaza, soul, name } }),
+    mqtt_js: () => echoOnce(mqtt, plaza),
+  };
+  const names = Object.keys(contenders);
+  const samples = Object.fromEntries(names.map((who) => [who, []]));
   for (let round = 0; round < ROUNDS; round++) {
-    const one = async () => ours.push(await recoverOnce({ Nara, plaza, soul, name, memory }));
-    const other = async () => theirs.push(await echoOnce(mqtt, plaza));
-    for (const run of round % 2 === 0 ? [one, other] : [other, one]) await run();
+    for (let place = 0; place < names.length; place++) {
+      const who = names[(place + round) % names.length];
+      samples[who].push(await contenders[who]());
+    }
   }
-  return { light_nara: median(ours), mqtt_js: median(theirs) };
+  return Object.fromEntries(names.map((who) => [who, median(samples[who])]));
 }
 
-async function recoverOnce({ Nara, plaza, soul, name, memory }) {
+async function recoverOnce({ Nara, memory, options }) {
   const began = performance.now();
-  const nara = await Nara.wake({ plaza, soul, name });
+  const nara = await Nara.wake(options);
   const { data } = await nara.stash.recover();
   const took = performance.now() - began;
   if (JSON.stringify(data) !== JSON.stringify(memory)) throw new Error("another memory came back");

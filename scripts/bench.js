@@ -154,11 +154,11 @@ async function bundleMqttPacket(folder) {
   });
 }
 
-/** What is remembered of holders stands inside the seal alone, so both are one measurement. */
-function addRecovery(results, found) {
-  results.recover = found;
-  results.recover_cold = { light_nara: found.light_nara };
-  tell("recover", found);
+function addRecovery(results, { remembered, cold, mqtt_js }) {
+  results.recover = { light_nara: remembered, mqtt_js };
+  results.recover_cold = { light_nara: cold };
+  tell("recover", results.recover);
+  tell("recover_cold", results.recover_cold);
 }
 
 async function addNative(results) {

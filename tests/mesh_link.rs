@@ -246,7 +246,9 @@ impl World {
             .sum()
     }
 
+    /// Once whoever is there was met.
     fn set(&mut self, memory: &str) {
+        self.run(4 * SECOND);
         self.act(|nara, now| {
             nara.set(now, memory.to_owned(), 10 * SECOND).unwrap();
         });

@@ -1,12 +1,13 @@
 //! What a nara is woken with, checked.
 
+use crate::base::Identity;
 use crate::identity::{BondError, Keys, Soul, SoulError};
 use crate::neighbourhood::MemoryMode;
 use crate::stash::{self, Padding, SPARES, TARGET};
 use core::fmt;
 use core::time::Duration;
-
 use zeroize::Zeroize as _;
+
 /// The most confidants that may be wanted.
 pub const TARGET_MAX: usize = 7;
 
@@ -98,6 +99,7 @@ pub struct Config {
     keep_alive: Duration,
     newborn: bool,
     gateway: Option<String>,
+    holders: Vec<Identity>,
 }
 
 /// The seed of a soul that does not exist yet.
@@ -152,6 +154,7 @@ impl Config {
             keep_alive: Duration::from_secs(KEEP_ALIVES[1]),
             newborn,
             gateway: None,
+            holders: Vec::new(),
         })
     }
 
@@ -226,6 +229,14 @@ impl Config {
         self
     }
 
+    /// Remembers who held the memory: [`stash::Stash::holders_text`] of the
+    /// last time. They are asked first, before anybody is known to be there.
+    #[must_use]
+    pub fn with_holders(mut self, text: &str) -> Self {
+        self.holders = stash::holders_of(text);
+        self
+    }
+
     pub(super) fn gateway(&self) -> Option<&str> {
         self.gateway.as_deref()
     }
@@ -233,6 +244,10 @@ impl Config {
     /// The soul.
     pub fn soul(&self) -> &Soul {
         &self.soul
+    }
+
+    pub(super) fn forget_soul(&mut self) {
+        self.soul.zeroize();
     }
 
     /// How much is held for others.
@@ -246,10 +261,6 @@ impl Config {
             .unwrap_or_else(|_| unreachable!("the bond was checked by `bonded`"))
     }
 
-    pub(super) fn forget_soul(&mut self) {
-        self.soul.zeroize();
-    }
-
     pub(super) fn stash(&self) -> stash::Config {
         stash::Config {
             mode: self.mode,
@@ -257,6 +268,7 @@ impl Config {
             spares: self.spares,
             padding: self.padding,
             newborn: self.newborn,
+            holders: self.holders.clone(),
         }
     }
 }

@@ -18,6 +18,9 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 /// each attempt costs 14 kB, and identities that never answer cost nothing.
 const SILENT_ENOUGH: usize = 8;
 
+/// Whoever is on a plaza greets a newcomer within 3 s.
+const MEET_WITHIN: Duration = Duration::from_millis(3_500);
+
 /// Stores that may be on their way at once.
 const ATTEMPTS_MAX: usize = 64;
 
@@ -89,15 +92,40 @@ impl Owner {
         }
     }
 
+    /// The plaza is reached: whoever is there says so within [`MEET_WITHIN`].
+    pub(super) fn meet(&mut self, now: Instant) {
+        self.met_by = Some(now + MEET_WITHIN);
+    }
+
+    /// Whether a seal that nobody has yet should wait, so that it can name
+    /// those who will hold it: whoever comes back asks them and nobody else.
+    pub(super) fn waits_to_meet(&mut self, ctx: &mut Context<'_>) -> bool {
+        if self.is_out || self.planned.len() >= self.target {
+            return false;
+        }
+        let is_enough = self.candidates(ctx) >= self.target || !self.pinned.is_empty();
+        if !is_enough && self.met_by.is_some() {
+            return true;
+        }
+        let planned = self.plan(ctx);
+        if planned.len() > self.planned.len()
+            && let Some(memory) = self.memory.clone()
+        {
+            // It was encoded before, so it can be again.
+            let _ = self.seal(ctx, &memory, planned);
+        }
+        false
+    }
+
     /// Asks as many peers as copies are missing, all at once.
     pub(super) fn fill(&mut self, ctx: &mut Context<'_>) {
         let Some(memory) = &self.memory else {
             return;
         };
-        if !ctx.is_connected() {
+        let revision = memory.revision;
+        if !ctx.is_connected() || self.waits_to_meet(ctx) {
             return;
         }
-        let revision = memory.revision;
         let coming = self.attempts.values().filter(|attempt| {
             attempt.revision == revision && matches!(attempt.wait, Wait::Expected { .. })
         });
@@ -171,6 +199,7 @@ impl Owner {
             wait: Wait::Expected { until },
         };
         self.attempts.insert(call, attempt);
+        self.is_out = true;
         Ok(())
     }
 
@@ -335,13 +364,14 @@ impl Owner {
         for who in &silent {
             self.note_silence(ctx, who);
         }
-        any_slow
+        any_slow | self.met_by.take_if(|at| *at <= now).is_some()
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.attempts
             .values()
             .filter_map(|attempt| attempt.wait.until())
+            .chain(self.met_by)
             .min()
     }
 }

@@ -133,6 +133,7 @@ impl Stash {
         _: &Delivery,
         _: Nothing,
     ) -> Outcome {
+        self.owner.meet(ctx.now().mono);
         if self.recovery.was_unheard() {
             // The time of that search passed before anybody could be asked.
             self.search(ctx);

@@ -47,9 +47,10 @@ pub use recovery::{Answer, RECOVERY_DEADLINE, Recovery, SETTLE_AFTER, SETTLE_WIT
 pub use selection::{Candidate, choose, score};
 pub use state::{StashState, StateError};
 
-use crate::base::{Identity, Instant, Now};
+use crate::base::{Identity, Instant, NaraId, Now, PublicKey};
 use crate::neighbourhood::MemoryMode;
 use crate::runtime::{Behaviour, CallError, CallId, Context, Delivery, Service};
+use codec::NAMED_MAX;
 use core::time::Duration;
 use forgetting::Forgetting;
 use granting::Granting;
@@ -77,6 +78,8 @@ pub struct Config {
     pub padding: Padding,
     /// Whether its soul was just born, so that there is nothing to recover.
     pub newborn: bool,
+    /// Who held its memory when it was last awake, as far as it remembers.
+    pub holders: Vec<Identity>,
 }
 
 impl Config {
@@ -88,8 +91,19 @@ impl Config {
             spares: SPARES,
             padding: Padding::default(),
             newborn,
+            holders: Vec::new(),
         }
     }
+}
+
+/// Reads what [`Stash::holders_text`] wrote; what is no holder is passed over.
+pub fn holders_of(text: &str) -> Vec<Identity> {
+    let read = |line: &str| {
+        let (id, key) = line.split_once(' ')?;
+        let (id, key) = (NaraId::parse(id).ok()?, PublicKey::parse(key)?);
+        Some(Identity { id, key })
+    };
+    text.lines().filter_map(read).take(NAMED_MAX).collect()
 }
 
 /// The service.
@@ -146,6 +160,14 @@ impl Stash {
     /// The search for my memory.
     pub fn recovery(&self) -> &Recovery {
         &self.recovery
+    }
+
+    /// Who holds my newest memory, to be remembered until the next start:
+    /// id, space, key in Base64, one in a line. Empty if nobody does.
+    pub fn holders_text(&self) -> String {
+        let lines = self.owner.current_holders().take(NAMED_MAX);
+        let lines = lines.map(|(who, _)| [who.id.as_str(), " ", &who.key.to_text(), "\n"].concat());
+        lines.collect()
     }
 
     /// Everything in one JSON text, for debugging: whose stashes are held, my

@@ -1,6 +1,6 @@
 //! What a caller began and waits for. Each operation ends once, with an event.
 
-use super::codec::Memory;
+use super::codec::{Memory, NAMED_MAX};
 use super::errors::StashError;
 use super::events::{Ending, Event, Forgotten, Receipt, RecoveredNews};
 use super::filling::Reply;
@@ -125,8 +125,11 @@ impl Stash {
     /// Begins a search.
     pub(super) fn search(&mut self, ctx: &mut Context<'_>) {
         self.owner.want_back();
-        let remembered = self.owner.holders().keys().cloned();
-        let remembered = remembered.take(super::codec::NAMED_MAX).collect();
+        let mut remembered: Vec<Identity> = self.owner.holders().keys().cloned().collect();
+        if remembered.is_empty() {
+            remembered.clone_from(&self.config.holders);
+        }
+        remembered.truncate(NAMED_MAX);
         self.recovery.begin(ctx, remembered);
         self.follow_search(ctx);
     }

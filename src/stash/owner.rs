@@ -76,6 +76,10 @@ pub struct Owner {
     padding: Padding,
     pub(super) memory: Option<Memory>,
     pub(super) sealed: Option<Sealed>,
+    /// Whether the newest seal has left for anybody.
+    pub(super) is_out: bool,
+    /// Until then whoever else is there may still show up.
+    pub(super) met_by: Option<Instant>,
     /// Whether the memory was set here since this nara woke.
     set_here: bool,
     /// The newest revision that as many held as are wanted. Whoever saves
@@ -110,6 +114,8 @@ impl Owner {
             padding,
             memory: None,
             sealed: None,
+            is_out: false,
+            met_by: None,
             set_here: false,
             safe_revision: 0,
             highest: (0, 0),
@@ -213,15 +219,26 @@ impl Owner {
             revision,
         };
         let planned = self.plan(ctx);
-        let plaintext = codec::encode(&memory, &planned, self.padding)?;
-        self.planned = planned;
-        self.sealed = Some(ctx.seal(&plaintext));
+        self.seal(ctx, &memory, planned)?;
         self.highest = (revision, timestamp.max(self.highest.1));
         self.memory = Some(memory);
         self.set_here = true;
         self.cleared = false;
         self.stale.clear();
         Ok(revision)
+    }
+
+    pub(super) fn seal(
+        &mut self,
+        ctx: &mut Context<'_>,
+        memory: &Memory,
+        planned: Vec<Identity>,
+    ) -> Result<(), CodecError> {
+        let plaintext = codec::encode(memory, &planned, self.padding)?;
+        self.planned = planned;
+        self.sealed = Some(ctx.seal(&plaintext));
+        self.is_out = false;
+        Ok(())
     }
 
     /// Takes over what a confidant gave back, if it is newer than what is
@@ -256,6 +273,7 @@ impl Owner {
             _ => {
                 self.memory = Some(memory.clone());
                 self.sealed = Some(sealed.clone());
+                self.is_out = true;
                 self.set_here = false;
                 Adopted::Taken
             }

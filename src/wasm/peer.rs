@@ -36,6 +36,8 @@ struct Options {
     /// The address of a gateway, and its origin as the gateway sees it.
     gateway: Option<String>,
     gateway_origin: Option<String>,
+    /// What `Peer::holders` gave the last time.
+    holders: Option<String>,
     #[serde(default)]
     services: Vec<Declared>,
 }
@@ -52,12 +54,12 @@ impl Peer {
     #[wasm_bindgen(constructor)]
     pub fn new(
         options: JsValue,
+        soul: Option<String>,
         listener: Function,
         credentials: Option<Function>,
-        soul: Option<String>,
     ) -> Result<Peer, JsValue> {
-        let options: Options = from_js(&options)?;
         let soul = soul.map(Zeroizing::new);
+        let options: Options = from_js(&options)?;
         let config = config(&options, soul.as_deref().map(String::as_str))?;
         let mailbox = Mailbox::shared();
         let nara = Nara::new(config, seed()?, now());
@@ -180,6 +182,9 @@ fn config(options: &Options, soul: Option<&str>) -> Result<Config, JsValue> {
     }
     if let Some(origin) = &options.gateway_origin {
         config = config.map(|config| config.with_gateway(origin));
+    }
+    if let Some(holders) = &options.holders {
+        config = config.map(|config| config.with_holders(holders));
     }
     config.map_err(|error| {
         let code = match error {

@@ -67,6 +67,13 @@ impl Peer {
         })
     }
 
+    /// Who holds the newest revision, as a text to be remembered.
+    pub fn holders(&self) -> String {
+        self.driver
+            .look(|nara| nara.stash().map(Stash::holders_text))
+            .unwrap_or_default()
+    }
+
     /// Names confidants by their ids, and stores the memory with them.
     #[wasm_bindgen(js_name = setConfidants)]
     pub fn set_confidants(

@@ -5,8 +5,10 @@ import { Nara } from "light-nara";
 import { Nara as InWorker } from "light-nara/worker";
 import { startServer } from "../../host/server.js";
 import { Neighbourhood, untilConnection } from "../support/naras.js";
+import { until } from "../support/until.js";
 
 const KEY = "light-nara:soul";
+const HOLDERS_KEY = "light-nara:holders";
 
 let server;
 let neighbours;
@@ -19,7 +21,7 @@ after(async () => {
   await server.close();
 });
 
-test("a nara is the same one again, by a Map that holds its soul and nothing else", async () => {
+test("a nara is the same one again, by a Map that holds its soul and, before a memory is held, nothing else", async () => {
   const storage = new Map();
   const first = await neighbours.wake({ storage });
   assert.deepEqual([...storage], [[KEY, first.soul]]);
@@ -30,6 +32,36 @@ test("a nara is the same one again, by a Map that holds its soul and nothing els
   assert.equal(second.status().stash.gate, "searching");
   assert.deepEqual([...storage], [[KEY, first.soul]]);
   await second.sleep();
+});
+
+test("who holds the memory is remembered by id and public key, and asked directly the next time", async () => {
+  await neighbours.wakeMany(3);
+  const storage = new Map();
+  const first = await neighbours.wake({ storage, stash: { spares: 0 } });
+  const saved = await first.stash.set({ tea: "oolong" });
+  const remembered = () => (storage.get(HOLDERS_KEY) ?? "").trimEnd().split("\n");
+  await until("three holders to be remembered", () => remembered().length === 3);
+  assert.ok(remembered().every((line) => /^\w+ [A-Za-z0-9+/]{43}=$/.test(line)));
+  const ids = remembered().map((line) => line.split(" ")[0]).sort();
+  assert.deepEqual(ids, saved.holders.map(({ id }) => id).sort());
+  assert.deepEqual([...storage.keys()], [KEY, HOLDERS_KEY]);
+  await first.sleep();
+
+  const second = await neighbours.wake({ storage, stash: { spares: 0 } });
+  const asked = [];
+  second.addEventListener("traffic", ({ detail }) => detail.kind === "stash:request" && asked.push(detail.to));
+  assert.deepEqual((await second.stash.recover()).data, { tea: "oolong" });
+  assert.deepEqual(asked.slice(0, 3).sort(), ids);
+  await second.sleep();
+});
+
+test("what the storage remembers of holders may be anything", async () => {
+  const { soul } = await neighbours.wake();
+  for (const holders of [5, "", "nobody", "a b\n\nc", "x".repeat(100_000)]) {
+    const nara = await neighbours.wake({ storage: new Map([[KEY, soul], [HOLDERS_KEY, holders]]) });
+    assert.equal(nara.soul, soul);
+    await nara.sleep();
+  }
 });
 
 test("a storage may answer later, and is waited for before the nara joins", async () => {

@@ -80,9 +80,10 @@ export interface WakeOptions {
  * The application's own storage, such as a `Map`, or a few lines around `localStorage` or IndexedDB.
  *
  * The soul is asked for by `get` under the one key `light-nara:soul`, and a nara that is born has it stored by
- * `set` before it joins. Nothing else is ever kept: the memory is with the confidants, who are named inside its
- * seal. Whoever can read the storage is this nara. To forget the soul on a device, remove the key yourself.
- * A `soul` that differs from the one stored is refused, since storing it would lose the other.
+ * `set` before it joins. Under `light-nara:holders` stand the ids and public keys of those who hold the memory, so
+ * that they are asked directly the next time; where that key is lost, everybody is asked. Nothing else is ever kept:
+ * the memory is with the confidants. Whoever can read the storage is this nara. To forget the soul on a device,
+ * remove both keys yourself. A `soul` that differs from the one stored is refused, since storing it would lose the other.
  *
  * In one page or process, who wakes on a storage waits for whoever is just waking on the same object, so that two at
  * once on an empty one are one soul. Between tabs or processes nothing waits: the soul stored last is the one that is

@@ -5,7 +5,7 @@ import { fromCore, NaraError } from "./errors.js";
 import { Watched } from "./events.js";
 import { declared, Services } from "./service.js";
 import { stashOf } from "./stash.js";
-import { checkStorage, inTurn, keepSoul, soulFrom } from "./storage.js";
+import { checkStorage, holdersFrom, holdersKeeper, inTurn, keepSoul, soulFrom } from "./storage.js";
 import { whenWaking } from "./waking.js";
 
 const SLEEP_FLUSH_MS = 50;
@@ -50,6 +50,7 @@ export class Nara extends Watched {
   #waiting = new Set();
   #fallenAsleep;
   #unwatch;
+  #keepHolders = () => {};
 
   /** The stash: this nara's own small memory, and what it holds for others. */
   stash;
@@ -60,9 +61,11 @@ export class Nara extends Watched {
     await init();
     const nara = await inTurn(storage, async () => {
       const remembered = await soulFrom(storage, checked.soul);
-      const nara = new Nara({ ...checked, soul: checked.soul ?? remembered });
+      const holders = remembered && (await holdersFrom(storage));
+      const nara = new Nara({ ...checked, soul: checked.soul ?? remembered, holders });
       // Before it joins: who stores a memory must still have the soul tomorrow.
       if (nara.soul !== remembered) await keepSoul(storage, nara.soul);
+      nara.#keepHolders = holdersKeeper(storage, holders);
       return nara;
     });
     nara.#peer.wake();
@@ -82,9 +85,9 @@ export class Nara extends Watched {
     } catch (error) {
       throw fromCore(error);
     }
+    this.#soul = this.#peer.soul;
     const me = Object.freeze({ id: this.id, name: this.name });
     this.#services = new Services(services, { peer: this.#peer, me, status: () => this.status() });
-    this.#soul = this.#peer.soul;
     this.stash = stashOf({
       peer: this.#peer,
       call: (run) => this.#call(run),
@@ -193,6 +196,7 @@ export class Nara extends Watched {
         for (const end of this.#waiting) end(new NaraError("asleep", "this nara went to sleep meanwhile"));
         return this.#dispatch(word, value);
       case "saved":
+        this.#keepHolders(this.#peer.holders());
         return this.#dispatch("stash:saved", value);
       case "service":
         return this.#services.tell(value);

@@ -1,8 +1,9 @@
-// The option `storage`: where the application keeps the soul from one visit to the next.
+// The option `storage`: where the application keeps the soul from one visit to the next, and who held the memory.
 
 import { NaraError } from "./errors.js";
 
 const KEY = "light-nara:soul";
+const HOLDERS_KEY = "light-nara:holders";
 
 /** What waits for a storage, by storage: who wakes on an empty one must not find it empty twice. */
 const busy = new WeakMap();
@@ -38,6 +39,22 @@ export async function soulFrom(storage, given) {
 /** Remembers a soul. */
 export async function keepSoul(storage, soul) {
   await ask("set", () => storage?.set(KEY, soul));
+}
+
+/** Who held the memory, if that is remembered: ids and public keys, as `holdersKeeper` kept them. */
+export async function holdersFrom(storage) {
+  const remembered = await ask("get", () => storage?.get(HOLDERS_KEY));
+  return typeof remembered === "string" ? remembered : undefined;
+}
+
+/** Returns what remembers holders, one list after the other. Where that fails, the next start takes a little longer, and no more. */
+export function holdersKeeper(storage, newest) {
+  let turn = Promise.resolve();
+  return (holders) => {
+    if (storage === undefined || holders === "" || holders === newest) return;
+    newest = holders;
+    turn = turn.then(() => ask("set", () => storage.set(HOLDERS_KEY, holders))).catch(() => {});
+  };
 }
 
 async function ask(method, run) {

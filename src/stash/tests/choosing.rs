@@ -202,17 +202,55 @@ fn everything_ever_stored_opens_to_the_memory() {
 fn the_seal_names_those_whom_it_goes_to() {
     let mut rt = wanting(3, 2, 8);
     set(&mut rt, "1");
-    let crypto = MockCrypto::new(MockRuntime::identity("owner").key);
     let stores = of_kind(&rt.emitted(), "stash:store");
-    let store: Store = parse_payload(&stores[0].payload).unwrap();
+    let asked: Vec<&str> = stores.iter().map(|store| store.to_id.as_str()).collect();
+    assert_eq!(named_by(&stores[0]), asked);
+}
+
+#[test]
+fn what_is_set_before_anybody_is_met_waits_for_those_whom_its_seal_will_name() {
+    let mut rt = MockRuntime::new("owner").with(stash(true));
+    rt.set_connected(false);
+    let mut rt = rt.started();
+    rt.set_connected(true);
+    let operation = set(&mut rt, "1");
+    for peer in ["a", "b"] {
+        rt.register(peer);
+        assert!(of_kind(&rt.emitted(), "stash:store").is_empty());
+    }
+    rt.register("c");
+    let stores = of_kind(&rt.emitted(), "stash:store");
+    let mut named = named_by(&stores[0]);
+    named.sort_unstable();
+    assert_eq!(named, ["a", "b", "c"]);
+    for store in &stores {
+        ack(&mut rt, store);
+    }
+    let receipt = ended(&mut rt, operation).unwrap().unwrap();
+    assert_eq!((receipt.revision, receipt.holders.len()), (1, 3));
+}
+
+#[test]
+fn where_few_are_met_what_is_set_goes_to_those_soon() {
+    let mut rt = MockRuntime::new("owner").with(stash(true));
+    rt.set_connected(false);
+    let mut rt = rt.started();
+    rt.set_connected(true);
+    set(&mut rt, "1");
+    rt.register("a");
+    rt.advance(Duration::from_secs(4));
+    let stores = of_kind(&rt.emitted(), "stash:store");
+    assert_eq!(stores.len(), 1);
+    assert_eq!(named_by(&stores[0]), ["a"]);
+}
+
+fn named_by(store: &Message) -> Vec<String> {
+    let crypto = MockCrypto::new(MockRuntime::identity("owner").key);
+    let store: Store = parse_payload(&store.payload).unwrap();
     let nonce = store.nonce.as_slice().try_into().unwrap();
     let plaintext = crate::runtime::Crypto::open(&crypto, &nonce, store.ciphertext.as_slice());
     let named = codec::decode(&plaintext.unwrap()).unwrap().holders;
-    let asked: Vec<Identity> = stores
-        .iter()
-        .map(|store| MockRuntime::identity(&store.to_id))
-        .collect();
-    assert_eq!(named, asked);
+    named.iter().map(|who| who.id.to_string()).collect()
 }
 
 #[test]

@@ -34,6 +34,7 @@ fn with_mode(newborn: bool, mode: MemoryMode) -> Stash {
             spares: 0,
             padding: Padding::Full,
             newborn,
+            holders: Vec::new(),
         },
         Now::default(),
     )

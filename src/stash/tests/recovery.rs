@@ -66,6 +66,33 @@ fn the_search_ends_as_soon_as_everybody_whom_the_seal_names_has_answered() {
 }
 
 #[test]
+fn whoever_is_remembered_is_asked_at_once_and_the_search_ends_when_they_have_answered() {
+    let me = MockRuntime::identity("owner");
+    let mut before = newborn(&["a", "b", "c"]);
+    set(&mut before, "[1]");
+    ack_all(&mut before);
+    let text = before.service::<Stash>().holders_text();
+    let holders = holders_of(&["nobody\n", &text, "x y\n"].concat());
+    let names: Vec<&str> = holders.iter().map(|who| who.id.as_str()).collect();
+    assert_eq!(names, ["a", "b", "c"]);
+
+    let config = Config {
+        holders,
+        ..Config::new(false)
+    };
+    let service = Stash::new(config, Now::default());
+    let mut rt = MockRuntime::new("owner").with(service).started();
+    let asked = of_kind(&rt.emitted(), "stash:request");
+    let copy = response_naming(&me, "[1]", 1, &["a", "b", "c"]);
+    for request in &asked {
+        assert!(recovered_counts(&mut rt).is_empty());
+        let from = MockRuntime::identity(&request.to_id);
+        rt.answer(request, &from, "stash:response", &copy);
+    }
+    assert_eq!(recovered_counts(&mut rt), ["{\"count\":3}"]);
+}
+
+#[test]
 fn nothing_found_by_the_deadline_is_told_with_zero_and_the_search_goes_on() {
     let mut rt = reborn();
     let operation = recover(&mut rt);
