@@ -186,7 +186,7 @@ async function cold(who) {
   const { SLEEPER } = await import("../bench/known.js");
   if (who === "libsodium") return coldSodium({ entry: "libsodium-wrappers" });
   const bytes = readFileSync(join(root, "www/nara/pkg/light_nara_bg.wasm"));
-  return coldWake({ bytes, entry: join(root, "www/nara/nara.js"), ...SLEEPER });
+  return coldWake({ bytes, entry: "light-nara", ...SLEEPER });
 }
 
 /** Rates with the ratios that there are goals for; the hardest to reach is named alone, too. */

@@ -13,12 +13,14 @@ const FOR_WANT_OF_OTHERS = new Set(["not_connected", "not_enough_peers", "not_fo
 const OPTIONS = new Set(["plaza", "soul", "name", "memory", "credentials", "keepAlive", "gateway", "storage", "stash", "services"]);
 
 let prepare = (input) => input;
+let start = (module) => initCore(module === undefined ? undefined : { module_or_path: module });
 let core;
 let isLoaded = false;
 
-/** Says what is made of the input of `init` first; for entry points. */
-export function loadWith(prepareInput) {
+/** Says what is made of the input of `init` first, and how the core starts from that; for entry points. */
+export function loadWith(prepareInput, startCore = start) {
   prepare = prepareInput;
+  start = startCore;
 }
 
 /**
@@ -34,8 +36,7 @@ export function init(input) {
 }
 
 async function load(input) {
-  const module = await prepare(await input);
-  await initCore(module === undefined ? undefined : { module_or_path: module });
+  await start(await prepare(await input));
   isLoaded = true;
 }
 
