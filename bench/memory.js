@@ -4,8 +4,8 @@ import { frameOf, toBase64 } from "./rival.js";
 
 const STASHES = 50;
 const MESSAGES = 1_000_000;
-/** Ids and replies are remembered for ten minutes; behind that every bounded table is as full as it gets. */
-const WARM = 200_000;
+/** The last of the bounded tables gets its last room after some 350,000 messages; nothing grows behind that. */
+const WARM = 400_000;
 /** Every so many messages a store comes, from somebody who is heard often; the others are newspapers of strangers. */
 const STORE_EVERY = 100;
 const OFTEN = 200;

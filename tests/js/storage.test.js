@@ -35,7 +35,7 @@ test("a nara is the same one again, by a Map that holds its soul and, before a m
 });
 
 test("who holds the memory is remembered by id and public key, and asked directly the next time", async () => {
-  await neighbours.wakeMany(3);
+  const others = await neighbours.wakeMany(3);
   const storage = new Map();
   const first = await neighbours.wake({ storage, stash: { spares: 0 } });
   const saved = await first.stash.set({ tea: "oolong" });
@@ -52,11 +52,13 @@ test("who holds the memory is remembered by id and public key, and asked directl
   second.addEventListener("traffic", ({ detail }) => detail.kind === "stash:request" && asked.push(detail.to));
   assert.deepEqual((await second.stash.recover()).data, { tea: "oolong" });
   assert.deepEqual(asked.slice(0, 3).sort(), ids);
-  await second.sleep();
+  await Promise.all([second, ...others].map((nara) => nara.sleep()));
 });
 
 test("what the storage remembers of holders may be anything", async () => {
-  const { soul } = await neighbours.wake();
+  const first = await neighbours.wake();
+  const { soul } = first;
+  await first.sleep();
   for (const holders of [5, "", "nobody", "a b\n\nc", "x".repeat(100_000)]) {
     const nara = await neighbours.wake({ storage: new Map([[KEY, soul], [HOLDERS_KEY, holders]]) });
     assert.equal(nara.soul, soul);
