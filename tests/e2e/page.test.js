@@ -35,38 +35,27 @@ async function startNew(page) {
   await untilText(page, "name", /./);
 }
 
-test("text that is no JSON is refused with its line and column, and stays", PATIENT, async (t) => {
+test("text that is no JSON is refused with its line and column, one over 10 KiB with the figure, and both stay", PATIENT, async (t) => {
   const page = await visit(t);
   await startNew(page);
-  const text = '{\n  "tea": oolong\n}';
-  await page.getByTestId("memory-editor").fill(text);
-  await page.getByTestId("save").click();
-  await untilText(page, "json-error", /line 2, column 10/i);
-  assert.equal(await page.getByTestId("memory-editor").inputValue(), text);
+  const refused = async (text, why) => {
+    await page.getByTestId("memory-editor").fill(text);
+    await page.getByTestId("save").click();
+    await untilText(page, "json-error", why);
+    assert.equal(await page.getByTestId("memory-editor").inputValue(), text);
+  };
+  await refused('{\n  "tea": oolong\n}', /line 2, column 10/i);
+  await refused(JSON.stringify("x".repeat(10_300)), /10[, ]?240/);
 });
 
-test("a memory over 10 KiB is refused with the figure, and stays", PATIENT, async (t) => {
-  const page = await visit(t);
-  await startNew(page);
-  const text = JSON.stringify("x".repeat(10_300));
-  await page.getByTestId("memory-editor").fill(text);
-  await page.getByTestId("save").click();
-  await untilText(page, "json-error", /10[, ]?240/);
-  assert.equal(await page.getByTestId("memory-editor").inputValue(), text);
-});
-
-test("a soul that is none is refused with a sentence", PATIENT, async (t) => {
+test("a soul that is none is refused with a sentence; one bonded to a chosen name asks for it, and wakes with it", PATIENT, async (t) => {
   const page = await visit(t);
   await page.getByTestId("have-soul").click();
   await page.getByTestId("soul-input").fill("not a soul");
   await page.getByTestId("import").click();
   await page.getByText(/this is not a soul/i).waitFor();
   assert.equal(await page.getByTestId("soul-input").inputValue(), "not a soul");
-});
 
-test("a soul bonded to a chosen name asks for the name, and wakes with it", PATIENT, async (t) => {
-  const page = await visit(t);
-  await page.getByTestId("have-soul").click();
   await page.getByTestId("soul-input").fill(BONDED.soul);
   await page.getByTestId("import").click();
   await page.getByText(/belongs to a name that you chose/i).waitFor();
@@ -97,21 +86,23 @@ test("the soul is on this device only while the box is ticked", PATIENT, async (
   assert.deepEqual(await kept(), []);
 });
 
-for (const width of [1280, 360]) {
-  test(`at ${width} pixels nothing sticks out sideways`, PATIENT, async (t) => {
-    const page = await visit(t, { viewport: { width, height: 780 } });
-    const overhang = () => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    assert.ok((await overhang()) <= 0);
-    await startNew(page);
-    await page.getByTestId("memory-editor").fill(JSON.stringify({ long: "x".repeat(2_000) }));
-    assert.ok((await overhang()) <= 0);
-  });
-}
+test("from 360 pixels to wide nothing sticks out sideways", PATIENT, async (t) => {
+  const page = await visit(t);
+  const nothingSticksOut = async () => {
+    for (const width of [360, 640, 1280, 2560]) {
+      await page.setViewportSize({ width, height: 780 });
+      const overhang = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      assert.ok(overhang <= 0, `${overhang} px at ${width} px`);
+    }
+  };
+  await nothingSticksOut();
+  await startNew(page);
+  await page.getByTestId("memory-editor").fill(JSON.stringify({ long: "x".repeat(2_000) }));
+  await nothingSticksOut();
+});
 
 test("a nara lives in a worker too", PATIENT, async (t) => {
-  const project = await serveProject();
-  t.after(() => project.close());
-  const page = await visit(t, { url: `http://127.0.0.1:${project.address().port}/` });
+  const page = await projectPage(t);
   const answer = await page.evaluate((plaza) => new Promise((resolve, reject) => {
     const worker = new Worker("/worker.js", { type: "module" });
     worker.onmessage = ({ data }) => resolve(data);
@@ -122,6 +113,43 @@ test("a nara lives in a worker too", PATIENT, async (t) => {
   assert.match(answer.name, /^[a-z]+-[a-z]+-\d{3}$/);
   assert.equal(answer.holders, 3);
 });
+
+test("through the worker's face, errors keep their codes, calls can be aborted, and what runs ends with the worker", PATIENT, async (t) => {
+  const page = await projectPage(t);
+  const found = await page.evaluate(async (plaza) => {
+    const { Nara, NaraError } = await import("/nara/worker.js");
+    const why = (promise) => promise.then(() => "done", (error) => (error instanceof NaraError ? error.code : String(error)));
+    const stop = new AbortController();
+    const nara = await Nara.wake({ plaza });
+    // Nobody is there, so these wait for their deadline.
+    const alone = await Nara.wake({ plaza: "ws://127.0.0.1:9/mqtt" });
+    const waiting = why(alone.stash.set({ kept: "here" }, { signal: stop.signal, deadline: 60_000 }));
+    stop.abort();
+    const found = {
+      tooLarge: await why(nara.stash.set("x".repeat(10_240))),
+      notJson: await why(nara.stash.set({ f() {} })),
+      unknown: await why(nara.stash.storeWith("nobody")),
+      plaza: await why(Nara.wake({ plaza: "http://127.0.0.1" })),
+      soul: await why(Nara.wake({ plaza, soul: "no soul" })),
+      before: await why(nara.stash.recover({ signal: AbortSignal.abort() })),
+      meanwhile: await waiting,
+    };
+    const cut = why(alone.stash.set({ kept: "here" }, { deadline: 60_000 }));
+    await Promise.all([alone.sleep(), nara.sleep()]);
+    return { ...found, cut: await cut, after: await why(nara.status()) };
+  }, host.plaza);
+  assert.deepEqual(found, {
+    tooLarge: "too_large", notJson: "not_json", unknown: "not_found", plaza: "plaza_url", soul: "soul_invalid",
+    before: "aborted", meanwhile: "aborted", cut: "asleep", after: "asleep",
+  });
+});
+
+/** A page of somebody else's project. */
+async function projectPage(t) {
+  const project = await serveProject();
+  t.after(() => project.close());
+  return visit(t, { url: `http://127.0.0.1:${project.address().port}/` });
+}
 
 /** A project of somebody else's: a page, a worker, and the package's files beside them. */
 async function serveProject() {
