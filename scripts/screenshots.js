@@ -94,6 +94,8 @@ await runMain(async () => {
     const first = await openPage(browser, host.url, options);
     await first.page.getByTestId("start-new").waitFor();
     await shoot(first.page, `welcome-${look}`, { fullPage: true });
+    await first.page.getByTestId("have-soul").click();
+    await shoot(first.page, `import-${look}`, { fullPage: true });
     await first.page.getByTestId("start-new").click();
     await untilText(first.page, "name", /./);
     await first.page.getByTestId("memory-editor").fill(JSON.stringify(MEMORY, null, 2));

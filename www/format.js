@@ -42,6 +42,14 @@ export function shortId(id) {
   return text.length > 12 ? `${text.slice(0, 6)}…${text.slice(-4)}` : text;
 }
 
+/** A name of at most so many letters: both ends stay, since generated names differ at both. */
+export function shortName(name, length) {
+  const letters = [...name];
+  if (letters.length <= length) return name;
+  const tail = Math.floor((length - 1) / 2);
+  return `${letters.slice(0, length - 1 - tail).join("")}…${letters.slice(-tail).join("")}`;
+}
+
 /**
  * A peer's name as it may stand among our own words. Peers choose their names, so a name must not be long enough to
  * pass for a sentence of ours, nor turn the direction of the text around it.

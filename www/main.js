@@ -30,8 +30,7 @@ stayAwake(() => store.nara);
 
 // The browser's own question, and only when leaving would lose something.
 addEventListener("beforeunload", (event) => {
-  const lost = store.phase === "awake" && (store.unsaved || store.saving || (store.soulAtRisk && store.memory));
-  if (lost) event.preventDefault();
+  if (store.isUnacknowledged) event.preventDefault();
 });
 // Neither an open socket nor a lock lets the browser keep a page, so both are given up.
 addEventListener("pagehide", () => {

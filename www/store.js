@@ -14,6 +14,7 @@ const NOTHING = {
   id: "",
   name: "",
   elsewhere: false,
+  conflicts: [],
   clock: { offsetMs: null, off: false },
   connection: { state: "opening", url: "", attempt: 0, retryAt: null, why: null },
   peers: [],
@@ -127,6 +128,12 @@ export class Store extends EventTarget {
     return this.text !== this.base && !this.#matches(this.memory);
   }
 
+  /** Whether this tab has words that nobody else is known to hold. */
+  get isUnacknowledged() {
+    if (this.phase !== "awake") return false;
+    return this.unsaved || this.saving !== null || (this.memory !== null && holdersOf(this.status).length === 0);
+  }
+
   /** Whether the editor still shows only the sample. */
   get sampling() {
     return this.text === SAMPLE && this.base === SAMPLE && !this.#matches(this.memory);
@@ -228,6 +235,7 @@ function complete(status) {
     filled[part][field] ??= [];
   }
   filled.peers ??= [];
+  filled.conflicts ??= [];
   filled.confidants ??= [];
   return filled;
 }

@@ -1,10 +1,9 @@
-// The draft of a memory: undo, comparison, a tick for each confidant, another memory beside it, and another device.
+// The draft of a memory: undo, comparison, a tick for each confidant, leaving with it unsaved, and another device.
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { launchChromium, openPage, untilText } from "../support/chromium.js";
 import { startCommand } from "../support/command.js";
-import { playOn, staged } from "../support/stage.js";
-import { NOW, STATES, store } from "../support/states.js";
 
 const PATIENT = { timeout: 90_000 };
 const SAFE = /3 of 3 confidants hold it/;
@@ -42,6 +41,8 @@ test("a draft is compared, undone and ticked off, and comes back after it was fo
   const editor = page.getByTestId("memory-editor");
   await savedMemory(page);
   assert.match(await untilText(page, "ticks", /✓/), /(✓ \S+ has it){3}/);
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByTestId("download").click()]);
+  assert.deepEqual(JSON.parse(await readFile(await download.path())), { tea: "oolong" });
 
   await editor.fill('{\n  "tea": "sencha"\n}');
   await page.getByTestId("show-compare").click();
@@ -68,22 +69,21 @@ test("a draft is compared, undone and ticked off, and comes back after it was fo
   await page.waitForFunction(() => document.querySelectorAll("#recovery .later").length === 0);
 });
 
-test("another memory beside this one is compared, and taken over or left", PATIENT, async (t) => {
-  const context = await browser.newContext();
-  t.after(() => context.close());
-  const page = await context.newPage();
-  const play = await playOn(page, host.url);
-  const [, given] = STATES.find(([name]) => name === "a memory kept beside this one is said");
-  const fixture = staged(store(given), given);
-  await play({ ...fixture, beside: { data: { tea: "gunpowder" }, savedAt: NOW, version: 3 } });
-  await page.getByTestId("beside-compare").click();
-  await untilText(page, "compare", /kept beside/);
-  await untilText(page, "compare", /gunpowder/);
-  await page.getByTestId("beside-take").click();
-  assert.match(await page.getByTestId("memory-editor").inputValue(), /gunpowder/);
-  await untilText(page, "memory-state", /unsaved/);
-  await page.getByTestId("beside-leave").click();
-  assert.equal(await page.getByTestId("beside").isVisible(), false);
+test("leaving is asked about while edits are in this tab alone, and not after, kept soul or not", PATIENT, async (t) => {
+  const page = await visit(t);
+  await savedMemory(page);
+  const asked = [];
+  page.on("dialog", (dialog) => {
+    asked.push(dialog.type());
+    dialog.dismiss();
+  });
+  await page.getByTestId("memory-editor").fill('{ "tea": "sencha" }');
+  await Promise.all([page.waitForEvent("dialog"), page.close({ runBeforeUnload: true })]);
+  assert.deepEqual(asked, ["beforeunload"]);
+  await page.getByTestId("save").click();
+  await untilText(page, "sentence", /3 of 3 confidants hold it.*version 2.*Keep your soul/);
+  await Promise.all([page.waitForEvent("close"), page.close({ runBeforeUnload: true })]);
+  assert.deepEqual(asked, ["beforeunload"]);
 });
 
 test("another device with the same soul is told on both, and the one that goes on is safe again", PATIENT, async (t) => {

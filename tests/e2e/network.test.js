@@ -12,8 +12,27 @@ const SAFE = /3 of 3 confidants hold it/;
 const NOTICED_MS = 5_000;
 
 let browser;
-before(async () => (browser = await launchChromium()));
-after(() => browser?.close());
+let host;
+before(async () => {
+  browser = await launchChromium();
+  host = await startCommand();
+});
+after(async () => {
+  await browser?.close();
+  await host?.stop();
+});
+
+/** A page at the end of a wire of its own: `{ page, wire }`. */
+async function visit(t, prepare) {
+  const wire = await layWire(host.plaza);
+  t.after(() => wire.stop());
+  const { page, complaints, close } = await openPage(browser, `${host.url}?plaza=${wire.url}`, { prepare });
+  t.after(async () => {
+    await close();
+    assert.deepEqual(complaints, []);
+  });
+  return { page, wire };
+}
 
 async function save(page) {
   await page.getByTestId("start-new").click();
@@ -53,15 +72,7 @@ test("a network that goes is noticed within seconds, by a hidden tab too, whose 
       document.dispatchEvent(new Event("visibilitychange"));
     };
   };
-  const host = await startCommand();
-  t.after(() => host.stop());
-  const wire = await layWire(host.plaza);
-  t.after(() => wire.stop());
-  const { page, complaints, close } = await openPage(browser, `${host.url}?plaza=${wire.url}`, { prepare: (page) => page.addInitScript(holdBack) });
-  t.after(async () => {
-    await close();
-    assert.deepEqual(complaints, []);
-  });
+  const { page, wire } = await visit(t, (page) => page.addInitScript(holdBack));
   await save(page);
 
   await page.context().setOffline(true);
@@ -78,4 +89,20 @@ test("a network that goes is noticed within seconds, by a hidden tab too, whose 
   await untilText(page, "sentence", SAFE);
   await Promise.all([worker.waitForEvent("close"), page.evaluate(() => globalThis.hide(false))]);
   assert.deepEqual(page.workers(), []);
+});
+
+test("a tab that was frozen while its connection died says so, and is safe again", PATIENT, async (t) => {
+  const { page, wire } = await visit(t);
+  await save(page);
+  await page.evaluate(() => {
+    globalThis.said = [];
+    const sentence = document.querySelector("#sentence");
+    new MutationObserver(() => globalThis.said.push(sentence.textContent)).observe(sentence, { childList: true, subtree: true, characterData: true });
+  });
+  // Without a screen Chromium freezes no tab, whatever DevTools ask for (see faults.test.js); what a thawed one is told is this.
+  await page.evaluate(() => document.dispatchEvent(new Event("freeze")));
+  wire.kill();
+  await page.evaluate(() => document.dispatchEvent(new Event("resume")));
+  await page.waitForFunction(() => globalThis.said.some((words) => /^Reaching the plaza.*Version 1 was last held by 3 of 3 confidants/.test(words)));
+  await untilText(page, "sentence", SAFE);
 });

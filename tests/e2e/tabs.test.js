@@ -49,6 +49,20 @@ test("a second tab mirrors the first, takes over, and keeps the draft", PATIENT,
   assert.equal(await second.getByTestId("memory-editor").inputValue(), '{"tea":"sencha"}');
 });
 
+test("where the browser has no locks, as on a page without HTTPS, a second tab is refused, and both say why", PATIENT, async (t) => {
+  const lockless = (page) => page.addInitScript(() => Object.defineProperty(Navigator.prototype, "locks", { get: () => undefined }));
+  const first = await openPage(browser, host.url, { prepare: lockless });
+  t.after(first.close);
+  await first.page.getByTestId("start-new").click();
+  await untilText(first.page, "sentence", /without HTTPS.*only one tab can be used/);
+  await first.page.getByTestId("remember").check();
+  const second = await first.page.context().newPage();
+  await lockless(second);
+  await second.goto(host.url);
+  await untilText(second, "sentence", /Another tab .* Close it, then reload this one\..*without HTTPS/);
+  assert.equal(await second.getByTestId("safety-action").isVisible(), false);
+});
+
 test("a tab brought back from the browser's cache wakes again", PATIENT, async (t) => {
   const page = await livingTab(t);
   await page.evaluate(() => {
@@ -74,8 +88,19 @@ test("forget everywhere says what it cannot do first, and who forgot after", PAT
   assert.equal(await page.getByTestId("memory-editor").inputValue(), "");
 });
 
-test("the log shows only lines with the words asked for", PATIENT, async (t) => {
+test("the log shows only lines with the words asked for, and what is copied for a helper has no soul in it", PATIENT, async (t) => {
   const page = await livingTab(t);
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  const copied = async (id) => {
+    await page.getByTestId(id).click();
+    return page.waitForFunction(() => navigator.clipboard.readText()).then((text) => text.jsonValue());
+  };
+  const soul = await copied("copy-soul");
+  assert.match(soul, /^[1-9A-HJ-NP-Za-km-z]{50,}$/);
+  await page.evaluate(() => navigator.clipboard.writeText(""));
+  const diagnostics = await copied("copy-diagnostics");
+  assert.equal(JSON.parse(diagnostics).status.connection.state, "online");
+  assert.ok(!diagnostics.includes(soul) && !diagnostics.includes("oolong"));
   const shown = () => page.locator("#log li:visible").count();
   assert.ok((await shown()) > 0);
   await page.getByTestId("log-filter").fill("no line has these words");

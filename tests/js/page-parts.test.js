@@ -4,10 +4,13 @@ import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { modulesOf, overBudget, weights } from "../../scripts/weight.js";
 import { condensed, diff } from "../../www/diff.js";
+import { shortName } from "../../www/format.js";
 import { History, STEPS_MAX } from "../../www/history.js";
 import { layout, neighbours } from "../../www/neighbourhood.js";
 import { readSoul, soulFile, soulLine } from "../../www/soul-text.js";
+import { Store } from "../../www/store.js";
 import { Trace } from "../../www/trace.js";
+import { STATES, store as awake } from "../support/states.js";
 
 const SOUL = "5ThK1oqd8bZSPzFd7tGBw7o5bQvq4Jzjyr1zZdaRhzQ3TU42NQZaoji";
 const shown = (lines) => lines.map(({ change, text, count }) => `${change[0]}:${text ?? count}`);
@@ -113,6 +116,25 @@ test("who does not fit on the outer ring is counted", () => {
   assert.ok(map.more > 0);
 });
 
+test("a long name keeps both its ends", () => {
+  assert.equal(shortName("mysterious-pineapple-042", 16), "mysterio…ple-042");
+  assert.equal(shortName("golden-sun-559", 16), "golden-sun-559");
+  assert.equal(shortName("日本語日本語", 5), "日本…本語");
+});
+
+test("leaving is asked about only while words are in this tab alone", () => {
+  const asks = (given) => Object.assign(new Store(), { status: awake(given).status, memory: null, phase: "awake", ...given.fields }).isUnacknowledged;
+  const [, safe] = STATES.find(([name]) => name.startsWith("safe says how many hold"));
+  const kept = { memory: { data: { tea: "oolong" }, savedAt: 1, version: 4 }, text: '{"tea":"oolong"}', base: '{"tea":"oolong"}' };
+  assert.equal(asks({ fields: {} }), false, "nothing was written");
+  assert.equal(asks({ ...safe, fields: kept }), false, "three hold it");
+  assert.equal(asks({ ...safe, fields: { ...kept, soulAtRisk: true } }), false, "a soul is no edit");
+  assert.equal(asks({ ...safe, fields: { ...kept, text: '{"tea":"sencha"}' } }), true, "edits");
+  assert.equal(asks({ ...safe, fields: { ...kept, saving: { after: 3 } } }), true, "under way");
+  assert.equal(asks({ stash: { version: 4 }, fields: kept }), true, "saved, and nobody acknowledged it");
+  assert.equal(asks({ stash: { version: 4 }, fields: { ...kept, phase: "mirror" } }), false, "another tab has it");
+});
+
 test("a lane tells when a peer was asked, and who has not answered", () => {
   const trace = new Trace();
   const at = 1_000_000;
@@ -131,6 +153,16 @@ test("a lane tells when a peer was asked, and who has not answered", () => {
 test("a first visit stays within its budget", () => {
   assert.deepEqual(overBudget(weights()), []);
   assert.equal(overBudget({ wasm: 10_000_000 }).length, 1);
+});
+
+test("the page never makes markup of text, and keeps no code in its markup", async () => {
+  const www = new URL("../../www/", import.meta.url);
+  for (const path of modulesOf("main.js").filter((path) => !path.includes("/pkg/"))) {
+    assert.doesNotMatch(await readFile(new URL(path, www), "utf8"), /innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|\beval\(|new Function/, path);
+  }
+  const page = await readFile(new URL("index.html", www), "utf8");
+  assert.doesNotMatch(page, /\son\w+=|\sstyle=|<style|javascript:/);
+  assert.deepEqual([...page.matchAll(/<script[^>]*>([^]*?)<\/script>/g)].map(([, code]) => code), [""]);
 });
 
 test("the page names every module it will load, and no other", async () => {

@@ -4,25 +4,23 @@
 const STAGE = `
   import { mountPage } from "./page.js";
   import { Store } from "./store.js";
-  const { status, memory, beside, phase, ...fields } = fixture;
   const nothing = () => {};
   const store = new Store();
   mountPage(store, { wake: nothing, rehearse: nothing, retry: nothing, empty: nothing, here: nothing, takeover: nothing });
-  const nara = Object.assign(new EventTarget(), { id: "7oHbVYE3znkKrCBRyJkE1HLF49oQXBaJsuYihcrdgmiY", name: "gopher-01", soul: "" });
-  Object.assign(nara, { status: () => status, stash: { get: () => memory, beside: () => beside } });
-  if (phase === "awake") store.follow(nara);
-  store.set({ ...fields, phase });
+  globalThis.play = ({ status, memory, beside, phase, ...fields }) => {
+    const nara = Object.assign(new EventTarget(), { id: "7oHbVYE3znkKrCBRyJkE1HLF49oQXBaJsuYihcrdgmiY", name: "gopher-01", soul: "" });
+    Object.assign(nara, { status: () => status, stash: { get: () => memory, beside: () => beside } });
+    if (phase === "awake") store.follow(nara);
+    store.set({ ...fields, phase });
+  };
 `;
 
-/** Returns `play(fixture)`, which loads the page at `url` in that state. */
+/** Opens the page at `url` on its own; returns `play(fixture)`, which puts it into a state. */
 export async function playOn(page, url) {
-  let fixture = "{}";
-  await page.route("**/main.js", (route) => route.fulfill({ contentType: "text/javascript", body: `const fixture = ${fixture};${STAGE}` }));
-  return async (wanted) => {
-    fixture = JSON.stringify(wanted);
-    await page.goto(url);
-    await page.waitForFunction(() => document.body.dataset.phase !== undefined);
-  };
+  await page.route("**/main.js", (route) => route.fulfill({ contentType: "text/javascript", body: STAGE }));
+  await page.goto(url);
+  await page.waitForFunction(() => globalThis.play);
+  return (fixture) => page.evaluate((fixture) => globalThis.play(fixture), fixture);
 }
 
 /** A store of states.js as the page's own store takes it: what is derived there is given by what it derives from. */

@@ -36,7 +36,7 @@ export const STATES = [
   ["enough peers are told to who wrote nothing yet", {}, "calm", null, /3 peers are here to keep/],
   ["edits ask to be saved", { unsaved: true }, "risk", "save", /^Not saved yet/],
   ["edits that are no JSON cannot be saved", { unsaved: true, checked: { error: {} } }, "risk", null, /^Not saved yet/],
-  ["saving counts the acks", { saving: { after: 3 }, stash: { ...HELD, holders: [{ version: 4 }, { version: 3 }] } }, "wait", null, /Saving: 1 of 3/],
+  ["saving counts the acks", { saving: { after: 3 }, stash: { ...HELD, holders: [peer(1, { version: 4 }), peer(2, { version: 3 })] } }, "wait", null, /Saving: 1 of 3/],
   ["a search tells who answered", { recovery: { state: "searching", answers: [peer(1, { result: "not_found" }), peer(2, { result: "opened", version: 4 })] } }, "wait", null, /3 peers asked, peer-1 and peer-2 answered; the newest so far is version 4/],
   ["a search that nobody answered yet says so", { recovery: { state: "searching" } }, "wait", null, /3 peers asked, nobody answered yet/],
   ["a copy that does not open is told with its peer", { recovery: { state: "searching", answers: [peer(2, { result: "broken" })] } }, "wait", null, /peer-2 gave a copy that your soul does not open/],

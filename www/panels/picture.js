@@ -1,8 +1,8 @@
 // The neighbourhood, live: me in the middle, confidants near, owners I keep for beyond, others outside. Messages travel.
 
-import { byId, html, svg, whenChanged } from "../dom.js";
+import { byId, html, say, svg, whenChanged } from "../dom.js";
 import { emblem } from "../emblem.js";
-import { clock, count, peerName } from "../format.js";
+import { clock, count, list, peerName, shortName } from "../format.js";
 import { layout, neighbours } from "../neighbourhood.js";
 
 /** How long a message travels, and how many are drawn at a time. */
@@ -50,6 +50,7 @@ export function mountPicture(store) {
     if (store.phase !== "awake" || width === 0) return;
     const everybody = neighbours(store.status);
     draw({ me: { id: store.nara.id, name: store.nara.name }, everybody, target: store.status.stash.target, width });
+    say(byId("conflicts"), contested(store.status.conflicts, store.nara.id));
     if (byId("neighbours").open) drawTable(everybody.map((peer) => ({ ...peer, heard: heard.get(peer.id) })));
   };
 
@@ -131,16 +132,11 @@ function node(peer, size, { width, middle }, kind = "") {
   const face = emblem(peer.id, size);
   face.setAttribute("x", peer.x - size / 2);
   face.setAttribute("y", peer.y - size / 2);
-  const name = short(peer.label ?? peerName(peer), width < 480 ? 13 : 18);
-  const half = name.length * 3.4 + 4;
+  const name = shortName(peer.label ?? peerName(peer), width < 480 ? 17 : 22);
+  const half = [...name].length * 3.4 + 4;
   const x = Math.min(Math.max(peer.x, half), width - half);
   const back = svg("circle", { cx: peer.x, cy: peer.y, r: size / 2 + 2, class: "back" });
   return svg("g", { class: `node ${kind}`, "data-presence": peer.presence }, back, face, svg("text", { x, y: peer.y < middle.y ? peer.y - size / 2 - 7 : peer.y + size / 2 + 14 }, name));
-}
-
-function short(name, length) {
-  const letters = [...name];
-  return letters.length > length ? `${letters.slice(0, length - 1).join("")}…` : name;
 }
 
 function inWords(everybody, more) {
@@ -149,6 +145,13 @@ function inWords(everybody, more) {
   const owners = everybody.filter((peer) => peer.ring === "owner" || peer.keeps).length;
   const rest = more > 0 ? ` ${count(more, "more peer")} did not fit.` : "";
   return `${count(here, "peer")} here. ${keep} ${keep === 1 ? "keeps" : "keep"} your memory; you keep ${owners === 1 ? "1 memory" : `${owners} memories`} of others.${rest}`;
+}
+
+/** Anybody can claim an id, but not its key; who claims one that is another's gets nothing by it. */
+function contested(conflicts, me) {
+  if (conflicts.length === 0) return "";
+  const names = list(conflicts.map((peer) => (peer.id === me ? "you" : peerName(peer))));
+  return `More than one key claims to be ${names}. Each is told apart by its key, and what is sealed opens for its owner alone.`;
 }
 
 function table(rows) {

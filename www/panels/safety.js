@@ -46,6 +46,17 @@ export function mountSafety(store, actions) {
   });
   store.addEventListener("change", draw);
   draw();
+  foldWhenStuck(box);
+}
+
+/** While the page is scrolled a narrow screen shows the sentence in two lines; what it gives up stays free below it. */
+function foldWhenStuck(box) {
+  new IntersectionObserver(([{ isIntersecting }]) => {
+    box.dataset.stuck = "false";
+    const open = box.offsetHeight;
+    box.dataset.stuck = String(!isIntersecting);
+    box.style.marginBottom = `${open - box.offsetHeight}px`;
+  }).observe(document.querySelector(".top"));
 }
 
 /** Writes the words; a countdown alone is written in place and hidden from screen readers, which would read each second. */

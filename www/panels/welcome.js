@@ -10,9 +10,14 @@ export function mountWelcome(store, { wake }) {
   const name = byId("name-input");
 
   byId("start-new").addEventListener("click", () => attempt({}));
-  byId("have-soul").addEventListener("click", () => {
+  /** Opens the form in place of the button that asked for it. */
+  const open = () => {
     form.hidden = false;
     byId("have-soul").setAttribute("aria-expanded", "true");
+    byId("have-soul").hidden = true;
+  };
+  byId("have-soul").addEventListener("click", () => {
+    open();
     soul.focus();
   });
   byId("soul-visible").addEventListener("change", ({ target }) => {
@@ -79,8 +84,7 @@ export function mountWelcome(store, { wake }) {
   };
 
   const wrong = (field, line, words) => {
-    form.hidden = false;
-    byId("have-soul").setAttribute("aria-expanded", "true");
+    open();
     field.setAttribute("aria-invalid", "true");
     say(byId(line), words);
     field.focus();
