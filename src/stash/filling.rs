@@ -97,6 +97,11 @@ impl Owner {
         self.met_by = Some(now + MEET_WITHIN);
     }
 
+    /// Nobody else is waited for. Returns whether somebody was.
+    pub(super) fn end_meeting(&mut self) -> bool {
+        self.met_by.take().is_some() && !self.is_out
+    }
+
     /// Whether a seal that nobody has yet should wait, so that it can name
     /// those who will hold it: whoever comes back asks them and nobody else.
     pub(super) fn waits_to_meet(&mut self, ctx: &mut Context<'_>) -> bool {

@@ -245,6 +245,10 @@ impl Service for Stash {
     }
 
     fn stop(&mut self, ctx: &mut Context<'_>) {
+        // Whoever is known gets what still waited for others.
+        if self.owner.end_meeting() {
+            self.fill(ctx);
+        }
         self.give_grants(ctx, true);
     }
 

@@ -231,17 +231,23 @@ fn what_is_set_before_anybody_is_met_waits_for_those_whom_its_seal_will_name() {
 }
 
 #[test]
-fn where_few_are_met_what_is_set_goes_to_those_soon() {
-    let mut rt = MockRuntime::new("owner").with(stash(true));
-    rt.set_connected(false);
-    let mut rt = rt.started();
-    rt.set_connected(true);
-    set(&mut rt, "1");
-    rt.register("a");
-    rt.advance(Duration::from_secs(4));
-    let stores = of_kind(&rt.emitted(), "stash:store");
-    assert_eq!(stores.len(), 1);
-    assert_eq!(named_by(&stores[0]), ["a"]);
+fn where_few_are_met_what_is_set_goes_to_those_soon_or_as_last_words() {
+    let wait: fn(&mut MockRuntime) = |rt| rt.advance(Duration::from_secs(4));
+    let stop: fn(&mut MockRuntime) =
+        |rt| rt.command(|stash: &mut Stash, ctx| Service::stop(stash, ctx));
+    for then in [wait, stop] {
+        let mut rt = MockRuntime::new("owner").with(stash(true));
+        rt.set_connected(false);
+        let mut rt = rt.started();
+        rt.set_connected(true);
+        set(&mut rt, "1");
+        rt.register("a");
+        assert!(of_kind(&rt.emitted(), "stash:store").is_empty());
+        then(&mut rt);
+        let stores = of_kind(&rt.emitted(), "stash:store");
+        assert_eq!(stores.len(), 1);
+        assert_eq!(named_by(&stores[0]), ["a"]);
+    }
 }
 
 fn named_by(store: &Message) -> Vec<String> {
