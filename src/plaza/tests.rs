@@ -249,11 +249,11 @@ fn each_step_has_ten_seconds() {
 }
 
 #[test]
-fn waits_double_from_one_second_to_sixty_with_jitter() {
+fn waits_double_from_one_second_to_thirty_with_jitter() {
     let mut pair = Pair::new();
     for failure in 0..12 {
         pair.session.handle_closed(pair.now, "refused");
-        let longest = (SECOND * 2u32.pow(failure + 1)).min(SECOND * 60);
+        let longest = (SECOND * 2u32.pow(failure + 1)).min(SECOND * 30);
         let wait = pair.retry();
         assert!(
             wait >= longest / 2 && wait <= longest,
