@@ -16,7 +16,7 @@ use light_nara::message::{
     Ack, Bytes, Howdy, Message, Newspaper, Request, Response, StatusBuilder, Store, SyncEvent,
     Timestamp, to_go_json,
 };
-use light_nara::nara::{Config, Effect, Nara, Newborn};
+use light_nara::nara::{Config, Effect, Event, Nara, Newborn};
 use light_nara::neighbourhood::Presence;
 use light_nara::plaza::Credentials;
 use serde_json::Value;
@@ -38,6 +38,8 @@ struct World {
     gateway: Vec<Frame>,
     opens: usize,
     closes: usize,
+    /// Sets that ended.
+    ended: usize,
 }
 
 impl World {
@@ -51,6 +53,7 @@ impl World {
             gateway: Vec::new(),
             opens: 0,
             closes: 0,
+            ended: 0,
         };
         world.act(|nara, now| nara.wake(now));
         world
@@ -90,6 +93,7 @@ impl World {
                 Effect::Send(packet) => self.hear_packet(&packet),
                 Effect::OpenMesh => self.opens += 1,
                 Effect::CloseMesh => self.closes += 1,
+                Effect::Event(Event::Set(..)) => self.ended += 1,
                 Effect::SendMesh(bytes) => self.gateway.push(Frame::parse(&bytes).unwrap()),
                 _ => {}
             }
@@ -376,6 +380,54 @@ fn a_gateway_that_is_silent_or_talks_nonsense_is_left_and_tried_again_less_and_l
     assert_eq!(world.closes, 0);
     world.run(2 * SECOND);
     assert_eq!(world.closes, 1, "silent for 75 s");
+}
+
+#[test]
+fn a_gateway_that_dies_amid_a_store_ends_it_once_and_what_follows_goes_by_the_plaza() {
+    let gopher = gopher();
+    let other = Keys::new(&Soul::from_seed([4; 32], "other"), "other").unwrap();
+    let mut world = World::beside(&gopher);
+    let calls = |world: &World| {
+        let loads = world.nara.runtime().loads();
+        loads.iter().find(|(what, ..)| *what == "calls").unwrap().1
+    };
+    world.set("{\"tea\":\"oolong\"}");
+    let asked = world.asked();
+    world.answer(&asked[0], 200, b"{}", Some(&gopher));
+    assert_eq!(kind(&world.asked()[0]), "stash:store");
+    assert!(calls(&world) > 0);
+    world.act(|nara, now| nara.handle_mesh_closed(now));
+    world.run(11 * SECOND);
+    assert_eq!(world.ended, 1, "by its deadline");
+    world.run(30 * SECOND);
+    assert_eq!(
+        (calls(&world), world.ended),
+        (0, 1),
+        "nothing waits any more"
+    );
+    assert!(world.opens > 1, "the gateway is tried again");
+    // Whoever listens on the plaza is asked there.
+    let topic = format!("nara/mesh/{}", other.id());
+    world.hear_hello(&other);
+    let mut light = status(&other);
+    light.version = "light-0.1.0";
+    let paper = Newspaper::unsigned("other", light.newspaper());
+    let signature = other.sign(paper.signed_text().as_bytes());
+    world.publish("nara/newspaper/other", &paper.to_json(&signature));
+    world.run(15 * SECOND);
+    let said = world.said(&topic);
+    let is_store = |said: &Value| said["kind"] == "stash:store";
+    assert!(said.iter().any(is_store), "{said:?}");
+    // And the memory goes to the Go nara as soon as a gateway is back.
+    let before = world.opens;
+    while world.opens == before && world.micros < 600_000_000 {
+        world.run(SECOND);
+    }
+    world.attach();
+    world.hear_hello(&gopher);
+    world.asked();
+    world.run(60 * SECOND);
+    assert!(!world.asked().is_empty());
 }
 
 #[test]
