@@ -342,6 +342,12 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Passes a message of this kind on to one nara, as somebody else signed it.
+    pub fn forward(&mut self, to: &Identity, kind: &str, bytes: Vec<u8>) -> Outcome {
+        let to = to.id.as_str().to_owned();
+        self.core.send(Way::Direct { to }, kind, bytes)
+    }
+
     /// Publishes bytes of a format of one's own on a plaza topic.
     pub fn publish(&mut self, topic: &str, bytes: Vec<u8>) -> Outcome {
         let kind = super::traffic::kind_of(topic);

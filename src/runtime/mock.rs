@@ -130,6 +130,7 @@ impl MockRuntime {
 
     /// Makes a peer gone, as presence would when it is missed.
     pub fn mark_gone(&mut self, who: &Identity) {
+        self.runtime.set_now(self.now);
         if let Some(peer) = self.runtime.core.peers.peer_mut(who) {
             peer.presence = Presence::Missing;
         }

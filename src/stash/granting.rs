@@ -19,8 +19,7 @@ const GRANT_AGAIN_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// How long a holder has to confirm its leave.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(5);
 
-/// It is given again so often to who does not confirm: a word may be lost, and a
-/// Go nara knows none.
+/// It is given again so often to who does not confirm: a word may be lost.
 const TRIES: u8 = 4;
 
 /// What was allowed last, and who has not confirmed it yet.

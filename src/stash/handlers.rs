@@ -235,6 +235,7 @@ impl Stash {
         let confidant = &mut self.confidant;
         if confidant.end_handoff(ctx, call, copied())
             || confidant.end_challenge(ctx, call, copied())
+            || confidant.end_foreign(ctx, call, copied())
             || self.end_grant(ctx, call, result.is_ok())
         {
             return;

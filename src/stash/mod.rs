@@ -11,6 +11,7 @@ mod confidant;
 mod errors;
 mod events;
 mod filling;
+mod foreign;
 mod forgetting;
 mod gate;
 mod grant;

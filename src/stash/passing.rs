@@ -5,6 +5,7 @@
 //! the lower its rank, the longer it waits for the others to have done it.
 
 use super::confidant::Confidant;
+use super::foreign::{Foreign, is_go, knows};
 use super::grant::{Beginning, check_chain};
 use super::selection::{Candidate, choose};
 use crate::base::{ExpiringMap, Identity, Instant, PublicKey, SortedMap};
@@ -60,6 +61,7 @@ pub(super) struct Handoffs {
     count_at: Instant,
     leaving: bool,
     in_haste: bool,
+    pub(super) foreign: Foreign,
 }
 
 impl Handoffs {
@@ -71,11 +73,13 @@ impl Handoffs {
             count_at: Instant::default(),
             leaving: false,
             in_haste: false,
+            foreign: Foreign::new(),
         }
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.due.values().chain([&self.count_at]).min().copied()
+        let due = self.due.values().chain([&self.count_at]).min().copied();
+        due.into_iter().chain(self.foreign.poll_timeout()).min()
     }
 
     pub(super) fn forget(&mut self, owner: &Identity) {
@@ -98,6 +102,7 @@ impl Handoffs {
         attempts
             .filter(move |one| one.owner == *owner)
             .map(|one| &one.to)
+            .chain(self.foreign.coming(owner))
     }
 }
 
@@ -120,6 +125,7 @@ impl Confidant {
             self.count_copies(ctx);
             self.challenge_some(ctx);
         }
+        self.ask_foreign(ctx);
         let due = self.handoffs.due.extract_if(|_, at| *at <= now);
         for owner in due.map(|(owner, _)| owner).collect::<Vec<_>>() {
             let missing = self.missing(ctx, &owner);
@@ -207,13 +213,16 @@ impl Confidant {
                 && !self.handoffs.asked(owner).any(|one| one == who)
         };
         let online = ctx.peers().reached().filter(|(who, _)| is_free(who));
-        let candidates: Vec<Candidate> = online
-            .map(|(who, peer)| Candidate {
-                who: who.clone(),
-                mode: peer.mode,
-                age: peer.age(now),
-            })
-            .collect();
+        let candidates = online.map(|(who, peer)| Candidate {
+            who: who.clone(),
+            mode: peer.mode,
+            age: peer.age(now),
+        });
+        // Go naras come last: what they hold is passed on no further. Whoever
+        // leaves has no time to ask for it back.
+        let (mut go, candidates): (Vec<Candidate>, Vec<Candidate>) =
+            candidates.partition(|one| is_go(ctx, &one.who));
+        go.retain(|one| !self.handoffs.leaving && knows(ctx, &one.who, owner));
         let mut holders: Vec<Identity> = custody.others.iter().cloned().collect();
         if !self.handoffs.leaving {
             holders.insert(0, me.clone());
@@ -225,7 +234,12 @@ impl Confidant {
             (true, false) => (LEAVING_PATIENCE, missing),
             (true, true) => (LEAVING_PATIENCE, missing * LEAVING_AT_ONCE),
         };
-        for to in choose(candidates, at_once.min(room), ctx.rng()) {
+        let chosen = choose(candidates, at_once.min(room), ctx.rng());
+        let missing = missing.saturating_sub(chosen.len());
+        for to in choose(go, missing, ctx.rng()) {
+            self.offer_bare(ctx, owner, to);
+        }
+        for to in chosen {
             let text = Link::signed_text(&grant, &me.key, &to);
             let link = Link {
                 by: me.key,

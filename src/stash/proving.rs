@@ -2,6 +2,7 @@
 //! copy is shown to be there by a hash that nobody can give without it.
 
 use super::confidant::Confidant;
+use super::foreign::is_go;
 use super::held::digest;
 use super::passing::HANDOFF_PATIENCE;
 use crate::base::{ExpiringMap, Identity, PublicKey, SortedMap};
@@ -14,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 const CHALLENGES_MAX: usize = 4;
 
 /// A holder that is silent so often in a row does not count: it lost the copy,
-/// or was only said to have it, or knows no challenges.
+/// or was only said to have it.
 const SILENCES_MAX: u8 = 3;
 
 /// Holders whose silence is remembered, and for how long.
@@ -73,10 +74,11 @@ impl Confidant {
             let mut asked = self.challenges.asked.values();
             asked.any(|one| one.owner == *owner && one.of == *of)
         };
-        let mut pairs: Vec<(Identity, Identity)> = pairs
+        let pairs = pairs
             .filter(|(owner, of)| peers.is_online(of) && !is_asked(owner, of))
-            .map(|(owner, of)| (owner.clone(), of.clone()))
-            .collect();
+            .map(|(owner, of)| (owner.clone(), of.clone()));
+        let (go, mut pairs): (Vec<_>, Vec<_>) = pairs.partition(|(_, of)| is_go(ctx, of));
+        self.ask_some_foreign(ctx, go);
         ctx.rng().shuffle(&mut pairs);
         self.challenge(ctx, pairs);
     }
@@ -225,5 +227,6 @@ impl Confidant {
         for call in core::mem::take(&mut self.challenges.asked).into_keys() {
             ctx.cancel(call);
         }
+        self.forget_foreign(ctx);
     }
 }

@@ -853,3 +853,140 @@ fn nobody_but_the_owner_gives_leave() {
     rt.deliver(&message);
     assert_eq!(rt.dropped("bad_grant"), 1);
 }
+
+/// What a Go nara does with what it is sent: it keeps any store that the owner
+/// signed, and gives it to whoever asks.
+#[derive(Default)]
+struct Gopher {
+    stores: Vec<Message>,
+    asked: u32,
+}
+
+impl Gopher {
+    const NAME: &'static str = "go";
+
+    fn hear(&mut self, rt: &mut MockRuntime, message: &Message) {
+        match message.kind.as_str() {
+            "stash:store" => self.stores.push(message.clone()),
+            "stash:request" => {
+                self.asked += 1;
+                let request: Request = parse_payload(&message.payload).unwrap();
+                let store = self.stores.last();
+                let store: Option<Store> = store.map(|one| parse_payload(&one.payload).unwrap());
+                let response = Response {
+                    owner_id: request.owner_id,
+                    request_id: request.request_id,
+                    found: store.is_some(),
+                    nonce: store
+                        .as_ref()
+                        .map(|one| one.nonce.clone())
+                        .unwrap_or_default(),
+                    ciphertext: store.map(|one| one.ciphertext).unwrap_or_default(),
+                    stored_at: 0,
+                };
+                let me = MockRuntime::identity(Self::NAME);
+                let mut answer = rt.message(&me, "stash:response", &response);
+                answer.key = None;
+                answer.in_reply_to.clone_from(&message.id);
+                rt.deliver(&answer);
+            }
+            other => panic!("a Go nara knows no {other}"),
+        }
+    }
+
+    fn pass(&mut self, village: &mut Village, seconds: u32) {
+        for _ in 0..seconds {
+            for rt in village.naras.values_mut() {
+                rt.advance(SECOND);
+            }
+            loop {
+                let mut others = Vec::new();
+                for rt in village.naras.values_mut() {
+                    for sent in rt.sent() {
+                        if matches!(&sent.way, Way::Direct { to } if to == Self::NAME) {
+                            self.hear(rt, &Message::parse(&sent.bytes).unwrap());
+                        } else {
+                            others.push(sent);
+                        }
+                    }
+                }
+                if others.is_empty() {
+                    break;
+                }
+                village.post(others);
+            }
+        }
+    }
+}
+
+/// An owner that is away, held by "a", "b" and "c", and beside them a Go nara
+/// that was here when the owner greeted, if it `knows` the owner.
+fn beside_a_gopher(knows: bool) -> Village {
+    let names = ["owner", "a", "b", "c"];
+    let mut village = Village::new(&names);
+    set(village.naras.get_mut("owner").unwrap(), "{\"n\":1}");
+    village.carry();
+    village.pass(1);
+    assert_eq!(village.holders().len(), 3);
+    let (go, owner) = (
+        MockRuntime::identity(Gopher::NAME),
+        MockRuntime::identity("owner"),
+    );
+    for rt in village.naras.values_mut() {
+        rt.register(Gopher::NAME);
+        rt.advance(SECOND);
+        rt.command(|_: &mut Stash, ctx| {
+            let now = ctx.now().wall;
+            let peers = ctx.peers_mut();
+            peers.set_on_the_mesh(true);
+            if let Some(peer) = peers.peer_mut(&go) {
+                peer.light = Some(false);
+                peer.proof = "{}".into();
+            }
+            if let Some(peer) = peers.peer_mut(&owner).filter(|_| knows) {
+                peer.event_time = now;
+            }
+        });
+    }
+    village.carry();
+    village.lose("owner");
+    village
+}
+
+#[test]
+fn where_no_light_nara_is_left_a_go_nara_gets_the_owners_own_store_and_is_asked_for_it() {
+    let mut village = beside_a_gopher(true);
+    let mut gopher = Gopher::default();
+    gopher.pass(&mut village, 40);
+    assert!(gopher.stores.is_empty(), "three hold it");
+    village.lose("a");
+    gopher.pass(&mut village, 20);
+    // One holder asks, stores and asks again; the other finds it there.
+    assert_eq!((gopher.stores.len(), gopher.asked), (1, 3));
+    let store = &gopher.stores[0];
+    let owner = MockRuntime::identity("owner");
+    assert_eq!(store.from_id, owner.id.as_str());
+    let signature = MockCrypto::new(owner.key).sign(store.signable().as_bytes());
+    assert_eq!(store.signature.as_ref().unwrap().0, signature.0);
+    // It counts, and each asks for it now and then.
+    gopher.pass(&mut village, 600);
+    assert_eq!(gopher.stores.len(), 1);
+    assert!(
+        (5..=7).contains(&gopher.asked),
+        "asked {} times",
+        gopher.asked
+    );
+    // What it has lost it gets again, once it was left alone for a while.
+    gopher.stores.clear();
+    gopher.pass(&mut village, 1_200);
+    assert_eq!(gopher.stores.len(), 1);
+}
+
+#[test]
+fn a_go_nara_that_may_not_know_the_owners_key_gets_nothing() {
+    let mut village = beside_a_gopher(false);
+    let mut gopher = Gopher::default();
+    village.lose("a");
+    gopher.pass(&mut village, 60);
+    assert_eq!((gopher.stores.len(), gopher.asked), (0, 0));
+}
