@@ -4,6 +4,8 @@ import { rates } from "./measure.js";
 import { bytesOf, frameOf, fromBase64, published, rival, toBase64 } from "./rival.js";
 
 const STORES = 40;
+/** What a peer has sent already that is often heard. */
+const HEARD = 80;
 const SECONDS = 1_768_756_453;
 const NEWSPAPERS = 1_000;
 
@@ -177,11 +179,12 @@ function operations({ ours, sodium, noble, fflate, pako, mqttPacket, nodeCrypto 
   }
 
   function taking(isKnown) {
-    const frames = Array.from({ length: STORES }, (_, at) => {
-      const one = isKnown ? owner : new ours.BenchOwner(new Uint8Array(32).fill(at + 100));
-      return one.makeStore(taker.id(), memory, nonce, isKnown ? at + 1 : 0);
+    const at = (place) => (isKnown ? place + HEARD : 0);
+    const frames = Array.from({ length: STORES }, (_, place) => {
+      const one = isKnown ? owner : new ours.BenchOwner(new Uint8Array(32).fill(place + 100));
+      return one.makeStore(taker.id(), memory, nonce, at(place));
     });
-    const at = (place) => (isKnown ? place + 1 : 0);
+    const warm = Array.from({ length: isKnown ? HEARD : 0 }, (_, place) => owner.makeStore(taker.id(), memory, nonce, place));
     const expected = isKnown ? 1 : STORES;
     let mine;
     const contenders = [
@@ -190,7 +193,7 @@ function operations({ ours, sodium, noble, fflate, pako, mqttPacket, nodeCrypto 
         before: () => {
           mine?.free();
           mine = new ours.BenchTaker();
-          if (isKnown) for (let warm = 0; warm < 1; warm++) mine.take(owner.makeStore(taker.id(), memory, nonce, 0), 0);
+          warm.forEach((frame, place) => mine.take(frame, place));
         },
         run: () => frames.forEach((frame, place) => mine.take(frame, at(place))),
         check: () => mine.held(),

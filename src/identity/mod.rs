@@ -5,8 +5,14 @@
 
 #[cfg(all(target_family = "wasm", target_feature = "simd128"))]
 mod chacha;
+#[cfg(all(target_family = "wasm", target_feature = "simd128"))]
+mod curve;
 mod ed25519;
+#[cfg(all(target_family = "wasm", target_feature = "simd128"))]
+mod field;
 mod go_random;
+#[cfg(not(all(target_family = "wasm", target_feature = "simd128")))]
+mod group;
 mod keys;
 mod name;
 mod seal;
