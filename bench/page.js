@@ -3,7 +3,8 @@ import { coldSodium, coldWake } from "./cold.js";
 import { SLEEPER, libsodium, noble } from "./known.js";
 import { median } from "./measure.js";
 import { measureAll } from "./operations.js";
-import { recovering } from "./recover.js";
+import { recoverOnce, recovering } from "./recover.js";
+import { checkThatLongTasksShow, longestTask, takeStores } from "./tasks.js";
 
 const ENTRY = "/www/nara/index.js";
 
@@ -27,4 +28,21 @@ window.cold = async (who) => {
 window.recover = async (plaza) => {
   const [{ Nara }, mqtt] = [await import(ENTRY), await import("mqtt")];
   return recovering({ Nara, mqtt: mqtt.default ?? mqtt, plaza, median });
+};
+
+/** The longest tasks, in milliseconds, on a page that does nothing else. */
+window.tasks = async (pkg, plaza) => {
+  await checkThatLongTasksShow();
+  const { Nara } = await import(ENTRY);
+  const memory = { tea: "oolong", notes: "x".repeat(5_000) };
+  const storage = new Map();
+  const owner = await Nara.wake({ plaza, storage });
+  await owner.stash.set(memory);
+  await owner.sleep();
+  const task_recover = await longestTask(() => recoverOnce({ Nara, memory, options: { plaza, storage } }));
+
+  const ours = await import(`${pkg}light_nara.js`);
+  await ours.default();
+  const task_stores = await longestTask(await takeStores(ours, JSON.stringify(memory)));
+  return { task_recover, task_stores };
 };

@@ -27,7 +27,8 @@ export async function recovering({ Nara, mqtt, plaza, median }) {
   return Object.fromEntries(names.map((who) => [who, median(samples[who])]));
 }
 
-async function recoverOnce({ Nara, memory, options }) {
+/** Wakes, and has the memory back. */
+export async function recoverOnce({ Nara, memory, options }) {
   const began = performance.now();
   const nara = await Nara.wake(options);
   const { data } = await nara.stash.recover();
