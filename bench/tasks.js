@@ -12,6 +12,8 @@ const LONG_MS = 50;
 /** In milliseconds; 0 where no task is as long as those that the browser reports. */
 export async function longestTask(run) {
   let longest = 0;
+  // The task that asked for this is none of those that are watched.
+  await pause(0);
   const count = (list) => list.forEach(({ duration }) => (longest = Math.max(longest, duration)));
   const observer = new PerformanceObserver((list) => count(list.getEntries()));
   observer.observe({ type: "longtask" });
