@@ -218,6 +218,9 @@ impl World {
         let expected = givers.iter().filter(|(at, _)| is_calm && stays(*at));
         let expected = expected.map(|(_, revision)| *revision).max();
         let found = nara.memory().map(|memory| memory.revision);
+        if nara.stash().unwrap().gate() == Gate::Open && found.is_none() {
+            return Err("its gate is open, and nothing was found".to_owned());
+        }
         self.hosts[place].woken = None;
         self.outcome.recoveries += u64::from(expected.is_some());
         if expected > found {

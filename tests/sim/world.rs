@@ -41,6 +41,10 @@ const DISTURBANCES: [&str; 5] = [
 /// A dozing tab's socket buffers so many messages; then the broker gives up.
 const INBOX_MAX: usize = 1_000;
 
+/// Timers that may be due at one moment; a nara whose timer stays due would be
+/// called for ever.
+const DUE_AT_ONCE_MAX: u32 = 10_000;
+
 /// Log lines that are kept for a failure.
 const LOG_MAX: usize = 20_000;
 
@@ -71,6 +75,8 @@ pub(super) struct World {
     pub(super) is_healed: bool,
     /// Whether no clock was ever wrong: naras go by each other's for an hour.
     pub(super) clocks_were_right: bool,
+    /// Timers that were due at this very moment.
+    due_at_once: u32,
     /// When somebody last reached the plaza, or noticed that somebody is gone.
     pub(super) disturbed_at: u64,
     pub(super) overheard: VecDeque<(String, Rc<[u8]>)>,
@@ -99,6 +105,7 @@ pub(crate) fn run(plan: Plan) -> Outcome {
         broker_is_up: true,
         is_healed: false,
         clocks_were_right: true,
+        due_at_once: 0,
         disturbed_at: 0,
         overheard: VecDeque::new(),
         invented: BTreeSet::new(),
@@ -186,7 +193,9 @@ impl World {
                 self.micros = self.micros.max(end);
                 return Ok(());
             };
-            self.micros = self.micros.max(next);
+            if next > self.micros {
+                (self.micros, self.due_at_once) = (next, 0);
+            }
             if queued == Some(next) {
                 let Some(Reverse((_, order))) = self.queue.pop() else {
                     continue;
@@ -194,6 +203,10 @@ impl World {
                 let happening = self.happenings.remove(&order).unwrap();
                 self.happen(happening)?;
             } else if let Some((_, place)) = timer {
+                self.due_at_once += 1;
+                if self.due_at_once > DUE_AT_ONCE_MAX {
+                    return Err(format!("nara {place}: its timer stays due"));
+                }
                 self.act(place, 3, &[], |nara, now| nara.handle_timeout(now))?;
             }
         }
