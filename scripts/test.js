@@ -73,7 +73,7 @@ function suites() {
     { name: "simulation", program: "cargo", args: [...SIMULATION, "--seeds", "100", "--naras", "8", "--minutes", "60", "--twice"], count: countSeeds },
     { name: "wasm-pack test, Node", program: "wasm-pack", args: [...wasmPackTest, "--node", ...wanted], count: countCargo },
     { name: "wasm-pack test, Chromium", program: "wasm-pack", args: [...wasmPackTest, ...chrome, ...wanted], count: countCargo },
-    { name: "JavaScript", program: "node", args: nodeTest("js"), count: countNode },
+    { name: "JavaScript", program: "node", args: nodeTest("js", { atOnce: 3 }), count: countNode },
     { name: "the package, as installed", program: "node", args: nodeTest("package"), count: countNode },
     { name: "end to end, Chromium", program: "node", args: nodeTest("e2e", { atOnce: 2, only: (name) => !TIMED.has(name) }), count: countNode },
     { name: "end to end, in time", program: "node", args: nodeTest("e2e", { only: (name) => TIMED.has(name) }), count: countNode },
@@ -81,7 +81,7 @@ function suites() {
   ];
 }
 
-/** One file at a time, unless said otherwise: naras that share two cores with a browser miss their deadlines. */
+/** One file at a time, unless they mostly wait: naras that share two cores with browsers miss their deadlines. */
 function nodeTest(folder, { atOnce = 1, only = () => true } = {}) {
   const files = readdirSync(join(root, "tests", folder)).filter((name) => name.endsWith(".test.js") && only(name)).sort();
   return ["--test", `--test-concurrency=${atOnce}`, "--test-reporter=spec", ...files.map((name) => join("tests", folder, name))];

@@ -42,7 +42,7 @@ test("what it changes on the way to a nara is dropped, and what it lets through 
   for (const change of [
     (message) => (message.payload.ciphertext = spoil(message.payload.ciphertext)),
     (message) => (message.payload.ts += 1),
-    (message) => (message.timestamp = new Date().toISOString()),
+    (message) => (message.timestamp = new Date(Date.now() + 1_000).toISOString()),
     (message) => (message.kind = "stash:request"),
   ]) {
     meddler.change = (frame) => {
