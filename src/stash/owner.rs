@@ -295,8 +295,11 @@ impl Owner {
     /// Seals the memory anew if something higher or later was seen, so that no
     /// holder takes it for stale. Returns whether it did.
     pub(super) fn rise(&mut self, ctx: &mut Context<'_>) -> bool {
-        let latest = self.highest.1.min(self.next_time(ctx));
-        let lower = |memory: &Memory| memory.revision < self.highest.0 || memory.timestamp < latest;
+        // What is too far ahead to be outdone now is outdone when it is reached.
+        let now = ctx.now().wall.unix_seconds();
+        let is_reached = self.highest.1.saturating_sub(now) <= AHEAD_SECONDS_MAX;
+        let is_late = |memory: &Memory| is_reached && memory.timestamp < self.highest.1;
+        let lower = |memory: &Memory| memory.revision < self.highest.0 || is_late(memory);
         self.memory.as_ref().is_some_and(lower) && self.seal_anew(ctx)
     }
 
