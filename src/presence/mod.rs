@@ -394,6 +394,8 @@ impl Presence {
 
     /// Answers a newcomer after a while, unless enough others do.
     fn expect(&mut self, ctx: &mut Context<'_>, who: &Identity, name: &str, is_passing: bool) {
+        // Who greets anew knows nothing of what its last life was answered.
+        self.answers.remove(&name.to_owned());
         if self.newcomers.len() >= NEWCOMERS_MAX || self.newcomers.contains_key(name) {
             return;
         }
@@ -403,7 +405,6 @@ impl Presence {
             is_passing,
         };
         self.newcomers.insert(name.to_owned(), newcomer);
-        self.answers.remove(&name.to_owned());
     }
 
     fn hear_chau(&mut self, ctx: &mut Context<'_>, who: &Identity, time: WallTime) -> Outcome {

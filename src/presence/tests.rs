@@ -184,6 +184,26 @@ fn a_newcomer_whom_enough_known_peers_answered_is_not_answered() {
 }
 
 #[test]
+fn whoever_was_answered_and_starts_again_at_once_is_answered_again() {
+    let mut rt = awake();
+    for n in 0..HOWDYS_ENOUGH {
+        rt.deliver_plaza(HEY_THERE_TOPIC, &hello(&rt, &format!("other{n}")));
+    }
+    rt.advance(HOWDY_WITHIN);
+    rt.deliver_plaza(HEY_THERE_TOPIC, &hello(&rt, "bob"));
+    for n in 0..HOWDYS_ENOUGH {
+        rt.deliver_plaza(HOWDY_TOPIC, &howdy(&format!("other{n}"), "bob"));
+    }
+    rt.advance(Duration::from_millis(1));
+    rt.deliver_plaza(CHAU_TOPIC, &chau(&rt, "bob"));
+    rt.advance(Duration::from_millis(1));
+    rt.deliver_plaza(HEY_THERE_TOPIC, &hello(&rt, "bob"));
+    rt.sent();
+    rt.advance(HOWDY_WITHIN);
+    assert_eq!(on(&rt.sent(), HOWDY_TOPIC).len(), 1);
+}
+
+#[test]
 fn answers_of_strangers_and_repeated_ones_keep_nobody_silent() {
     let mut rt = awake();
     rt.deliver_plaza(HEY_THERE_TOPIC, &hello(&rt, "bob"));
