@@ -6,7 +6,7 @@
 //! question where it is signed, so it is taken, too, and the runtime measures
 //! by it as by every other answer.
 
-use crate::base::{ExpiringMap, Identity, PublicKey};
+use crate::base::{ExpiringMap, Identity, Instant, PublicKey};
 use crate::message::Payload;
 use crate::runtime::{Behaviour, Context, Delivery, Outcome, PeerNews, Service};
 use core::time::Duration;
@@ -19,6 +19,10 @@ pub const TELL: &str = "clock:tell";
 
 /// One peer is asked so often at most.
 const ASK_EVERY: Duration = Duration::from_secs(60);
+
+/// And so often by one that goes by its peers' clocks and not by its own: they
+/// may have been set since, and then nobody listens to it.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 /// Peers that were asked lately and are remembered; while there are so many
 /// nobody else is asked.
@@ -47,7 +51,7 @@ impl Payload for Question {
 
 /// The service.
 pub struct Clock {
-    asked: ExpiringMap<PublicKey, ()>,
+    asked: ExpiringMap<PublicKey, Instant>,
 }
 
 impl Default for Clock {
@@ -62,19 +66,25 @@ impl Clock {
     fn on_doubt(&mut self, ctx: &mut Context<'_>, _: &Delivery, news: PeerNews) -> Outcome {
         let (now, who) = (ctx.now().mono, news.who);
         self.asked.expire(now);
-        if self.asked.get(now, &who.key).is_some() || self.asked.len() >= ASKED_MAX {
+        let yields = ctx.clock().is_corrected();
+        let wait = if yields { ASK_AGAIN_AFTER } else { ASK_EVERY };
+        let is_asked = |key: &PublicKey| {
+            let at = self.asked.get(now, key);
+            at.is_some_and(|at| now - *at < wait)
+        };
+        if is_asked(&who.key) || self.asked.len() >= ASKED_MAX {
             return Outcome::Drop("asked_already");
         }
         let online = u32::try_from(ctx.peers().online().count()).unwrap_or(u32::MAX);
-        if online > ASKERS && ctx.rng().below(online) >= ASKERS {
+        if !yields && online > ASKERS && ctx.rng().below(online) >= ASKERS {
             return Outcome::Drop("others_ask");
         }
-        self.ask(ctx, &who);
         // Only those would be asked who seem off, and believed for being many:
         // so somebody else is asked each time.
         let others = ctx.peers().online().map(|(other, _)| other);
-        let asked = |other: &&Identity| self.asked.get(now, &other.key).is_some();
-        let others: Vec<Identity> = others.filter(|other| !asked(other)).cloned().collect();
+        let others = others.filter(|other| **other != who && !is_asked(&other.key));
+        let others: Vec<Identity> = others.cloned().collect();
+        self.ask(ctx, &who);
         let place = ctx.rng().below(u32::try_from(others.len()).unwrap_or(0));
         if let Some(other) = others.get(place as usize) {
             self.ask(ctx, other);
@@ -87,7 +97,8 @@ impl Clock {
         let question = Question { request_id };
         // Without an answer nothing is known that was not known before.
         if ctx.call(who, ASK, &question, TELL, ANSWER_WITHIN).is_ok() {
-            self.asked.insert(ctx.now().mono, who.key, ());
+            let now = ctx.now().mono;
+            self.asked.insert(now, who.key, now);
         }
     }
 
@@ -185,6 +196,20 @@ mod tests {
         rt.command(|_: &mut Clock, ctx| ctx.send(&to, ASK, &question));
         let sent = rt.emitted().pop().unwrap().timestamp.wall().unwrap();
         assert!(sent.distance(now) < Duration::from_secs(1));
+    }
+
+    #[test]
+    fn whoever_goes_by_its_peers_clocks_asks_them_again_after_ten_seconds() {
+        let mut rt = rt();
+        answer(&mut rt, "bob", -300);
+        answer(&mut rt, "carol", -301);
+        rt.advance(Duration::from_secs(9));
+        rt.deliver(&off(&rt, "bob", TELL, "its clock was set", 0));
+        assert!(rt.emitted().is_empty());
+        rt.advance(Duration::from_secs(1));
+        rt.deliver(&off(&rt, "bob", TELL, "as it says again", 0));
+        let sent = rt.emitted();
+        assert!(sent.iter().any(|one| one.kind == ASK && one.to_id == "bob"));
     }
 
     #[test]

@@ -129,6 +129,11 @@ impl Clock {
         })
     }
 
+    /// Whether the time to go by is the peers' and not the driver's.
+    pub fn is_corrected(&self) -> bool {
+        self.correction() != 0
+    }
+
     /// Whether a time is recent.
     ///
     /// # Errors
