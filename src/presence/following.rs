@@ -51,10 +51,13 @@ impl Presence {
         ctx.peers().has_room() || ctx.peers().iter().any(|(_, peer)| peer.name == name)
     }
 
-    /// Whether a greeting is answered by this nara.
+    /// Whether a greeting is answered by this nara. Greetings are counted
+    /// unverified, so however many there are, where few are known to be here
+    /// everybody answers.
     pub(super) fn is_host(&self, ctx: &mut Context<'_>) -> bool {
         let size = self.crowd.size();
-        size <= FEW || ctx.rng().below(size) < ANSWERING
+        let is_crowd = size > FEW && ctx.peers().online().nth(FEW as usize).is_some();
+        !is_crowd || ctx.rng().below(size) < ANSWERING
     }
 
     /// Whether a howdy brings anything: it is for this nara, or for somebody

@@ -184,6 +184,22 @@ fn a_newcomer_whom_enough_known_peers_answered_is_not_answered() {
 }
 
 #[test]
+fn a_flood_of_greetings_makes_no_crowd_where_few_are_known() {
+    let mut rt = awake();
+    let forged = String::from_utf8(hello(&rt, "eve")).unwrap();
+    for n in 0..100 {
+        let forged = forged.replace("\"eve\"", &format!("\"eve{n}\""));
+        rt.deliver_plaza(HEY_THERE_TOPIC, forged.as_bytes());
+    }
+    for name in ["alice", "bob", "carol"] {
+        rt.deliver_plaza(HEY_THERE_TOPIC, &hello(&rt, name));
+    }
+    rt.sent();
+    rt.advance(HOWDY_WITHIN);
+    assert_eq!(on(&rt.sent(), HOWDY_TOPIC).len(), 3);
+}
+
+#[test]
 fn whoever_was_answered_and_starts_again_at_once_is_answered_again() {
     let mut rt = awake();
     for n in 0..HOWDYS_ENOUGH {
