@@ -170,6 +170,12 @@ impl Neighbourhood {
             .is_some_and(|peer| peer.presence == Presence::Online)
     }
 
+    /// Whether this identity is a Go nara, as far as is known.
+    pub fn is_go(&self, who: &Identity) -> bool {
+        let peer = self.peers.get(who);
+        peer.is_some_and(|peer| peer.light == Some(false))
+    }
+
     /// Everybody, in the order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = (&Identity, &Peer)> {
         self.peers.iter()

@@ -3,6 +3,7 @@
 
 use super::{DIRECT_TOPIC, Nara, older};
 use crate::base::{ExpiringMap, Identity, Instant, NaraId, Now, PublicKey, SortedMap, WallTime};
+use crate::clock;
 use crate::mesh::{AuthError, Event, Headers, Link, Request, verify_request};
 use crate::message::{Message, to_go_json};
 use crate::presence::Presence;
@@ -34,8 +35,8 @@ const OURS: [&str; 7] = [
     "stash:receipt",
     "stash:challenge",
     "stash:proof",
-    "clock:ask",
-    "clock:tell",
+    clock::ASK,
+    clock::TELL,
 ];
 
 /// What is longer goes only where a small signed exchange came back from.
@@ -125,7 +126,7 @@ impl Nara {
     /// else on its topic.
     pub(super) fn send_direct(&mut self, now: Now, to: &str, bytes: Vec<u8>) {
         if let (Some(who), true) = (self.on_the_mesh(to), self.has_address()) {
-            let is_go = self.is_go(&who);
+            let is_go = self.runtime.peers().is_go(&who);
             let is_ours = |bytes: &[u8]| {
                 Message::parse(bytes).is_ok_and(|one| OURS.contains(&one.kind.as_str()))
             };
@@ -212,7 +213,7 @@ impl Nara {
     /// anybody else ends here.
     fn fall_back(&mut self, now: Now, flight: &Flight) {
         let is_known = self.runtime.peers().peer(&flight.who).is_some();
-        if is_known && !self.is_go(&flight.who) {
+        if is_known && !self.runtime.peers().is_go(&flight.who) {
             self.send_by_topic(flight.who.id.as_str(), &flight.bytes);
         } else if !(flight.persists && self.wait(now, flight.clone())) {
             self.runtime.fail_call(now, &flight.bytes);
@@ -230,12 +231,6 @@ impl Nara {
             }
             _ => false,
         }
-    }
-
-    /// Whether somebody is a Go nara, as far as is known.
-    fn is_go(&self, who: &Identity) -> bool {
-        let peer = self.runtime.peers().peer(who);
-        peer.is_some_and(|peer| peer.light == Some(false))
     }
 
     /// Everything that the link has to say.

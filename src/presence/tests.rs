@@ -167,8 +167,8 @@ fn a_greeting_brings_a_peer_online_and_is_answered_within_three_seconds() {
     );
 }
 
-#[test]
-fn a_newcomer_whom_enough_known_peers_answered_is_not_answered() {
+/// Bob is here, and was answered by as many others as are enough.
+fn with_bob_answered() -> MockRuntime {
     let mut rt = awake();
     for n in 0..HOWDYS_ENOUGH {
         rt.deliver_plaza(HEY_THERE_TOPIC, &hello(&rt, &format!("other{n}")));
@@ -178,6 +178,12 @@ fn a_newcomer_whom_enough_known_peers_answered_is_not_answered() {
     for n in 0..HOWDYS_ENOUGH {
         rt.deliver_plaza(HOWDY_TOPIC, &howdy(&format!("other{n}"), "bob"));
     }
+    rt
+}
+
+#[test]
+fn a_newcomer_whom_enough_known_peers_answered_is_not_answered() {
+    let mut rt = with_bob_answered();
     rt.sent();
     rt.advance(HOWDY_WITHIN);
     assert!(on(&rt.sent(), HOWDY_TOPIC).is_empty());
@@ -201,15 +207,7 @@ fn a_flood_of_greetings_makes_no_crowd_where_few_are_known() {
 
 #[test]
 fn whoever_was_answered_and_starts_again_at_once_is_answered_again() {
-    let mut rt = awake();
-    for n in 0..HOWDYS_ENOUGH {
-        rt.deliver_plaza(HEY_THERE_TOPIC, &hello(&rt, &format!("other{n}")));
-    }
-    rt.advance(HOWDY_WITHIN);
-    rt.deliver_plaza(HEY_THERE_TOPIC, &hello(&rt, "bob"));
-    for n in 0..HOWDYS_ENOUGH {
-        rt.deliver_plaza(HOWDY_TOPIC, &howdy(&format!("other{n}"), "bob"));
-    }
+    let mut rt = with_bob_answered();
     rt.advance(Duration::from_millis(1));
     rt.deliver_plaza(CHAU_TOPIC, &chau(&rt, "bob"));
     rt.advance(Duration::from_millis(1));

@@ -303,9 +303,7 @@ impl Confidant {
         if self.pushed.get(now, owner).is_some() {
             // Light naras ask by themselves; a Go nara may have been killed and
             // started again, and greets no more.
-            let peer = ctx.peers().peer(owner);
-            let is_go = peer.is_some_and(|peer| peer.light == Some(false));
-            if is_go && !self.pushes.contains_key(owner) {
+            if ctx.peers().is_go(owner) && !self.pushes.contains_key(owner) {
                 self.pushes.insert(owner.clone(), now + PUSH_EVERY);
             }
             return;

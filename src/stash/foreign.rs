@@ -60,12 +60,6 @@ impl Foreign {
     }
 }
 
-/// Whether somebody is a Go nara, as far as is known.
-pub(super) fn is_go(ctx: &Context<'_>, who: &Identity) -> bool {
-    let peer = ctx.peers().peer(who);
-    peer.is_some_and(|peer| peer.light == Some(false))
-}
-
 /// Whether a Go nara must know an owner's key: it was here when the owner
 /// greeted last, and has not started anew since.
 pub(super) fn knows(ctx: &Context<'_>, go: &Identity, owner: &Identity) -> bool {

@@ -5,7 +5,7 @@
 //! the lower its rank, the longer it waits for the others to have done it.
 
 use super::confidant::Confidant;
-use super::foreign::{Foreign, is_go, knows};
+use super::foreign::{Foreign, knows};
 use super::grant::{Beginning, check_chain};
 use super::selection::{Candidate, choose};
 use crate::base::{ExpiringMap, Identity, Instant, PublicKey, SortedMap};
@@ -221,7 +221,7 @@ impl Confidant {
         // Go naras come last: what they hold is passed on no further. Whoever
         // leaves has no time to ask for it back.
         let (mut go, candidates): (Vec<Candidate>, Vec<Candidate>) =
-            candidates.partition(|one| is_go(ctx, &one.who));
+            candidates.partition(|one| ctx.peers().is_go(&one.who));
         go.retain(|one| !self.handoffs.leaving && knows(ctx, &one.who, owner));
         let mut holders: Vec<Identity> = custody.others.iter().cloned().collect();
         if !self.handoffs.leaving {

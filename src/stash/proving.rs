@@ -2,7 +2,6 @@
 //! copy is shown to be there by a hash that nobody can give without it.
 
 use super::confidant::Confidant;
-use super::foreign::is_go;
 use super::held::digest;
 use super::passing::HANDOFF_PATIENCE;
 use crate::base::{ExpiringMap, Identity, PublicKey, SortedMap};
@@ -77,7 +76,7 @@ impl Confidant {
         let pairs = pairs
             .filter(|(owner, of)| peers.is_online(of) && !is_asked(owner, of))
             .map(|(owner, of)| (owner.clone(), of.clone()));
-        let (go, mut pairs): (Vec<_>, Vec<_>) = pairs.partition(|(_, of)| is_go(ctx, of));
+        let (go, mut pairs): (Vec<_>, Vec<_>) = pairs.partition(|(_, of)| ctx.peers().is_go(of));
         self.ask_some_foreign(ctx, go);
         ctx.rng().shuffle(&mut pairs);
         self.challenge(ctx, pairs);
