@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { after, before, test } from "node:test";
-import { launchChromium, openPage, untilText } from "../support/chromium.js";
-import { startCommand } from "../support/command.js";
+import { test } from "node:test";
+import { untilText } from "../support/chromium.js";
+import { browserAndHost } from "../support/visit.js";
 
 const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
@@ -12,26 +12,9 @@ const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-pra
 const COLOURS = { type: "rule", values: ["color-contrast"] };
 const PATIENT = { timeout: 90_000 };
 
-let browser;
-let host;
-before(async () => {
-  browser = await launchChromium();
-  host = await startCommand();
-});
-after(async () => {
-  await browser?.close();
-  await host?.stop();
-});
+const shared = browserAndHost();
 
-async function visit(t, options) {
-  const { page, complaints, close } = await openPage(browser, host.url, options);
-  t.after(async () => {
-    await close();
-    assert.deepEqual(complaints, []);
-  });
-  return page;
-}
-
+/** Saves with the keys that do it. */
 async function savedMemory(page) {
   await page.getByTestId("start-new").click();
   await page.getByTestId("memory-editor").fill('{"tea":"oolong"}');
@@ -50,7 +33,7 @@ async function violations(page, rules) {
 }
 
 test("axe finds nothing wrong, light and dark, with everything open", PATIENT, async (t) => {
-  const page = await visit(t);
+  const page = await shared.visit(t);
   const look = async () => {
     for (const [colorScheme, rules] of [["light", RULES], ["dark", COLOURS]]) {
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
@@ -72,7 +55,7 @@ test("axe finds nothing wrong, light and dark, with everything open", PATIENT, a
 });
 
 test("keys: ? and Esc, and a focus that goes through the page in the order in which it is read", PATIENT, async (t) => {
-  const page = await visit(t);
+  const page = await shared.visit(t);
   await savedMemory(page);
   const focused = () => page.evaluate(() => document.activeElement.id);
   await page.getByTestId("memory-editor").press("?");
@@ -112,7 +95,7 @@ test("keys: ? and Esc, and a focus that goes through the page in the order in wh
 });
 
 test("a message travels its edge, or lights it where no motion is wanted, and a table tells the same", PATIENT, async (t) => {
-  const page = await visit(t);
+  const page = await shared.visit(t);
   await page.evaluate(() => {
     Object.assign(globalThis, { travelled: 0, moved: 0, lit: 0 });
     const { animate } = Element.prototype;

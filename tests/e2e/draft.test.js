@@ -1,45 +1,20 @@
 // The draft of a memory: undo, comparison, a tick for each confidant, leaving with it unsaved, and another device.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { after, before, test } from "node:test";
-import { launchChromium, openPage, untilText } from "../support/chromium.js";
-import { startCommand } from "../support/command.js";
+import { test } from "node:test";
+import { untilText } from "../support/chromium.js";
+import { browserAndHost, saveFirst } from "../support/visit.js";
 
 const PATIENT = { timeout: 90_000 };
+const MEMORY = '{\n  "tea": "oolong"\n}';
 const SAFE = /3 of 3 confidants hold it/;
 
-let browser;
-let host;
-before(async () => {
-  browser = await launchChromium();
-  host = await startCommand();
-});
-after(async () => {
-  await browser?.close();
-  await host?.stop();
-});
-
-async function visit(t, options) {
-  const { page, complaints, close } = await openPage(browser, host.url, options);
-  t.after(async () => {
-    await close();
-    assert.deepEqual(complaints, []);
-  });
-  return page;
-}
-
-async function savedMemory(page) {
-  await page.getByTestId("start-new").click();
-  await page.getByTestId("memory-editor").fill('{\n  "tea": "oolong"\n}');
-  await untilText(page, "sentence", /not saved yet/i);
-  await page.getByTestId("save").click();
-  await untilText(page, "sentence", SAFE);
-}
+const shared = browserAndHost();
 
 test("a draft is compared, undone and ticked off, and comes back after it was forgotten here", PATIENT, async (t) => {
-  const page = await visit(t);
+  const page = await shared.visit(t);
   const editor = page.getByTestId("memory-editor");
-  await savedMemory(page);
+  await saveFirst(page, MEMORY);
   assert.match(await untilText(page, "ticks", /✓/), /(✓ \S+ has it){3}/);
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByTestId("download").click()]);
   assert.deepEqual(JSON.parse(await readFile(await download.path())), { tea: "oolong" });
@@ -70,8 +45,8 @@ test("a draft is compared, undone and ticked off, and comes back after it was fo
 });
 
 test("leaving is asked about while edits are in this tab alone, and not after, kept soul or not", PATIENT, async (t) => {
-  const page = await visit(t);
-  await savedMemory(page);
+  const page = await shared.visit(t);
+  await saveFirst(page, MEMORY);
   const asked = [];
   page.on("dialog", (dialog) => {
     asked.push(dialog.type());
@@ -87,11 +62,11 @@ test("leaving is asked about while edits are in this tab alone, and not after, k
 });
 
 test("another device with the same soul is told on both, and the one that goes on is safe again", PATIENT, async (t) => {
-  const first = await visit(t);
-  await savedMemory(first);
+  const first = await shared.visit(t);
+  await saveFirst(first, MEMORY);
   await first.getByTestId("remember").check();
   const remembered = await first.evaluate(() => ({ ...localStorage }));
-  const second = await visit(t, { remembered });
+  const second = await shared.visit(t, { remembered });
   await untilText(first, "sentence", /Another device lives as this nara/);
   await first.getByTestId("safety-action").click();
   await untilText(first, "sentence", SAFE);

@@ -1,31 +1,25 @@
 // What browsers do to pages: freeze, discard, cache, cut off, put to sleep, refuse. Nothing is lost, and all is well again
 // within 5 s.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { launchChromium, openPage, untilText } from "../support/chromium.js";
-import { startCommand } from "../support/command.js";
+import { test } from "node:test";
+import { untilText } from "../support/chromium.js";
 import { Neighbourhood } from "../support/naras.js";
 import { until } from "../support/until.js";
-import { layWire } from "../support/wire.js";
+import { browserAndHost, saveFirst } from "../support/visit.js";
 
 const PATIENT = { timeout: 60_000 };
 const BACK_MS_MAX = 5_000;
 const SAFE = /3 of 3 confidants hold it/;
 
-let browser;
-let host;
-let residents;
-before(async () => {
-  browser = await launchChromium({ ignoreDefaultArgs: ["--disable-back-forward-cache"] });
-  host = await startCommand("--residents", "0");
-  // They live here, so that an hour can pass for them too.
-  residents = new Neighbourhood(host.plaza);
-  await residents.wakeMany(5);
-});
-after(async () => {
-  await browser?.close();
-  await residents?.sleep();
-  await host?.stop();
+const shared = browserAndHost({
+  launch: { ignoreDefaultArgs: ["--disable-back-forward-cache"] },
+  words: ["--residents", "0"],
+  also: async ({ host }) => {
+    // They live here, so that an hour can pass for them too.
+    const residents = new Neighbourhood(host.plaza);
+    await residents.wakeMany(5);
+    return () => residents.sleep();
+  },
 });
 
 const HOUR_MS = 3_600_000;
@@ -40,26 +34,6 @@ const movable = (page) => page.clock.install({ time: Date.now() });
 async function passAnHour(page) {
   passedMs += HOUR_MS;
   await page.clock.fastForward(HOUR_MS);
-}
-
-/** The page, at the end of a wire of its own. `prepare` is given it before anything is loaded. */
-async function visit(t, { prepare, wire = null, remembered } = {}) {
-  const url = wire === null ? host.url : `${host.url}?plaza=${wire.url}`;
-  const { page, complaints, close } = await openPage(browser, url, { prepare, remembered });
-  t.after(async () => {
-    await close();
-    await wire?.stop();
-    assert.deepEqual(complaints, []);
-  });
-  return page;
-}
-
-/** Saves a memory on a page, as its first. */
-async function save(page, text = '{"tea":"oolong"}') {
-  await page.getByTestId("start-new").click();
-  await page.getByTestId("memory-editor").fill(text);
-  await page.getByTestId("save").click();
-  await untilText(page, "sentence", SAFE);
 }
 
 /**
@@ -108,8 +82,7 @@ async function assertBack(t, page, since) {
 const GAVE_UP = { ask: ["NaraError", "no_answer"], set: ["NaraError", "not_enough_peers"] };
 
 test("a machine that is offline, and online again", PATIENT, async (t) => {
-  const wire = await layWire(host.plaza);
-  const page = await visit(t, { wire });
+  const { page, wire } = await shared.visitByWire(t);
   await wakeIn(page, wire.url);
   await page.context().setOffline(true);
   wire.kill();
@@ -123,8 +96,8 @@ test("a machine that is offline, and online again", PATIENT, async (t) => {
 });
 
 test("a tab that the browser ends to save memory, and loads again", PATIENT, async (t) => {
-  const page = await visit(t);
-  await save(page);
+  const page = await shared.visit(t);
+  await saveFirst(page);
   await page.getByTestId("remember").check();
   const devtools = await page.context().newCDPSession(page);
   // Chromium discards no page that a test drives. A discard ends the page's process without a word, and so does this.
@@ -132,7 +105,7 @@ test("a tab that the browser ends to save memory, and loads again", PATIENT, asy
   await page.waitForEvent("crash");
   const loadedAt = Date.now();
   const again = await page.context().newPage();
-  await again.goto(host.url);
+  await again.goto(shared.host.url);
   await untilText(again, "sentence", SAFE);
   t.diagnostic(`its memory was back ${Date.now() - loadedAt} ms after it was loaded`);
   assert.ok(Date.now() - loadedAt < BACK_MS_MAX);
@@ -140,11 +113,11 @@ test("a tab that the browser ends to save memory, and loads again", PATIENT, asy
 });
 
 test("a tab that the browser keeps aside, and brings back with its edits", PATIENT, async (t) => {
-  const page = await visit(t);
-  await save(page);
+  const page = await shared.visit(t);
+  await saveFirst(page);
   await page.getByTestId("remember").check();
   await page.evaluate(() => addEventListener("pageshow", ({ persisted }) => (globalThis.persisted = persisted)));
-  await page.goto(`${host.url}config.json`);
+  await page.goto(`${shared.host.url}config.json`);
   const backAt = Date.now();
   // A page from the cache loads nothing, so there is no load to wait for.
   await page.goBack({ waitUntil: "commit" });
@@ -155,15 +128,15 @@ test("a tab that the browser keeps aside, and brings back with its edits", PATIE
 });
 
 test("two tabs that live as one soul, in browsers that know nothing of each other", PATIENT, async (t) => {
-  const page = await visit(t);
-  await wakeIn(page, host.plaza);
+  const page = await shared.visit(t);
+  await wakeIn(page, shared.host.plaza);
   const soul = await page.evaluate(() => it.soul);
-  const other = await visit(t);
+  const other = await shared.visit(t);
   await other.evaluate(async ({ soul, plaza }) => {
     const { Nara } = await import("/nara/index.js");
     globalThis.it = await Nara.wake({ soul, plaza });
     await it.stash.recover();
-  }, { soul, plaza: host.plaza });
+  }, { soul, plaza: shared.host.plaza });
   for (const one of [page, other]) {
     await until("each to notice the other", () => one.evaluate(() => it.status().elsewhere));
     const code = await one.evaluate(() => it.stash.set({ tea: "none" }).then(() => "stored", ({ code }) => code));
@@ -180,8 +153,8 @@ test("a browser that keeps nothing on the device", PATIENT, async (t) => {
   const refuse = () => {
     Object.defineProperty(globalThis, "localStorage", { get: () => { throw new DOMException("refused", "SecurityError"); } });
   };
-  const page = await visit(t, { prepare: (page) => page.addInitScript(refuse) });
-  await save(page);
+  const page = await shared.visit(t, { prepare: (page) => page.addInitScript(refuse) });
+  await saveFirst(page);
   await page.getByTestId("remember").click();
   await page.getByText("so the soul was not remembered").waitFor();
   assert.equal(await page.getByTestId("remember").isChecked(), false);
@@ -189,8 +162,8 @@ test("a browser that keeps nothing on the device", PATIENT, async (t) => {
 });
 
 test("a device that is full", PATIENT, async (t) => {
-  const page = await visit(t);
-  await save(page);
+  const page = await shared.visit(t);
+  await saveFirst(page);
   await page.evaluate(() => {
     for (let size = 1 << 20; size >= 1; size = Math.floor(size / 2)) {
       try {
@@ -217,22 +190,21 @@ test("a platform without randomness", PATIENT, async (t) => {
       return give(into);
     };
   };
-  const page = await visit(t, { prepare: (page) => page.addInitScript(refuse) });
+  const page = await shared.visit(t, { prepare: (page) => page.addInitScript(refuse) });
   await page.getByTestId("start-new").click();
   await page.getByText("Could not wake up: this platform gives no randomness").waitFor();
   const code = await page.evaluate(async (plaza) => {
     const { Nara } = await import("/nara/index.js");
     return Nara.wake({ plaza }).catch(({ name, code }) => `${name} ${code}`);
-  }, host.plaza);
+  }, shared.host.plaza);
   assert.equal(code, "NaraError no_randomness");
   await page.evaluate(() => (isRefused = false));
-  await save(page);
+  await saveFirst(page);
 });
 
 // From here on an hour has passed for everybody, so each page needs a clock that is moved along.
 test("a tab that is frozen for an hour, and whose connection dies meanwhile", PATIENT, async (t) => {
-  const wire = await layWire(host.plaza);
-  const page = await visit(t, { wire, prepare: movable });
+  const { page, wire } = await shared.visitByWire(t, { prepare: movable });
   await wakeIn(page, wire.url);
   wire.kill();
   await beginCalls(page);
@@ -246,8 +218,7 @@ test("a tab that is frozen for an hour, and whose connection dies meanwhile", PA
 });
 
 test("a machine that sleeps for an hour, of which only the clock tells", PATIENT, async (t) => {
-  const wire = await layWire(host.plaza);
-  const page = await visit(t, { wire, prepare: movable });
+  const { page, wire } = await shared.visitByWire(t, { prepare: movable });
   await wakeIn(page, wire.url);
   wire.kill();
   await beginCalls(page);

@@ -1,26 +1,16 @@
 // A first visit over a slow phone's network: the choice is there before the module is, and one can write soon after it.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { launchChromium } from "../support/chromium.js";
-import { startCommand } from "../support/command.js";
+import { test } from "node:test";
+import { browserAndHost } from "../support/visit.js";
 
 /** Fast 3G as DevTools has it: 1.6 Mbit/s down and 750 kbit/s up, nine tenths of it usable, and 562.5 ms for a way there and back. */
 const FAST_3G = { offline: false, latency: 562.5, downloadThroughput: (1.6e6 * 0.9) / 8, uploadThroughput: (750e3 * 0.9) / 8 };
 const USABLE_MS = 2_000;
 
-let browser;
-let host;
-before(async () => {
-  browser = await launchChromium();
-  host = await startCommand();
-});
-after(async () => {
-  await browser?.close();
-  await host?.stop();
-});
+const shared = browserAndHost();
 
 test("over fast 3G the page is usable within 2 s of its module's arrival", { timeout: 90_000 }, async (t) => {
-  const context = await browser.newContext();
+  const context = await shared.browser.newContext();
   t.after(() => context.close());
   const page = await context.newPage();
   const debug = await context.newCDPSession(page);
@@ -34,7 +24,7 @@ test("over fast 3G the page is usable within 2 s of its module's arrival", { tim
       for (const [what, look] of Object.entries(seen)) if (look()) globalThis.at[what] ??= performance.now();
     }).observe(document, { subtree: true, childList: true, characterData: true, attributes: true });
   });
-  await page.goto(host.url, { waitUntil: "commit" });
+  await page.goto(shared.host.url, { waitUntil: "commit" });
   await page.getByTestId("start-new").click();
   await page.waitForFunction(() => globalThis.at.peers);
   const { at, arrivedAt, bytes } = await page.evaluate(() => {

@@ -1,54 +1,25 @@
 // What the page shows while networks and brokers come and go: what is safe, what is being done, and that it is back.
 import assert from "node:assert/strict";
-import { test, after, before } from "node:test";
+import { test } from "node:test";
 import { startServer } from "../../host/server.js";
-import { launchChromium, openPage, untilText } from "../support/chromium.js";
+import { openPage, untilText } from "../support/chromium.js";
 import { startCommand } from "../support/command.js";
-import { layWire } from "../support/wire.js";
+import { browserAndHost, saveFirst } from "../support/visit.js";
 
 const PATIENT = { timeout: 90_000 };
 const SAFE = /3 of 3 confidants hold it/;
 /** A connection in doubt is proved within 2 s, and the page says so. */
 const NOTICED_MS = 5_000;
 
-let browser;
-let host;
-before(async () => {
-  browser = await launchChromium();
-  host = await startCommand();
-});
-after(async () => {
-  await browser?.close();
-  await host?.stop();
-});
-
-/** A page at the end of a wire of its own: `{ page, wire }`. */
-async function visit(t, prepare) {
-  const wire = await layWire(host.plaza);
-  t.after(() => wire.stop());
-  const { page, complaints, close } = await openPage(browser, `${host.url}?plaza=${wire.url}`, { prepare });
-  t.after(async () => {
-    await close();
-    assert.deepEqual(complaints, []);
-  });
-  return { page, wire };
-}
-
-async function save(page) {
-  await page.getByTestId("start-new").click();
-  await page.getByTestId("memory-editor").fill('{"tea":"oolong"}');
-  await untilText(page, "sentence", /not saved yet/i);
-  await page.getByTestId("save").click();
-  await untilText(page, "sentence", SAFE);
-}
+const shared = browserAndHost();
 
 test("a broker that restarts is told, with the last safe copy, and joined again", PATIENT, async (t) => {
   const first = await startServer({ port: 0, listen: "127.0.0.1" });
   const host = await startCommand("--broker", first.plaza);
   t.after(() => host.stop());
-  const { page, close } = await openPage(browser, host.url);
+  const { page, close } = await openPage(shared.browser, host.url);
   t.after(close);
-  await save(page);
+  await saveFirst(page);
   await first.close();
   await untilText(page, "sentence", /^Reaching the plaza.*Version 1 was last held by 3 of 3 confidants/);
   await page.getByTestId("memory-editor").fill('{"tea":"sencha"}');
@@ -72,8 +43,8 @@ test("a network that goes is noticed within seconds, by a hidden tab too, whose 
       document.dispatchEvent(new Event("visibilitychange"));
     };
   };
-  const { page, wire } = await visit(t, (page) => page.addInitScript(holdBack));
-  await save(page);
+  const { page, wire } = await shared.visitByWire(t, { prepare: (page) => page.addInitScript(holdBack) });
+  await saveFirst(page);
 
   await page.context().setOffline(true);
   wire.kill();
@@ -92,8 +63,8 @@ test("a network that goes is noticed within seconds, by a hidden tab too, whose 
 });
 
 test("a tab that was frozen while its connection died says so, and is safe again", PATIENT, async (t) => {
-  const { page, wire } = await visit(t);
-  await save(page);
+  const { page, wire } = await shared.visitByWire(t);
+  await saveFirst(page);
   await page.evaluate(() => {
     globalThis.said = [];
     const sentence = document.querySelector("#sentence");

@@ -2,33 +2,15 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import { after, before, test } from "node:test";
-import { launchChromium, openPage, untilText } from "../support/chromium.js";
+import { test } from "node:test";
+import { untilText } from "../support/chromium.js";
 import { startCommand } from "../support/command.js";
+import { browserAndHost } from "../support/visit.js";
 
 const BONDED = { soul: "5ThK1oqd8bZSPzFd7tGBw7o5bQvq4Jzjyr1zZdaRhzQ3TU42NQZaoji", name: "gopher-01" };
 const PATIENT = { timeout: 120_000 };
 
-let browser;
-let host;
-before(async () => {
-  browser = await launchChromium();
-  host = await startCommand();
-});
-after(async () => {
-  await browser?.close();
-  await host?.stop();
-});
-
-/** A visit that ends with the test, and had nothing to complain about. */
-async function visit(t, options = {}) {
-  const { page, complaints, close } = await openPage(browser, options.url ?? host.url, options);
-  t.after(async () => {
-    await close();
-    assert.deepEqual(complaints, []);
-  });
-  return page;
-}
+const shared = browserAndHost();
 
 async function startNew(page) {
   await page.getByTestId("start-new").click();
@@ -36,7 +18,7 @@ async function startNew(page) {
 }
 
 test("text that is no JSON is refused with its line and column, one over 10 KiB with the figure, and both stay", PATIENT, async (t) => {
-  const page = await visit(t);
+  const page = await shared.visit(t);
   await startNew(page);
   const refused = async (text, why) => {
     await page.getByTestId("memory-editor").fill(text);
@@ -49,7 +31,7 @@ test("text that is no JSON is refused with its line and column, one over 10 KiB 
 });
 
 test("a soul that is none is refused with a sentence; one bonded to a chosen name asks for it, and wakes with it", PATIENT, async (t) => {
-  const page = await visit(t);
+  const page = await shared.visit(t);
   await page.getByTestId("have-soul").click();
   await page.getByTestId("soul-input").fill("not a soul");
   await page.getByTestId("import").click();
@@ -67,7 +49,7 @@ test("a soul that is none is refused with a sentence; one bonded to a chosen nam
 test("a broker that cannot be reached is said plainly, and edits stay", PATIENT, async (t) => {
   const alone = await startCommand("--broker", "ws://127.0.0.1:9/mqtt", "--residents", "0");
   t.after(() => alone.stop());
-  const page = await visit(t, { url: alone.url });
+  const page = await shared.visit(t, { url: alone.url });
   await startNew(page);
   await untilText(page, "sentence", /reaching the plaza/i);
   await page.getByTestId("memory-editor").fill('{"kept":true}');
@@ -76,7 +58,7 @@ test("a broker that cannot be reached is said plainly, and edits stay", PATIENT,
 });
 
 test("the soul is on this device only while the box is ticked", PATIENT, async (t) => {
-  const page = await visit(t);
+  const page = await shared.visit(t);
   await startNew(page);
   const kept = () => page.evaluate(() => Object.keys(localStorage));
   assert.deepEqual(await kept(), []);
@@ -87,7 +69,7 @@ test("the soul is on this device only while the box is ticked", PATIENT, async (
 });
 
 test("from 360 pixels to wide nothing sticks out sideways", PATIENT, async (t) => {
-  const page = await visit(t);
+  const page = await shared.visit(t);
   const nothingSticksOut = async () => {
     for (const width of [360, 640, 1280, 2560]) {
       await page.setViewportSize({ width, height: 780 });
@@ -108,7 +90,7 @@ test("a nara lives in a worker too", PATIENT, async (t) => {
     worker.onmessage = ({ data }) => resolve(data);
     worker.onerror = (event) => reject(new Error(event.message));
     worker.postMessage(plaza);
-  }), host.plaza);
+  }), shared.host.plaza);
   assert.equal(answer.error, undefined);
   assert.match(answer.name, /^[a-z]+-[a-z]+-\d{3}$/);
   assert.equal(answer.holders, 3);
@@ -137,7 +119,7 @@ test("through the worker's face, errors keep their codes, calls can be aborted, 
     const cut = why(alone.stash.set({ kept: "here" }, { deadline: 60_000 }));
     await Promise.all([alone.sleep(), nara.sleep()]);
     return { ...found, cut: await cut, after: await why(nara.status()) };
-  }, host.plaza);
+  }, shared.host.plaza);
   assert.deepEqual(found, {
     tooLarge: "too_large", notJson: "not_json", unknown: "not_found", plaza: "plaza_url", soul: "soul_invalid",
     before: "aborted", meanwhile: "aborted", cut: "asleep", after: "asleep",
@@ -148,7 +130,7 @@ test("through the worker's face, errors keep their codes, calls can be aborted, 
 async function projectPage(t) {
   const project = await serveProject();
   t.after(() => project.close());
-  return visit(t, { url: `http://127.0.0.1:${project.address().port}/` });
+  return shared.visit(t, { url: `http://127.0.0.1:${project.address().port}/` });
 }
 
 /** A project of somebody else's: a page, a worker, and the package's files beside them. */

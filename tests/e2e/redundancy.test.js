@@ -1,35 +1,23 @@
 // Nobody has to press a button for redundancy to return: confidants go, in every way there is, and a tab keeps three.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { launchChromium, openPage } from "../support/chromium.js";
+import { test } from "node:test";
+import { openPage } from "../support/chromium.js";
 import { startCommand } from "../support/command.js";
 import { Neighbourhood, untilPeers } from "../support/naras.js";
 import { startResident } from "../support/resident.js";
 import { until } from "../support/until.js";
+import { browserAndHost } from "../support/visit.js";
 
 const PATIENT = { timeout: 180_000 };
 const BACK_WITHIN_MS = 10_000;
 /** 5 s until a loss is noticed, and 2 s and 10 s more for each holder ranked before. */
 const HANDED_OFF_MS_MAX = 40_000;
 
-let browser;
-let host;
-before(async () => {
-  browser = await launchChromium();
-  host = await startCommand();
-});
-after(async () => {
-  await browser?.close();
-  await host?.stop();
-});
+const shared = browserAndHost();
 
 /** A tab whose nara wants three copies and no spares, and a resident that holds one of them: `{ page, resident }`. */
 async function tabAndHolder(t) {
-  const { page, complaints, close } = await openPage(browser, host.url);
-  t.after(async () => {
-    await close();
-    assert.deepEqual(complaints, []);
-  });
+  const page = await shared.visit(t);
   await page.evaluate(async (plaza) => {
     const { Nara } = await import("/nara/index.js");
     const nara = await Nara.wake({ plaza, stash: { spares: 0 } });
@@ -37,9 +25,9 @@ async function tabAndHolder(t) {
     globalThis.copies = () => nara.status().stash.holders;
     globalThis.here = () => nara.status().peers.filter((peer) => peer.presence === "online");
     while (here().length < 3) await new Promise((resolve) => setTimeout(resolve, 50));
-  }, host.plaza);
+  }, shared.host.plaza);
   // It comes last, so that its greeting is heard: a newcomer is answered by five at most, and would wait long for a sixth.
-  const resident = await startResident(host.plaza);
+  const resident = await startResident(shared.host.plaza);
   t.after(() => resident.kill());
   await page.evaluate(async (id) => {
     while (!here().some((peer) => peer.id === id)) await new Promise((resolve) => setTimeout(resolve, 50));
@@ -90,7 +78,7 @@ test("the owner's tab is closed, all three confidants go one after the other, an
   t.after(() => host.stop());
   const residents = await Promise.all([1, 2, 3].map(() => startResident(host.plaza)));
   t.after(() => Promise.all(residents.map((resident) => resident.kill())));
-  const first = await openPage(browser, host.url);
+  const first = await openPage(shared.browser, host.url);
   const owner = await first.page.evaluate(async ({ plaza }) => {
     const { Nara } = await import("/nara/index.js");
     const nara = await Nara.wake({ plaza, stash: { spares: 0 } });
@@ -120,7 +108,7 @@ test("the owner's tab is closed, all three confidants go one after the other, an
   await residents[2].sayChau();
   await until("the third to be replaced", () => holders() >= 3, HANDED_OFF_MS_MAX);
 
-  const second = await openPage(browser, host.url);
+  const second = await openPage(shared.browser, host.url);
   const memory = await second.page.evaluate(async ({ plaza, soul }) => {
     const { Nara } = await import("/nara/index.js");
     const nara = await Nara.wake({ plaza, soul });

@@ -1,34 +1,25 @@
 // A soul leaves one browser and comes into another, by every way that the page offers; it is shown only when asked for.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import decodeQR from "qr/decode.js";
-import { launchChromium, openPage, untilText } from "../support/chromium.js";
-import { startCommand } from "../support/command.js";
+import { openPage, untilText } from "../support/chromium.js";
+import { browserAndHost, saveFirst } from "../support/visit.js";
 
 const PATIENT = { timeout: 90_000 };
 
-let browser;
-let host;
 /** A profile with a saved memory, and the soul by both ways out. */
 let first;
 let name;
 let file;
 let line;
-before(async () => {
-  browser = await launchChromium();
-  host = await startCommand();
-  first = await openPage(browser, host.url);
-  await first.page.getByTestId("start-new").click();
-  await first.page.getByTestId("memory-editor").fill('{"tea":"oolong"}');
-  await untilText(first.page, "sentence", /not saved yet/i);
-  await first.page.getByTestId("save").click();
-  await untilText(first.page, "sentence", /3 of 3 confidants hold it.*Keep your soul/);
-  name = await untilText(first.page, "name", /./);
-});
-after(async () => {
-  await browser?.close();
-  await host?.stop();
+const shared = browserAndHost({
+  also: async ({ browser, host }) => {
+    first = await openPage(browser, host.url);
+    await saveFirst(first.page);
+    await untilText(first.page, "sentence", /Keep your soul/);
+    name = await untilText(first.page, "name", /./);
+  },
 });
 
 test("printing puts the soul on paper alone, and takes it out of the document again", PATIENT, async () => {
@@ -92,11 +83,7 @@ async function pixels(page) {
 
 /** A profile of its own, as another browser would be, with its import form open. */
 async function otherProfile(t) {
-  const { page, complaints, close } = await openPage(browser, host.url);
-  t.after(async () => {
-    await close();
-    assert.deepEqual(complaints, []);
-  });
+  const page = await shared.visit(t);
   await page.getByTestId("have-soul").click();
   return page;
 }

@@ -1,28 +1,19 @@
 // What the page shows in states that a test would wait long for: each is given to it, with no nara behind it.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { launchChromium, untilText } from "../support/chromium.js";
-import { startCommand } from "../support/command.js";
+import { test } from "node:test";
+import { untilText } from "../support/chromium.js";
 import { playOn, staged } from "../support/stage.js";
 import { NOW, STATES, store } from "../support/states.js";
+import { browserAndHost } from "../support/visit.js";
 
 const PATIENT = { timeout: 90_000 };
 const BUTTONS = { retry: "Try now", save: "Save", soul: "Keep my soul", empty: "Start empty", here: "Go on here", takeover: "Use this tab instead" };
 
-let browser;
-let host;
-before(async () => {
-  browser = await launchChromium();
-  host = await startCommand("--residents", "0");
-});
-after(async () => {
-  await browser?.close();
-  await host?.stop();
-});
+const shared = browserAndHost({ words: ["--residents", "0"] });
 
 /** A page that shows what it is given: `{ page, play }`. */
 async function stage(t, options) {
-  const context = await browser.newContext(options);
+  const context = await shared.browser.newContext(options);
   const page = await context.newPage();
   const complaints = [];
   page.on("pageerror", (error) => complaints.push(String(error)));
@@ -31,7 +22,7 @@ async function stage(t, options) {
     assert.deepEqual(complaints, []);
   });
   await page.clock.setFixedTime(NOW);
-  return { page, play: await playOn(page, host.url) };
+  return { page, play: await playOn(page, shared.host.url) };
 }
 
 test("the sentence on top answers in every state, with its tone and the next thing to do", PATIENT, async (t) => {

@@ -1,34 +1,17 @@
 // One soul in several tabs, and a tab that the browser keeps aside: nothing is lost, and never two live.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { launchChromium, openPage, untilText } from "../support/chromium.js";
-import { startCommand } from "../support/command.js";
+import { test } from "node:test";
+import { openPage, untilText } from "../support/chromium.js";
+import { browserAndHost, saveFirst } from "../support/visit.js";
 
 const PATIENT = { timeout: 90_000 };
 
-let browser;
-let host;
-before(async () => {
-  browser = await launchChromium({ ignoreDefaultArgs: ["--disable-back-forward-cache"] });
-  host = await startCommand();
-});
-after(async () => {
-  await browser?.close();
-  await host?.stop();
-});
+const shared = browserAndHost({ launch: { ignoreDefaultArgs: ["--disable-back-forward-cache"] } });
 
 /** A tab with a saved memory and a remembered soul. */
 async function livingTab(t) {
-  const { page, complaints, close } = await openPage(browser, host.url);
-  t.after(async () => {
-    await close();
-    assert.deepEqual(complaints, []);
-  });
-  await page.getByTestId("start-new").click();
-  await page.getByTestId("memory-editor").fill('{"tea":"oolong"}');
-  await untilText(page, "sentence", /not saved yet/i);
-  await page.getByTestId("save").click();
-  await untilText(page, "sentence", /3 of 3 confidants hold it/);
+  const page = await shared.visit(t);
+  await saveFirst(page);
   await page.getByTestId("remember").check();
   return page;
 }
@@ -36,7 +19,7 @@ async function livingTab(t) {
 test("a second tab mirrors the first, takes over, and keeps the draft", PATIENT, async (t) => {
   const first = await livingTab(t);
   const second = await first.context().newPage();
-  await second.goto(host.url);
+  await second.goto(shared.host.url);
   await untilText(second, "sentence", /another tab of this browser/i);
   await second.waitForFunction(() => document.querySelector("#memory-editor").value.includes("oolong"));
   assert.equal(await second.locator("#memory-editor").getAttribute("readonly"), "");
@@ -51,14 +34,14 @@ test("a second tab mirrors the first, takes over, and keeps the draft", PATIENT,
 
 test("where the browser has no locks, as on a page without HTTPS, a second tab is refused, and both say why", PATIENT, async (t) => {
   const lockless = (page) => page.addInitScript(() => Object.defineProperty(Navigator.prototype, "locks", { get: () => undefined }));
-  const first = await openPage(browser, host.url, { prepare: lockless });
+  const first = await openPage(shared.browser, shared.host.url, { prepare: lockless });
   t.after(first.close);
   await first.page.getByTestId("start-new").click();
   await untilText(first.page, "sentence", /without HTTPS.*only one tab can be used/);
   await first.page.getByTestId("remember").check();
   const second = await first.page.context().newPage();
   await lockless(second);
-  await second.goto(host.url);
+  await second.goto(shared.host.url);
   await untilText(second, "sentence", /Another tab .* Close it, then reload this one\..*without HTTPS/);
   assert.equal(await second.getByTestId("safety-action").isVisible(), false);
 });
@@ -70,7 +53,7 @@ test("a tab brought back from the browser's cache wakes again", PATIENT, async (
     addEventListener("pageshow", ({ persisted }) => (globalThis.persisted = persisted));
   });
   // The soul is kept by now, so the browser has nothing to ask.
-  await page.goto(`${host.url}config.json`);
+  await page.goto(`${shared.host.url}config.json`);
   // A page from the cache loads nothing, so there is no load to wait for.
   await page.goBack({ waitUntil: "commit" });
   await page.waitForFunction(() => globalThis.persisted !== undefined, null, { timeout: 10_000 });
