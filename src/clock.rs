@@ -7,10 +7,9 @@
 //! by it as by every other answer.
 
 use crate::base::{ExpiringMap, Identity, Instant, PublicKey};
-use crate::message::Payload;
+use crate::message::{Fields, ObjectWriter, Payload, PayloadError, serde_by_itself};
 use crate::runtime::{Behaviour, Context, Delivery, Outcome, PeerNews, Service};
 use core::time::Duration;
-use serde::{Deserialize, Serialize};
 
 /// "What time is it?"
 pub const ASK: &str = "clock:ask";
@@ -38,8 +37,7 @@ const TELLS_MAX: u32 = 6;
 const ASKERS: u32 = 5;
 
 /// The payload of question and answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Question {
     /// Random, and the same in the answer.
     pub request_id: String,
@@ -47,7 +45,21 @@ pub struct Question {
 
 impl Payload for Question {
     const FIELDS: &'static [&'static str] = &["request_id"];
+
+    fn parse(text: &str) -> Result<Self, PayloadError> {
+        let mut fields = Fields::of(text, Self::FIELDS);
+        let request_id = fields.string("request_id").into_owned();
+        fields.done(Self { request_id })
+    }
+
+    fn to_json(&self) -> String {
+        ObjectWriter::new()
+            .text("request_id", &self.request_id)
+            .finish()
+    }
 }
+
+serde_by_itself!(Question);
 
 /// The service.
 pub struct Clock {

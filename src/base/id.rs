@@ -169,6 +169,14 @@ pub struct Identity {
     pub key: PublicKey,
 }
 
+impl Identity {
+    /// What stands where none could be read, until that is noticed.
+    pub(crate) const NOBODY: Self = Self {
+        id: NaraId(String::new()),
+        key: PublicKey([0; 32]),
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,8 +2,7 @@
 //! line of JSON, then the body as it is. Shapes: `docs/protocol.md`, "Mesh
 //! link".
 
-use crate::message::{from_json, to_go_json};
-use serde::{Deserialize, Serialize};
+use crate::message::{Fields, ObjectWriter};
 
 /// The longest body of a request or an answer.
 pub const BODY_SIZE_MAX: usize = 64 * 1024;
@@ -12,56 +11,43 @@ pub const BODY_SIZE_MAX: usize = 64 * 1024;
 pub const HEAD_SIZE_MAX: usize = 8 * 1024;
 
 /// One message of either side. Which fields count depends on `t`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frame {
     /// `challenge`, `attach`, `attached`, `request`, `answer` or `pulse`.
     pub t: String,
     /// The number of a request, counted by whoever asks, and of its answer.
     pub n: u32,
     /// The method of a request.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub method: String,
     /// The decoded path of a request, without a query.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub path: String,
     /// The status of an answer; 0 where nothing answered.
-    #[serde(skip_serializing_if = "is_zero")]
     pub status: u16,
     /// `X-Nara-Name`.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// `X-Nara-Timestamp`.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub at: String,
     /// `X-Nara-Signature`, or the signature of an attach.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub sig: String,
     /// The nonce of a challenge or an attach, in Base58.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub nonce: String,
     /// The public key that attaches.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub key: String,
     /// The address given to the nara.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub address: String,
     /// The hey_there or the newspaper of whom a request is for: it names the
     /// address, signed.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub proof: String,
     /// Why nothing answered.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub why: String,
     /// What follows the first line.
-    #[serde(skip)]
     pub body: Vec<u8>,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-fn is_zero(status: &u16) -> bool {
-    *status == 0
-}
+const FIELDS: &[&str] = &[
+    "t", "n", "method", "path", "status", "name", "at", "sig", "nonce", "key", "address", "proof",
+    "why",
+];
 
 impl Frame {
     /// A frame of this kind.
@@ -79,14 +65,49 @@ impl Frame {
         if body.len() > BODY_SIZE_MAX {
             return None;
         }
-        let mut frame: Self = from_json(core::str::from_utf8(head).ok()?).ok()?;
-        frame.body = body.to_vec();
-        Some(frame)
+        let mut fields = Fields::loose(core::str::from_utf8(head).ok()?, FIELDS);
+        let mut text = |name| fields.string(name).into_owned();
+        let frame = Self {
+            t: text("t"),
+            method: text("method"),
+            path: text("path"),
+            name: text("name"),
+            at: text("at"),
+            sig: text("sig"),
+            nonce: text("nonce"),
+            key: text("key"),
+            address: text("address"),
+            proof: text("proof"),
+            why: text("why"),
+            n: fields.u32("n"),
+            status: fields.u16("status"),
+            body: body.to_vec(),
+        };
+        fields.done(frame).ok()
     }
 
     /// Writes it.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = to_go_json(self).into_bytes();
+        let mut object = ObjectWriter::sized(self.proof.len() + self.body.len());
+        object
+            .text("t", &self.t)
+            .u64("n", u64::from(self.n))
+            .text_if_any("method", &self.method)
+            .text_if_any("path", &self.path);
+        if self.status != 0 {
+            object.u64("status", u64::from(self.status));
+        }
+        let mut bytes = object
+            .text_if_any("name", &self.name)
+            .text_if_any("at", &self.at)
+            .text_if_any("sig", &self.sig)
+            .text_if_any("nonce", &self.nonce)
+            .text_if_any("key", &self.key)
+            .text_if_any("address", &self.address)
+            .text_if_any("proof", &self.proof)
+            .text_if_any("why", &self.why)
+            .finish()
+            .into_bytes();
         bytes.push(b'\n');
         bytes.extend_from_slice(&self.body);
         bytes

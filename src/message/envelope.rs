@@ -5,8 +5,6 @@ use super::payload::{Fields, PayloadError};
 use super::time::Timestamp;
 use crate::base::{ID_LENGTH_MAX, PublicKey};
 use crate::identity::{NAME_LENGTH_MAX, Signature};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use core::fmt;
 use sha2::{Digest as _, Sha256};
 
@@ -52,12 +50,6 @@ pub enum MessageError {
     NotText,
     /// They are not the object that they should be.
     Fields(PayloadError),
-}
-
-impl MessageError {
-    pub(super) fn field(field: &'static str, why: impl Into<String>) -> Self {
-        Self::Fields(PayloadError::field(field, why))
-    }
 }
 
 impl fmt::Display for MessageError {
@@ -153,53 +145,45 @@ impl Message {
     /// When it is too large, has a field twice or in another case, or a field
     /// is not what it should be; the error names the field.
     pub fn parse(bytes: &[u8]) -> Result<Self, MessageError> {
-        let fields = Fields::parse(frame_text(bytes)?, FIELDS)?;
-        let id = |name| fields.text(name, ID_LENGTH_MAX);
-        let name = |field| fields.text(field, NAME_LENGTH_MAX);
-        let kind = fields.text("kind", KIND_LENGTH_MAX)?;
-        let payload = fields.raw("payload");
-        if kind.is_empty() {
-            return Err(MessageError::field("kind", "missing"));
-        }
-        Ok(Self {
-            id: id("id")?,
-            content_key: fields.text("content_key", CONTENT_KEY_LENGTH_MAX)?,
-            kind,
-            version: fields.read("version")?,
-            from: name("from")?,
-            from_id: id("from_id")?,
-            to: name("to")?,
-            to_id: id("to_id")?,
-            timestamp: fields.required("timestamp")?,
-            payload: payload
-                .ok_or_else(|| MessageError::field("payload", "missing"))?
-                .to_owned(),
-            signature: read_signature(&fields, "signature")?,
-            in_reply_to: id("in_reply_to")?,
-            key: fields.read("from_key")?,
-        })
+        let mut fields = Fields::of(frame_text(bytes)?, FIELDS);
+        let message = Self {
+            kind: fields.needed_text("kind", KIND_LENGTH_MAX),
+            id: fields.text("id", ID_LENGTH_MAX),
+            content_key: fields.text("content_key", CONTENT_KEY_LENGTH_MAX),
+            version: fields.u32("version"),
+            from: fields.text("from", NAME_LENGTH_MAX),
+            from_id: fields.text("from_id", ID_LENGTH_MAX),
+            to: fields.text("to", NAME_LENGTH_MAX),
+            to_id: fields.text("to_id", ID_LENGTH_MAX),
+            timestamp: fields.timestamp("timestamp"),
+            payload: fields.needed("payload").to_owned(),
+            signature: fields.signature("signature"),
+            in_reply_to: fields.text("in_reply_to", ID_LENGTH_MAX),
+            key: fields.raw("from_key").map(|_| fields.key("from_key")),
+        };
+        Ok(fields.done(message)?)
     }
 
     /// The message as it goes on the wire.
     pub fn to_json(&self) -> String {
         let mut object = ObjectWriter::sized(self.payload.len());
         object
-            .field("id", &self.id)
-            .text("content_key", &self.content_key)
-            .field("kind", &self.kind)
-            .field("version", &self.version)
-            .text("from", &self.from)
-            .field("from_id", &self.from_id)
-            .text("to", &self.to)
-            .text("to_id", &self.to_id)
-            .field("timestamp", &self.timestamp)
+            .text("id", &self.id)
+            .text_if_any("content_key", &self.content_key)
+            .text("kind", &self.kind)
+            .u64("version", u64::from(self.version))
+            .text_if_any("from", &self.from)
+            .text("from_id", &self.from_id)
+            .text_if_any("to", &self.to)
+            .text_if_any("to_id", &self.to_id)
+            .text("timestamp", &self.timestamp.to_string())
             .raw("payload", &self.payload);
         if let Some(signature) = &self.signature {
-            object.text("signature", &signature_text(signature));
+            object.base64("signature", &signature.0);
         }
-        object.text("in_reply_to", &self.in_reply_to);
+        object.text_if_any("in_reply_to", &self.in_reply_to);
         if let Some(key) = &self.key {
-            object.field("from_key", key);
+            object.base64("from_key", &key.0);
         }
         object.finish()
     }
@@ -207,11 +191,11 @@ impl Message {
     /// The text that the sender signs.
     pub fn signable(&self) -> String {
         ObjectWriter::sized(self.payload.len())
-            .field("id", &self.id)
-            .field("kind", &self.kind)
-            .field("from_id", &self.from_id)
-            .text("to_id", &self.to_id)
-            .field("timestamp", &self.timestamp)
+            .text("id", &self.id)
+            .text("kind", &self.kind)
+            .text("from_id", &self.from_id)
+            .text_if_any("to_id", &self.to_id)
+            .text("timestamp", &self.timestamp.to_string())
             .raw("payload", &self.payload)
             .finish()
     }
@@ -241,27 +225,6 @@ pub(super) fn frame_text(bytes: &[u8]) -> Result<&str, MessageError> {
         return Err(MessageError::TooLarge { size: bytes.len() });
     }
     core::str::from_utf8(bytes).map_err(|_| MessageError::NotText)
-}
-
-/// A signature of exactly 64 bytes; `None` when it is missing or empty.
-pub(super) fn read_signature(
-    fields: &Fields<'_>,
-    name: &'static str,
-) -> Result<Option<Signature>, PayloadError> {
-    // 88 characters are 64 bytes; anything longer need not be decoded.
-    let text = fields.text(name, 88)?;
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let bytes = STANDARD.decode(&text).ok();
-    let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
-    bytes
-        .map(|bytes| Some(Signature(bytes)))
-        .ok_or_else(|| PayloadError::field(name, "not 64 bytes in padded standard Base64"))
-}
-
-pub(super) fn signature_text(signature: &Signature) -> String {
-    STANDARD.encode(signature.0)
 }
 
 #[cfg(test)]

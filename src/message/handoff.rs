@@ -1,15 +1,11 @@
 //! How a copy changes hands: what the owner allows, and how holders pass it on.
 //! All of it is ours; Go naras pass it over.
 
-use super::payload::{Payload, bounded};
+use super::json::ObjectWriter;
+use super::payload::{Fields, Payload, PayloadError, serde_by_itself};
 use super::stash::REASON_LENGTH_MAX;
-use super::to_go_json;
 use crate::base::{ID_LENGTH_MAX, Identity, PublicKey};
 use crate::identity::Signature;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde::de::{Error, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Holders that a grant may name.
 pub const GRANT_HOLDERS_MAX: usize = 16;
@@ -29,7 +25,7 @@ pub const LINK_PREFIX: &str = "nara:forward:v1:";
 
 /// What an owner allows its holders: to pass this very copy on while it is
 /// away.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// The owner, and the key that signs.
     pub owner: Identity,
@@ -38,7 +34,6 @@ pub struct Grant {
     /// SHA-256 of nonce and ciphertext.
     pub sealed: Digest,
     /// Who may pass it on.
-    #[serde(deserialize_with = "holders")]
     pub holders: Vec<Identity>,
     /// How many copies there should be.
     pub copies: u8,
@@ -47,102 +42,127 @@ pub struct Grant {
     /// When it ends, in Unix seconds.
     pub until: i64,
     /// The owner's signature over [`Grant::signed_text`].
-    #[serde(with = "signature")]
     pub signature: Signature,
 }
 
+const GRANT_FIELDS: &[&str] = &[
+    "owner",
+    "revision",
+    "sealed",
+    "holders",
+    "copies",
+    "given_at",
+    "until",
+    "signature",
+];
+
 impl Grant {
+    fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
+            owner: fields.identity("owner"),
+            revision: fields.u64("revision"),
+            sealed: Digest(fields.fixed("sealed")),
+            holders: fields.identities("holders", GRANT_HOLDERS_MAX),
+            copies: fields.u8("copies"),
+            given_at: fields.i64("given_at"),
+            until: fields.i64("until"),
+            signature: Signature(fields.fixed("signature")),
+        }
+    }
+
+    fn unsigned(&self) -> ObjectWriter {
+        let mut object = ObjectWriter::new();
+        object
+            .identity("owner", &self.owner)
+            .u64("revision", self.revision)
+            .base64("sealed", &self.sealed.0)
+            .identities("holders", &self.holders)
+            .u64("copies", u64::from(self.copies))
+            .i64("given_at", self.given_at)
+            .i64("until", self.until);
+        object
+    }
+
+    fn to_json(&self) -> String {
+        let mut object = self.unsigned();
+        object.base64("signature", &self.signature.0).finish()
+    }
+
     /// What the owner signs: a prefix, then the grant without its signature.
     pub fn signed_text(&self) -> String {
-        #[derive(Serialize)]
-        struct Unsigned<'a> {
-            owner: &'a Identity,
-            revision: u64,
-            sealed: &'a Digest,
-            holders: &'a [Identity],
-            copies: u8,
-            given_at: i64,
-            until: i64,
-        }
-        let text = to_go_json(&Unsigned {
-            owner: &self.owner,
-            revision: self.revision,
-            sealed: &self.sealed,
-            holders: &self.holders,
-            copies: self.copies,
-            given_at: self.given_at,
-            until: self.until,
-        });
-        format!("{GRANT_PREFIX}{text}")
+        [GRANT_PREFIX, &self.unsigned().finish()].concat()
     }
 }
 
 /// One step of a copy's way: who passed it on, and to whom.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
     /// Who passed it on; this key signs.
     pub by: PublicKey,
     /// To whom.
     pub to: Identity,
     /// The signature over [`Link::signed_text`].
-    #[serde(with = "signature")]
     pub signature: Signature,
 }
 
+const LINK_FIELDS: &[&str] = &["by", "to", "signature"];
+
 impl Link {
+    fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
+            by: fields.key("by"),
+            to: fields.identity("to"),
+            signature: Signature(fields.fixed("signature")),
+        }
+    }
+
+    fn write(object: &mut ObjectWriter, link: &Self) {
+        object
+            .base64("by", &link.by.0)
+            .identity("to", &link.to)
+            .base64("signature", &link.signature.0);
+    }
+
     /// What is signed: which copy, by whom, to whom.
     pub fn signed_text(grant: &Grant, by: &PublicKey, to: &Identity) -> String {
-        #[derive(Serialize)]
-        struct Unsigned<'a> {
-            owner: &'a Identity,
-            revision: u64,
-            sealed: &'a Digest,
-            by: &'a PublicKey,
-            to: &'a Identity,
-        }
-        let text = to_go_json(&Unsigned {
-            owner: &grant.owner,
-            revision: grant.revision,
-            sealed: &grant.sealed,
-            by,
-            to,
-        });
-        format!("{LINK_PREFIX}{text}")
+        let text = ObjectWriter::new()
+            .identity("owner", &grant.owner)
+            .u64("revision", grant.revision)
+            .base64("sealed", &grant.sealed.0)
+            .base64("by", &by.0)
+            .identity("to", to)
+            .finish();
+        [LINK_PREFIX, &text].concat()
     }
 }
 
 /// `stash:grant`: an owner allows a holder to pass its copy on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Granted {
     /// What is allowed.
     pub grant: Grant,
 }
 
 /// `stash:handoff`: a holder passes a copy on. Answered by `stash:receipt`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handoff {
     /// Random; the receipt repeats it.
-    #[serde(deserialize_with = "bounded::<ID_LENGTH_MAX, _>")]
     pub request_id: String,
     /// The owner's own `stash:store`, as it went on the wire.
-    #[serde(deserialize_with = "bounded::<STORE_LENGTH_MAX, _>")]
     pub store: String,
     /// The owner's word on it.
     pub grant: Grant,
     /// From a holder that the grant names to the receiver, step by step.
-    #[serde(deserialize_with = "chain")]
     pub chain: Vec<Link>,
     /// Who holds it now, as far as the sender knows.
-    #[serde(deserialize_with = "holders")]
     pub holders: Vec<Identity>,
 }
 
 /// `stash:receipt`: what became of a hand-off. The answer to the forwarder;
 /// without a request, to the other holders.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HandoffReceipt {
     /// Repeats the hand-off's; empty for those who did not send one.
-    #[serde(deserialize_with = "bounded::<ID_LENGTH_MAX, _>")]
     pub request_id: String,
     /// Whose stash it is.
     pub owner: Identity,
@@ -151,19 +171,16 @@ pub struct HandoffReceipt {
     /// Whether it is held now.
     pub held: bool,
     /// Why not; empty when it is held.
-    #[serde(deserialize_with = "bounded::<REASON_LENGTH_MAX, _>")]
     pub reason: String,
     /// How it came here.
-    #[serde(deserialize_with = "chain")]
     pub chain: Vec<Link>,
 }
 
 /// `stash:challenge`: one holder asks another whether it still has the copy.
 /// Answered by `stash:proof`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenge {
     /// Random; the proof repeats it.
-    #[serde(deserialize_with = "bounded::<ID_LENGTH_MAX, _>")]
     pub request_id: String,
     /// Whose stash it is.
     pub owner: Identity,
@@ -174,10 +191,9 @@ pub struct Challenge {
 }
 
 /// `stash:proof`: that the copy is there, or that it is not.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
     /// Repeats the challenge's.
-    #[serde(deserialize_with = "bounded::<ID_LENGTH_MAX, _>")]
     pub request_id: String,
     /// Whether this very copy is held.
     pub held: bool,
@@ -190,104 +206,136 @@ pub struct Proof {
 
 impl Payload for Challenge {
     const FIELDS: &'static [&'static str] = &["request_id", "owner", "sealed", "challenge"];
+
+    fn parse(text: &str) -> Result<Self, PayloadError> {
+        let mut fields = Fields::all_of(text, Self::FIELDS);
+        let challenge = Self {
+            request_id: fields.text("request_id", ID_LENGTH_MAX),
+            owner: fields.identity("owner"),
+            sealed: Digest(fields.fixed("sealed")),
+            challenge: Digest(fields.fixed("challenge")),
+        };
+        fields.done(challenge)
+    }
+
+    fn to_json(&self) -> String {
+        ObjectWriter::new()
+            .text("request_id", &self.request_id)
+            .identity("owner", &self.owner)
+            .base64("sealed", &self.sealed.0)
+            .base64("challenge", &self.challenge.0)
+            .finish()
+    }
 }
 
 impl Payload for Proof {
     const FIELDS: &'static [&'static str] = &["request_id", "held", "revision", "hash"];
+
+    fn parse(text: &str) -> Result<Self, PayloadError> {
+        let mut fields = Fields::all_of(text, Self::FIELDS);
+        let proof = Self {
+            request_id: fields.text("request_id", ID_LENGTH_MAX),
+            held: fields.bool("held"),
+            revision: fields.u64("revision"),
+            hash: Digest(fields.fixed("hash")),
+        };
+        fields.done(proof)
+    }
+
+    fn to_json(&self) -> String {
+        ObjectWriter::new()
+            .text("request_id", &self.request_id)
+            .bool("held", self.held)
+            .u64("revision", self.revision)
+            .base64("hash", &self.hash.0)
+            .finish()
+    }
 }
 
 impl Payload for Granted {
     const FIELDS: &'static [&'static str] = &["grant"];
+
+    fn parse(text: &str) -> Result<Self, PayloadError> {
+        let mut fields = Fields::all_of(text, Self::FIELDS);
+        let grant = fields.object("grant", GRANT_FIELDS, Grant::read);
+        fields.done(Self { grant })
+    }
+
+    fn to_json(&self) -> String {
+        ObjectWriter::new()
+            .raw("grant", &self.grant.to_json())
+            .finish()
+    }
 }
 
 impl Payload for Handoff {
     const FIELDS: &'static [&'static str] = &["request_id", "store", "grant", "chain", "holders"];
+
+    fn parse(text: &str) -> Result<Self, PayloadError> {
+        let mut fields = Fields::all_of(text, Self::FIELDS);
+        let handoff = Self {
+            request_id: fields.text("request_id", ID_LENGTH_MAX),
+            store: fields.text("store", STORE_LENGTH_MAX),
+            grant: fields.object("grant", GRANT_FIELDS, Grant::read),
+            chain: fields.list("chain", CHAIN_LENGTH_MAX, LINK_FIELDS, Link::read),
+            holders: fields.identities("holders", GRANT_HOLDERS_MAX),
+        };
+        fields.done(handoff)
+    }
+
+    fn to_json(&self) -> String {
+        ObjectWriter::sized(self.store.len())
+            .text("request_id", &self.request_id)
+            .text("store", &self.store)
+            .raw("grant", &self.grant.to_json())
+            .list("chain", &self.chain, Link::write)
+            .identities("holders", &self.holders)
+            .finish()
+    }
 }
 
 impl Payload for HandoffReceipt {
     const FIELDS: &'static [&'static str] =
         &["request_id", "owner", "revision", "held", "reason", "chain"];
+
+    fn parse(text: &str) -> Result<Self, PayloadError> {
+        let mut fields = Fields::all_of(text, Self::FIELDS);
+        let receipt = Self {
+            request_id: fields.text("request_id", ID_LENGTH_MAX),
+            owner: fields.identity("owner"),
+            revision: fields.u64("revision"),
+            held: fields.bool("held"),
+            reason: fields.text("reason", REASON_LENGTH_MAX),
+            chain: fields.list("chain", CHAIN_LENGTH_MAX, LINK_FIELDS, Link::read),
+        };
+        fields.done(receipt)
+    }
+
+    fn to_json(&self) -> String {
+        ObjectWriter::new()
+            .text("request_id", &self.request_id)
+            .identity("owner", &self.owner)
+            .u64("revision", self.revision)
+            .bool("held", self.held)
+            .text("reason", &self.reason)
+            .list("chain", &self.chain, Link::write)
+            .finish()
+    }
 }
+
+serde_by_itself!(Challenge, Proof, Granted, Handoff, HandoffReceipt);
 
 /// A SHA-256 digest; padded standard Base64 on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Digest(pub [u8; 32]);
 
-impl Serialize for Digest {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&STANDARD.encode(self.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for Digest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        fixed(deserializer).map(Self)
-    }
-}
-
-mod signature {
-    use super::*;
-
-    pub(super) fn serialize<S: Serializer>(
-        signature: &Signature,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&STANDARD.encode(signature.0))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Signature, D::Error> {
-        fixed(deserializer).map(Signature)
-    }
-}
-
-/// Exactly `N` bytes in padded standard Base64; a longer text is not decoded.
-fn fixed<'de, const N: usize, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; N], D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let bytes = (text.len() == N.div_ceil(3) * 4)
-        .then(|| STANDARD.decode(&text).ok()?.try_into().ok())
-        .flatten();
-    bytes.ok_or_else(|| D::Error::custom(format_args!("not {N} bytes in padded standard Base64")))
-}
-
-fn holders<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Identity>, D::Error> {
-    deserializer.deserialize_seq(Few::<Identity, GRANT_HOLDERS_MAX>(
-        core::marker::PhantomData,
-    ))
-}
-
-fn chain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Link>, D::Error> {
-    deserializer.deserialize_seq(Few::<Link, CHAIN_LENGTH_MAX>(core::marker::PhantomData))
-}
-
-/// A list of at most `MAX`.
-struct Few<T, const MAX: usize>(core::marker::PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for Few<T, MAX> {
-    type Value = Vec<T>;
-
-    fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "a list of at most {MAX}")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<T>, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            if list.len() >= MAX {
-                return Err(A::Error::custom(format_args!("more than {MAX}")));
-            }
-            list.push(item);
-        }
-        Ok(list)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::parse_payload;
+    use super::super::{parse_payload, to_go_json};
     use super::*;
     use crate::base::NaraId;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
 
     fn grant(holders: usize) -> Grant {
         let who = |n: usize| Identity {

@@ -1,11 +1,10 @@
 //! Howdys: answers to a hey_there, with an introduction to others.
 
-use super::envelope::{MessageError, frame_text, read_signature, signature_text};
+use super::envelope::{MessageError, frame_text};
 use super::json::ObjectWriter;
 use super::payload::Fields;
-use super::presence::read_name;
-use super::reader::RawJson;
-use super::status::{MESH_IP_LENGTH_MAX, Status, StatusBuilder};
+use super::status::{MESH_IP_LENGTH_MAX, Status, StatusBuilder, lenient_text};
+use super::writer::signed_decimal;
 use crate::base::Identity;
 use crate::identity::{NAME_LENGTH_MAX, Signature, verify};
 
@@ -29,17 +28,16 @@ pub struct Neighbour {
 impl Neighbour {
     /// `None` for a neighbour without a usable name, key and id.
     fn parse(json: &str) -> Option<Self> {
-        let fields = Fields::parse(json, NEIGHBOUR_FIELDS).ok()?;
-        Some(Self {
-            name: read_name(&fields, "Name").ok()?,
+        let mut fields = Fields::of(json, NEIGHBOUR_FIELDS);
+        let neighbour = Self {
+            name: fields.needed_text("Name", NAME_LENGTH_MAX),
             who: Identity {
-                id: fields.lenient("ID")?,
-                key: fields.lenient("PublicKey")?,
+                id: fields.id("ID"),
+                key: fields.key("PublicKey"),
             },
-            mesh_ip: fields
-                .text("MeshIP", MESH_IP_LENGTH_MAX)
-                .unwrap_or_default(),
-        })
+            mesh_ip: lenient_text(&mut fields, "MeshIP", MESH_IP_LENGTH_MAX),
+        };
+        fields.done(neighbour).ok()
     }
 }
 
@@ -67,28 +65,26 @@ impl Howdy {
     /// # Errors
     /// When it is none, or unsigned; the error names the field.
     pub fn parse(bytes: &[u8]) -> Result<Self, MessageError> {
-        let fields = Fields::parse(frame_text(bytes)?, FIELDS)?;
-        let me = fields
-            .raw("Me")
-            .ok_or_else(|| MessageError::field("Me", "missing"))?;
-        let neighbours: Vec<RawJson<'_>> = fields.read("Neighbors")?;
+        let mut fields = Fields::of(frame_text(bytes)?, FIELDS);
+        let me = fields.needed("Me");
+        let neighbours = fields.items("Neighbors", usize::MAX);
         let neighbours = neighbours.into_iter().take(NEIGHBOURS_MAX);
-        let signature = read_signature(&fields, "Signature")?;
-        Ok(Self {
-            from: read_name(&fields, "From")?,
-            to: fields.text("To", NAME_LENGTH_MAX)?,
-            seq: fields.read("Seq")?,
-            neighbours: neighbours
-                .filter_map(|json| Neighbour::parse(json.get()))
-                .collect(),
-            me: Status::parse(me)?,
-            signature: Some(signature.ok_or_else(|| MessageError::field("Signature", "missing"))?),
-        })
+        let howdy = Self {
+            signature: fields.needed_signature("Signature"),
+            from: fields.needed_text("From", NAME_LENGTH_MAX),
+            to: fields.text("To", NAME_LENGTH_MAX),
+            seq: fields.i64("Seq"),
+            neighbours: neighbours.filter_map(Neighbour::parse).collect(),
+            me: Status::read(&mut fields, me),
+        };
+        Ok(fields.done(howdy)?)
     }
 
     /// What the signature covers.
     pub fn signed_text(from: &str, to: &str, seq: i64) -> String {
-        format!("howdy:{from}:{to}:{seq}")
+        let mut text = ["howdy:", from, ":", to, ":"].concat();
+        signed_decimal(&mut text, seq);
+        text
     }
 
     /// Whether the key in the status signed it.
@@ -117,17 +113,17 @@ impl Howdy {
         signature: &Signature,
     ) -> String {
         let you = ObjectWriter::new()
-            .field("online", "ONLINE")
-            .field("last_seen", &last_seen)
+            .text("online", "ONLINE")
+            .i64("last_seen", last_seen)
             .finish();
         ObjectWriter::new()
-            .field("From", from)
-            .field("To", to)
-            .field("Seq", &seq)
+            .text("From", from)
+            .text("To", to)
+            .i64("Seq", seq)
             .raw("You", &you)
             .raw("Neighbors", "[]")
             .raw("Me", &me.howdy())
-            .field("Signature", &signature_text(signature))
+            .base64("Signature", &signature.0)
             .finish()
     }
 }

@@ -2,7 +2,8 @@
 //! the text.
 
 use super::vector;
-use super::writer::{GoJson, escape, quoted};
+use super::writer::{GoJson, decimal, escape, quoted, signed_decimal};
+use crate::base::Identity;
 use core::fmt;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -45,45 +46,129 @@ pub(super) fn compacted(json: &str) -> String {
 /// Room for the short fields of an object, in bytes.
 const OTHERS_SIZE: usize = 512;
 
-/// Writes a JSON object field by field, where a field may be JSON already.
-pub(super) struct ObjectWriter(String);
+/// Writes a JSON object field by field, as Go would.
+pub(crate) struct ObjectWriter(String);
 
 impl ObjectWriter {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::sized(0)
     }
 
     /// One with room for a field of so many bytes, beside some short ones.
-    pub(super) fn sized(size: usize) -> Self {
+    pub(crate) fn sized(size: usize) -> Self {
         let mut text = String::with_capacity(size + OTHERS_SIZE);
         text.push('{');
         Self(text)
     }
 
-    /// A field whose value is JSON text already.
-    pub(super) fn raw(&mut self, name: &str, json: &str) -> &mut Self {
+    fn name(&mut self, name: &str) -> &mut String {
         if self.0.len() > 1 {
             self.0.push(',');
         }
         quoted(&mut self.0, name);
         self.0.push(':');
-        self.0.push_str(json);
+        &mut self.0
+    }
+
+    /// A field whose value is JSON text already.
+    pub(crate) fn raw(&mut self, name: &str, json: &str) -> &mut Self {
+        self.name(name).push_str(json);
         self
     }
 
-    pub(super) fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> &mut Self {
-        self.raw(name, &to_go_json(value))
+    pub(crate) fn text(&mut self, name: &str, text: &str) -> &mut Self {
+        quoted(self.name(name), text);
+        self
     }
 
     /// A text that is left out when it is empty.
-    pub(super) fn text(&mut self, name: &str, text: &str) -> &mut Self {
-        if text.is_empty() {
-            return self;
+    pub(crate) fn text_if_any(&mut self, name: &str, text: &str) -> &mut Self {
+        match text {
+            "" => self,
+            text => self.text(name, text),
         }
-        self.field(name, text)
     }
 
-    pub(super) fn finish(&mut self) -> String {
+    pub(crate) fn i64(&mut self, name: &str, number: i64) -> &mut Self {
+        signed_decimal(self.name(name), number);
+        self
+    }
+
+    pub(crate) fn u64(&mut self, name: &str, number: u64) -> &mut Self {
+        decimal(self.name(name), number);
+        self
+    }
+
+    pub(crate) fn bool(&mut self, name: &str, value: bool) -> &mut Self {
+        self.raw(name, if value { "true" } else { "false" })
+    }
+
+    pub(crate) fn bytes(&mut self, name: &str, bytes: &Bytes) -> &mut Self {
+        match &bytes.0 {
+            Content::Missing => self.raw(name, "null"),
+            Content::Decoded(bytes) => self.base64(name, bytes),
+            Content::TooLong(text) => self.text(name, text),
+        }
+    }
+
+    /// Bytes in Base64, none of whose characters is escaped.
+    pub(crate) fn base64(&mut self, name: &str, bytes: &[u8]) -> &mut Self {
+        let out = self.name(name);
+        out.push('"');
+        out.push_str(&vector::to_base64(bytes));
+        out.push('"');
+        self
+    }
+
+    /// Bytes that are left out when there are none.
+    pub(crate) fn base64_if_any(&mut self, name: &str, bytes: &[u8]) -> &mut Self {
+        match bytes {
+            [] => self,
+            bytes => self.base64(name, bytes),
+        }
+    }
+
+    /// The id and the key of an identity.
+    pub(crate) fn id_and_key(&mut self, who: &Identity) -> &mut Self {
+        self.text("id", who.id.as_str()).base64("key", &who.key.0)
+    }
+
+    pub(crate) fn identity(&mut self, name: &str, who: &Identity) -> &mut Self {
+        self.raw(name, &Self::new().id_and_key(who).finish())
+    }
+
+    pub(crate) fn identities(&mut self, name: &str, all: &[Identity]) -> &mut Self {
+        self.list(name, all, |one, who| {
+            one.id_and_key(who);
+        })
+    }
+
+    /// A list of objects, each of which `write` fills.
+    pub(crate) fn list<T>(
+        &mut self,
+        name: &str,
+        items: &[T],
+        write: impl Fn(&mut ObjectWriter, &T),
+    ) -> &mut Self {
+        let mut list = String::from("[");
+        for item in items {
+            if list.len() > 1 {
+                list.push(',');
+            }
+            let mut one = Self::new();
+            write(&mut one, item);
+            list.push_str(&one.finish());
+        }
+        list.push(']');
+        self.raw(name, &list)
+    }
+
+    /// How many bytes it has so far.
+    pub(crate) fn size(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn finish(&mut self) -> String {
         let mut text = core::mem::take(&mut self.0);
         text.push('}');
         text
@@ -136,21 +221,18 @@ impl Bytes {
         self.len() == 0
     }
 
-    fn decode<E: Error>(text: &str, limit: usize) -> Result<Self, E> {
-        if decoded_size(text) > limit {
-            return Ok(Self(Content::TooLong(text.to_owned())));
-        }
-        let bytes = vector::from_base64(text);
-        let bytes = bytes.ok_or_else(|| E::custom("not padded standard Base64"))?;
-        Ok(Self(Content::Decoded(bytes)))
+    /// How long its text is.
+    pub(super) fn text_size(&self) -> usize {
+        self.len().div_ceil(3) * 4
     }
 
-    /// For fields that hold a nonce.
-    pub(super) fn deserialize_nonce<'de, D>(deserializer: D) -> Result<Self, D::Error>
-    where
-        D: Deserializer<'de>,
-    {
-        deserializer.deserialize_any(BytesVisitor { limit: NONCE_SIZE })
+    /// The bytes of a Base64 text, if it is one.
+    pub(super) fn decode(text: &str, limit: usize) -> Option<Self> {
+        Some(Self(if decoded_size(text) > limit {
+            Content::TooLong(text.to_owned())
+        } else {
+            Content::Decoded(vector::from_base64(text)?)
+        }))
     }
 }
 
@@ -183,9 +265,7 @@ impl Serialize for Bytes {
 
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(BytesVisitor {
-            limit: CIPHERTEXT_SIZE_MAX,
-        })
+        deserializer.deserialize_any(BytesVisitor)
     }
 }
 
@@ -195,9 +275,7 @@ impl fmt::Debug for Bytes {
     }
 }
 
-struct BytesVisitor {
-    limit: usize,
-}
+struct BytesVisitor;
 
 impl Visitor<'_> for BytesVisitor {
     type Value = Bytes;
@@ -207,7 +285,8 @@ impl Visitor<'_> for BytesVisitor {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Bytes, E> {
-        Bytes::decode(text, self.limit)
+        let bytes = Bytes::decode(text, CIPHERTEXT_SIZE_MAX);
+        bytes.ok_or_else(|| E::custom("not padded standard Base64"))
     }
 
     fn visit_unit<E: Error>(self) -> Result<Bytes, E> {

@@ -1,12 +1,11 @@
 //! Newspapers: what a nara publishes about itself from time to time.
 
-use super::envelope::{MessageError, frame_text, read_signature, signature_text};
+use super::envelope::{MessageError, frame_text};
 use super::json::ObjectWriter;
 use super::payload::Fields;
-use super::presence::read_name;
 use super::status::Status;
 use crate::base::{Identity, PublicKey};
-use crate::identity::{Signature, verify};
+use crate::identity::{NAME_LENGTH_MAX, Signature, verify};
 
 const FIELDS: &[&str] = &["From", "Status", "Signature"];
 
@@ -41,16 +40,15 @@ impl Newspaper {
     /// # Errors
     /// When it is none, or unsigned; the error names the field.
     pub fn parse(bytes: &[u8]) -> Result<Self, MessageError> {
-        let fields = Fields::parse(frame_text(bytes)?, FIELDS)?;
-        let status_json = fields.raw("Status");
-        let status_json = status_json.ok_or_else(|| MessageError::field("Status", "missing"))?;
-        let signature = read_signature(&fields, "Signature")?;
-        Ok(Self {
-            from: read_name(&fields, "From")?,
-            signature: Some(signature.ok_or_else(|| MessageError::field("Signature", "missing"))?),
-            status: Status::parse(status_json)?,
+        let mut fields = Fields::of(frame_text(bytes)?, FIELDS);
+        let status_json = fields.needed("Status");
+        let newspaper = Self {
+            signature: fields.needed_signature("Signature"),
+            from: fields.needed_text("From", NAME_LENGTH_MAX),
+            status: Status::read(&mut fields, status_json),
             status_json: status_json.to_owned(),
-        })
+        };
+        Ok(fields.done(newspaper)?)
     }
 
     /// What the signature covers: the status exactly as it was sent.
@@ -79,20 +77,21 @@ impl Newspaper {
 
     /// What proves the address in it to a gateway.
     pub fn proof(&self) -> String {
-        let signature = self.signature.as_ref().map(signature_text);
-        ObjectWriter::new()
-            .field("svc", "newspaper")
-            .field("sig", &signature.unwrap_or_default())
-            .field("status", &self.status_json)
-            .finish()
+        let mut object = ObjectWriter::new();
+        object.text("svc", "newspaper");
+        match &self.signature {
+            Some(signature) => object.base64("sig", &signature.0),
+            None => object.text("sig", ""),
+        };
+        object.text("status", &self.status_json).finish()
     }
 
     /// The newspaper as it goes on the wire.
     pub fn to_json(&self, signature: &Signature) -> String {
         ObjectWriter::new()
-            .field("From", &self.from)
+            .text("From", &self.from)
             .raw("Status", &self.status_json)
-            .field("Signature", &signature_text(signature))
+            .base64("Signature", &signature.0)
             .finish()
     }
 }

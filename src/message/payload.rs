@@ -1,13 +1,17 @@
 //! Reading JSON objects from strangers: within limits, each field at most once
 //! and spelled as declared, errors that name the field.
 
-use super::json::{ObjectWriter, compacted};
-use super::reader::{Json, JsonError, from_json};
-use crate::base::SortedSet;
+use super::json::{Bytes, ObjectWriter, compacted, to_go_json};
+use super::reader::{Json, JsonError};
+use super::time::Timestamp;
+use crate::base::{Identity, NaraId, PublicKey, SortedSet};
+use crate::identity::Signature;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use core::fmt;
+use serde::Serialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error, IntoDeserializer, MapAccess};
-use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Cow;
 
 /// How many fields an object may have.
@@ -17,10 +21,48 @@ pub const FIELDS_MAX: usize = 64;
 ///
 /// A type should take its fields' zero values for those that are missing
 /// (`#[serde(default)]`), because the reference does.
+///
+/// The types of this crate read and write themselves, by `Fields` and
+/// `ObjectWriter`: what serde makes of each type is the larger part of a
+/// module.
 pub trait Payload: Serialize + DeserializeOwned + 'static {
     /// The names of its fields on the wire.
     const FIELDS: &'static [&'static str];
+
+    /// Reads it. See [`parse_payload`].
+    ///
+    /// # Errors
+    /// When the text is no such payload; the error names the field.
+    fn parse(text: &str) -> Result<Self, PayloadError> {
+        Fields::parse(text, Self::FIELDS)?.into_typed()
+    }
+
+    /// Writes it as Go would.
+    fn to_json(&self) -> String {
+        to_go_json(self)
+    }
 }
+
+/// Serde's traits for payloads that read and write themselves.
+macro_rules! serde_by_itself {
+    ($($name:ty),*) => {$(
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let text = $crate::message::Payload::to_json(self);
+                $crate::message::RawJson::serialize_text(&text, serializer)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = $crate::message::RawJson::deserialize(deserializer)?;
+                $crate::message::parse_payload(text.get()).map_err(serde::de::Error::custom)
+            }
+        }
+    )*};
+}
+
+pub(crate) use serde_by_itself;
 
 /// Why a text is not the object that it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,7 +136,7 @@ impl Error for PayloadError {
 /// # Errors
 /// When the text is no such payload; the error names the field.
 pub fn parse_payload<P: Payload>(text: &str) -> Result<P, PayloadError> {
-    Fields::parse(text, P::FIELDS)?.into_typed()
+    P::parse(text)
 }
 
 /// Writes a payload again that no type describes: its known fields in their
@@ -118,7 +160,25 @@ pub fn canonical_fields(
 }
 
 /// The known fields of an object, each still JSON text.
-pub(super) struct Fields<'a>(Vec<(&'static str, &'a str)>);
+///
+/// What goes wrong while they are read is kept until the end, the first of it:
+/// so each field is one call, and no branch.
+pub(crate) struct Fields<'a> {
+    known: Vec<(&'static str, &'a str)>,
+    missing: Missing,
+    wrong: Option<PayloadError>,
+}
+
+/// What it means that a field is not there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    /// It has its zero value.
+    Zero,
+    /// An error of the object.
+    Wrong,
+    /// An error of the field that the object stands in.
+    WrongInside,
+}
 
 impl<'a> Fields<'a> {
     pub(super) fn parse(
@@ -145,75 +205,394 @@ impl<'a> Fields<'a> {
         }
         // Go takes `null` for a field that is not there.
         fields.retain(|(_, value)| *value != "null");
-        Ok(Self(fields))
+        Ok(Self {
+            known: fields,
+            missing: Missing::Zero,
+            wrong: None,
+        })
+    }
+
+    /// The known fields; those that are missing have their zero value.
+    pub(crate) fn of(text: &'a str, known: &'static [&'static str]) -> Self {
+        Self::parse(text, known).unwrap_or_else(|error| Self {
+            known: Vec::new(),
+            missing: Missing::Zero,
+            wrong: Some(error),
+        })
+    }
+
+    /// The known fields, of which none may be missing.
+    pub(crate) fn all_of(text: &'a str, known: &'static [&'static str]) -> Self {
+        Self {
+            missing: Missing::Wrong,
+            ..Self::of(text, known)
+        }
+    }
+
+    /// The known fields of an object inside an object, of which none may be
+    /// missing; what else is there does not matter.
+    fn inside(text: &'a str, known: &'static [&'static str]) -> Self {
+        Self {
+            missing: Missing::WrongInside,
+            ..Self::loose(text, known)
+        }
+    }
+
+    /// The known fields of an object that is no message: their zero values
+    /// where they are missing, and whatever else is there does not matter.
+    pub(crate) fn loose(text: &'a str, known: &'static [&'static str]) -> Self {
+        let mut fields = Self {
+            known: Vec::new(),
+            missing: Missing::Zero,
+            wrong: None,
+        };
+        if let Err(error) = fields.collect(&mut Json::new(text), known) {
+            fields.fail("payload", reason(&error));
+        }
+        fields
+    }
+
+    fn collect(
+        &mut self,
+        json: &mut Json<'a>,
+        known: &'static [&'static str],
+    ) -> Result<(), JsonError> {
+        json.enter_object()?;
+        let mut is_first = true;
+        while let Some(key) = json.next_key(&mut is_first)? {
+            let value = json.raw()?;
+            let Some(name) = known.iter().find(|name| **name == key) else {
+                continue;
+            };
+            if self.raw(name).is_some() {
+                self.fail(name, ["duplicate field `", name, "`"].concat());
+            }
+            self.known.push((name, value));
+        }
+        json.end()
     }
 
     /// A field's JSON text, spelled as it came.
-    pub(super) fn raw(&self, name: &str) -> Option<&'a str> {
-        self.0
+    pub(crate) fn raw(&self, name: &str) -> Option<&'a str> {
+        self.known
             .iter()
             .find(|(field, _)| *field == name)
             .map(|(_, value)| *value)
     }
 
-    /// A field's value, or its type's zero value when it is not there.
-    pub(super) fn read<T>(&self, name: &'static str) -> Result<T, PayloadError>
-    where
-        T: Deserialize<'a> + Default,
-    {
-        if self.raw(name).is_none() {
-            return Ok(T::default());
-        }
-        self.required(name)
+    /// Notes what is wrong with a field.
+    pub(crate) fn fail(&mut self, field: &'static str, why: String) {
+        self.wrong.get_or_insert(PayloadError::Field { field, why });
     }
 
-    /// A field's value, which must be there.
-    pub(super) fn required<T: Deserialize<'a>>(
-        &self,
-        name: &'static str,
-    ) -> Result<T, PayloadError> {
-        let json = self
-            .raw(name)
-            .ok_or_else(|| PayloadError::field(name, "missing"))?;
-        from_json(json).map_err(|error| PayloadError::field(name, reason(&error)))
+    /// What was read, unless something was wrong.
+    pub(crate) fn done<T>(self, read: T) -> Result<T, PayloadError> {
+        self.wrong.map_or(Ok(read), Err)
+    }
+
+    fn value(&mut self, name: &'static str) -> Option<Json<'a>> {
+        let text = self.raw(name);
+        match self.missing {
+            _ if text.is_some() => {}
+            Missing::Zero => {}
+            Missing::Wrong => self.fail(name, "missing".to_owned()),
+            Missing::WrongInside => self.fail(name, ["missing field `", name, "`"].concat()),
+        }
+        text.map(Json::new)
+    }
+
+    /// A field's JSON text, which must be there.
+    pub(crate) fn needed(&mut self, name: &'static str) -> &'a str {
+        self.raw(name).unwrap_or_else(|| {
+            self.fail(name, "missing".to_owned());
+            "null"
+        })
+    }
+
+    /// A string, empty when it is not there.
+    pub(crate) fn string(&mut self, name: &'static str) -> Cow<'a, str> {
+        let Some(mut json) = self.value(name) else {
+            return Cow::Borrowed("");
+        };
+        json.text(&"a string").unwrap_or_else(|error| {
+            self.fail(name, reason(&error));
+            Cow::Borrowed("")
+        })
     }
 
     /// A text of at most `limit` bytes; empty when it is not there.
-    pub(super) fn text(&self, name: &'static str, limit: usize) -> Result<String, PayloadError> {
-        let text: String = self.read(name)?;
+    pub(crate) fn text(&mut self, name: &'static str, limit: usize) -> String {
+        let text = self.string(name);
         if text.len() > limit {
-            return Err(PayloadError::field(
-                name,
-                format!("longer than {limit} bytes"),
-            ));
+            self.fail(name, format!("longer than {limit} bytes"));
         }
-        Ok(text)
+        text.into_owned()
+    }
+
+    /// A text that must be there.
+    pub(super) fn needed_text(&mut self, name: &'static str, limit: usize) -> String {
+        let text = self.text(name, limit);
+        if text.is_empty() {
+            self.fail(name, "missing".to_owned());
+        }
+        text
+    }
+
+    /// A whole number that one of this type can be.
+    pub(crate) fn i64(&mut self, name: &'static str) -> i64 {
+        self.whole(name, i64::MIN, i64::MAX as u64, "i64") as i64
+    }
+
+    /// A whole number that one of this type can be.
+    pub(crate) fn u64(&mut self, name: &'static str) -> u64 {
+        self.whole(name, 0, u64::MAX, "u64")
+    }
+
+    /// A whole number that one of this type can be.
+    pub(crate) fn u32(&mut self, name: &'static str) -> u32 {
+        self.whole(name, 0, u64::from(u32::MAX), "u32") as u32
+    }
+
+    /// A whole number that one of this type can be.
+    pub(crate) fn u16(&mut self, name: &'static str) -> u16 {
+        self.whole(name, 0, u64::from(u16::MAX), "u16") as u16
+    }
+
+    /// A whole number that one of this type can be.
+    pub(crate) fn u8(&mut self, name: &'static str) -> u8 {
+        self.whole(name, 0, u64::from(u8::MAX), "u8") as u8
+    }
+
+    /// The bits of a whole number.
+    fn whole(&mut self, name: &'static str, least: i64, most: u64, kind: &'static str) -> u64 {
+        let read = self
+            .value(name)
+            .map(|mut json| json.whole_within(least, most, kind));
+        match read {
+            Some(Ok(number)) => number,
+            None => 0,
+            Some(Err(error)) => {
+                self.fail(name, reason(&error));
+                0
+            }
+        }
+    }
+
+    /// Whether something is so.
+    pub(crate) fn bool(&mut self, name: &'static str) -> bool {
+        let read = self.value(name).map(|mut json| json.boolean(&"a boolean"));
+        match read {
+            Some(Ok(value)) => value,
+            None => false,
+            Some(Err(error)) => {
+                self.fail(name, reason(&error));
+                false
+            }
+        }
+    }
+
+    /// Bytes, of which a longer text than of `limit` is not decoded.
+    pub(crate) fn bytes(&mut self, name: &'static str, limit: usize) -> Bytes {
+        let Some(mut json) = self.value(name).filter(|json| json.rest() != "null") else {
+            return Bytes::default();
+        };
+        let text = json.text(&"bytes in Base64");
+        let bytes = text.map_err(|error| reason(&error)).and_then(|text| {
+            Bytes::decode(&text, limit).ok_or_else(|| "not padded standard Base64".to_owned())
+        });
+        bytes.unwrap_or_else(|why| {
+            self.fail(name, why);
+            Bytes::default()
+        })
+    }
+
+    /// Exactly `N` bytes in padded standard Base64.
+    pub(crate) fn fixed<const N: usize>(&mut self, name: &'static str) -> [u8; N] {
+        let mut bytes = [0; N];
+        if self.raw(name).is_some() || self.missing != Missing::Zero {
+            self.fill(name, &mut bytes);
+        }
+        bytes
+    }
+
+    fn fill(&mut self, name: &'static str, bytes: &mut [u8]) {
+        let text = self.string(name);
+        // A longer text need not be decoded.
+        let is_right = text.len() == bytes.len().div_ceil(3) * 4
+            && STANDARD.decode_slice(text.as_bytes(), bytes) == Ok(bytes.len());
+        if !is_right {
+            let size = bytes.len();
+            self.fail(name, format!("not {size} bytes in padded standard Base64"));
+        }
+    }
+
+    /// A string that must be there.
+    fn needed_string(&mut self, name: &'static str) -> Cow<'a, str> {
+        let text = self.string(name);
+        if text.is_empty() {
+            self.needed(name);
+        }
+        text
+    }
+
+    /// A key that must be there.
+    pub(crate) fn key(&mut self, name: &'static str) -> PublicKey {
+        let text = self.needed_string(name);
+        PublicKey::parse(&text).unwrap_or_else(|| {
+            self.fail(name, "the public key is not 32 bytes in Base64".to_owned());
+            Identity::NOBODY.key
+        })
+    }
+
+    /// A signature; `None` when it is missing or empty.
+    pub(super) fn signature(&mut self, name: &'static str) -> Option<Signature> {
+        let is_there = !self.text(name, 88).is_empty();
+        is_there.then(|| Signature(self.fixed(name)))
+    }
+
+    /// A signature that must be there.
+    pub(super) fn needed_signature(&mut self, name: &'static str) -> Option<Signature> {
+        let signature = self.signature(name);
+        if signature.is_none() {
+            self.fail(name, "missing".to_owned());
+        }
+        signature
+    }
+
+    /// A nara's id that must be there.
+    pub(crate) fn id(&mut self, name: &'static str) -> NaraId {
+        let text = self.needed_string(name);
+        NaraId::parse(&text).unwrap_or_else(|error| {
+            self.fail(name, error.to_string());
+            Identity::NOBODY.id
+        })
+    }
+
+    /// The id and the key of an identity of which they are fields.
+    pub(crate) fn id_and_key(&mut self) -> Identity {
+        Identity {
+            id: self.id("id"),
+            key: self.key("key"),
+        }
+    }
+
+    /// An identity that must be there.
+    pub(crate) fn identity(&mut self, name: &'static str) -> Identity {
+        self.object(name, IDENTITY_FIELDS, Self::id_and_key)
+    }
+
+    /// At most `limit` identities.
+    pub(crate) fn identities(&mut self, name: &'static str, limit: usize) -> Vec<Identity> {
+        self.list(name, limit, IDENTITY_FIELDS, Self::id_and_key)
+    }
+
+    /// A time that must be there.
+    pub(super) fn timestamp(&mut self, name: &'static str) -> Timestamp {
+        self.needed(name);
+        let text = self.string(name);
+        Timestamp::parse(&text).unwrap_or_else(|error| {
+            self.fail(name, error.to_string());
+            Timestamp::ZERO
+        })
+    }
+
+    /// An object inside this one, which must be there.
+    pub(crate) fn object<T>(
+        &mut self,
+        name: &'static str,
+        known: &'static [&'static str],
+        read: impl FnOnce(&mut Fields<'a>) -> T,
+    ) -> T {
+        let text = self.value(name).map_or("{}", |json| json.rest());
+        let mut inside = Fields::inside(text, known);
+        let value = read(&mut inside);
+        self.take_over(name, inside);
+        value
+    }
+
+    /// A list of at most `limit` objects.
+    pub(crate) fn list<T>(
+        &mut self,
+        name: &'static str,
+        limit: usize,
+        known: &'static [&'static str],
+        read: impl Fn(&mut Fields<'a>) -> T,
+    ) -> Vec<T> {
+        let mut list = Vec::new();
+        for text in self.items(name, limit) {
+            let mut inside = Fields::inside(text, known);
+            list.push(read(&mut inside));
+            self.take_over(name, inside);
+        }
+        list
+    }
+
+    /// What is wrong with these is wrong with those, too.
+    pub(crate) fn also(&mut self, others: Fields<'_>) {
+        self.wrong = self.wrong.take().or(others.wrong);
+    }
+
+    /// What is wrong inside a field is wrong with it.
+    fn take_over(&mut self, name: &'static str, inside: Fields<'_>) {
+        if let Some(PayloadError::Field { why, .. }) = inside.wrong {
+            self.fail(name, why);
+        }
+    }
+
+    /// The texts of a list's items, of which there may be at most `limit`.
+    pub(crate) fn items(&mut self, name: &'static str, limit: usize) -> Vec<&'a str> {
+        let items = self.value(name).map(|mut json| json.items());
+        match items {
+            None => Vec::new(),
+            Some(Ok(items)) if items.len() <= limit => items,
+            Some(Ok(_)) => {
+                self.fail(name, format!("more than {limit}"));
+                Vec::new()
+            }
+            Some(Err(error)) => {
+                self.fail(name, reason(&error));
+                Vec::new()
+            }
+        }
     }
 
     /// A value that nothing depends on: `None` when it is missing or wrong.
-    pub(super) fn lenient<T: Deserialize<'a>>(&self, name: &str) -> Option<T> {
-        from_json(self.raw(name)?).ok()
+    pub(super) fn lenient<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&mut Self, &'static str) -> T,
+    ) -> Option<T> {
+        self.raw(name)?;
+        let before = self.wrong.take();
+        let value = read(self, name);
+        core::mem::replace(&mut self.wrong, before)
+            .is_none()
+            .then_some(value)
     }
 
     fn into_typed<P: Payload>(self) -> Result<P, PayloadError> {
         let fields = TypedFields {
-            fields: self.0.into_iter(),
+            fields: self.known.into_iter(),
             next: None,
         };
         P::deserialize(MapAccessDeserializer::new(fields))
     }
 }
 
-/// For fields that hold a text of at most `MAX` bytes.
-pub(super) fn bounded<'de, const MAX: usize, D>(deserializer: D) -> Result<String, D::Error>
-where
-    D: Deserializer<'de>,
-{
-    let text = String::deserialize(deserializer)?;
-    if text.len() > MAX {
-        return Err(D::Error::custom(format_args!("longer than {MAX} bytes")));
-    }
-    Ok(text)
+const IDENTITY_FIELDS: &[&str] = &["id", "key"];
+
+/// The identities of a list, as many as there are.
+///
+/// # Errors
+/// When the text is no list, or one of them is none.
+pub(crate) fn read_identities(text: &str) -> Result<Vec<Identity>, PayloadError> {
+    let mut fields = Fields {
+        known: vec![("identities", text)],
+        missing: Missing::Wrong,
+        wrong: None,
+    };
+    let identities = fields.identities("identities", usize::MAX);
+    fields.done(identities)
 }
 
 /// The known field that a name is; an error when a reader that minds no case
@@ -310,6 +689,7 @@ impl<'de> MapAccess<'de> for TypedFields<'de> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde::Deserialize;
 
     #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
     #[serde(default)]

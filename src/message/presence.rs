@@ -1,6 +1,6 @@
 //! hey_there and chau: the events by which naras come and go.
 
-use super::envelope::{MessageError, frame_text, read_signature, signature_text};
+use super::envelope::{MessageError, frame_text};
 use super::json::ObjectWriter;
 use super::payload::Fields;
 use super::status::MESH_IP_LENGTH_MAX;
@@ -78,18 +78,22 @@ impl PresenceEvent {
     fn to_json(&self) -> String {
         let mut object = ObjectWriter::new();
         // The body's own signature is always empty; the event's counts.
-        match self {
-            Self::HeyThere(hey) => object
-                .field("From", &hey.from)
-                .field("PublicKey", &hey.public_key)
-                .field("MeshIP", &hey.mesh_ip)
-                .field("ID", &hey.id),
-            Self::Chau(chau) => object
-                .field("From", &chau.from)
-                .field("PublicKey", &chau.public_key)
-                .field("ID", &chau.id),
+        let id = match self {
+            Self::HeyThere(hey) => {
+                object
+                    .text("From", &hey.from)
+                    .base64("PublicKey", &hey.public_key.0)
+                    .text("MeshIP", &hey.mesh_ip);
+                &hey.id
+            }
+            Self::Chau(chau) => {
+                object
+                    .text("From", &chau.from)
+                    .base64("PublicKey", &chau.public_key.0);
+                &chau.id
+            }
         };
-        object.field("Signature", "").finish()
+        object.text("ID", id).text("Signature", "").finish()
     }
 }
 
@@ -150,25 +154,44 @@ impl SyncEvent {
     /// # Errors
     /// When it is no hey_there or chau, or unsigned; the error names the field.
     pub fn parse(bytes: &[u8]) -> Result<Self, MessageError> {
-        let fields = Fields::parse(frame_text(bytes)?, EVENT_FIELDS)?;
-        let service = fields.text("svc", NAME_LENGTH_MAX)?;
-        let body = match service.as_str() {
-            "hey-there" => PresenceEvent::HeyThere(HeyThere::parse(&fields)?),
-            "chau" => PresenceEvent::Chau(Chau::parse(&fields)?),
-            _ => return Err(MessageError::field("svc", "neither hey-there nor chau")),
+        let mut fields = Fields::of(frame_text(bytes)?, EVENT_FIELDS);
+        let service = fields.text("svc", NAME_LENGTH_MAX);
+        let (name, is_chau) = match service.as_str() {
+            "chau" => ("chau", true),
+            "hey-there" => ("hey_there", false),
+            _ => {
+                fields.fail("svc", "neither hey-there nor chau".to_owned());
+                ("", false)
+            }
         };
-        let emitter = fields.text("emitter", NAME_LENGTH_MAX)?;
-        if emitter != body.from() {
-            return Err(MessageError::field("emitter", "not the name in the event"));
+        // The fields of the body are named like those of the event would be.
+        let mut body = Fields::of(fields.raw(name).unwrap_or("null"), BODY_FIELDS);
+        let hey = HeyThere {
+            from: body.needed_text("From", NAME_LENGTH_MAX),
+            public_key: body.key("PublicKey"),
+            mesh_ip: body.text("MeshIP", MESH_IP_LENGTH_MAX),
+            id: body.text("ID", ID_LENGTH_MAX),
+        };
+        fields.also(body);
+        let emitter = fields.text("emitter", NAME_LENGTH_MAX);
+        if emitter != hey.from {
+            fields.fail("emitter", "not the name in the event".to_owned());
         }
-        let signature = read_signature(&fields, "sig")?;
-        Ok(Self {
-            id: fields.text("id", ID_LENGTH_MAX)?,
-            ts: fields.read("ts")?,
+        let event = Self {
+            sig: fields.needed_signature("sig"),
+            id: fields.text("id", ID_LENGTH_MAX),
+            ts: fields.i64("ts"),
             emitter,
-            sig: Some(signature.ok_or_else(|| MessageError::field("sig", "missing"))?),
-            body,
-        })
+            body: match is_chau {
+                false => PresenceEvent::HeyThere(hey),
+                true => PresenceEvent::Chau(Chau {
+                    from: hey.from,
+                    public_key: hey.public_key,
+                    id: hey.id,
+                }),
+            },
+        };
+        Ok(fields.done(event)?)
     }
 
     /// The event as it goes on the wire.
@@ -177,15 +200,13 @@ impl SyncEvent {
             PresenceEvent::HeyThere(_) => "hey_there",
             PresenceEvent::Chau(_) => "chau",
         };
+        let signature: &[u8] = self.sig.as_ref().map_or(&[], |signature| &signature.0);
         ObjectWriter::new()
-            .field("id", &self.id)
-            .field("ts", &self.ts)
-            .field("svc", self.body.service())
-            .text("emitter", &self.emitter)
-            .text(
-                "sig",
-                &self.sig.as_ref().map(signature_text).unwrap_or_default(),
-            )
+            .text("id", &self.id)
+            .i64("ts", self.ts)
+            .text("svc", self.body.service())
+            .text_if_any("emitter", &self.emitter)
+            .base64_if_any("sig", signature)
             .raw(name, &self.body.to_json())
             .finish()
     }
@@ -246,44 +267,6 @@ impl SyncEvent {
             key: self.key(),
         })
     }
-}
-
-impl HeyThere {
-    fn parse(event: &Fields<'_>) -> Result<Self, MessageError> {
-        let body = Fields::parse(event.raw("hey_there").unwrap_or("null"), BODY_FIELDS)?;
-        Ok(Self {
-            from: read_name(&body, "From")?,
-            public_key: read_key(&body)?,
-            mesh_ip: body.text("MeshIP", MESH_IP_LENGTH_MAX)?,
-            id: body.text("ID", ID_LENGTH_MAX)?,
-        })
-    }
-}
-
-impl Chau {
-    fn parse(event: &Fields<'_>) -> Result<Self, MessageError> {
-        let body = Fields::parse(event.raw("chau").unwrap_or("null"), BODY_FIELDS)?;
-        let id = body.text("ID", ID_LENGTH_MAX)?;
-        Ok(Self {
-            from: read_name(&body, "From")?,
-            public_key: read_key(&body)?,
-            id,
-        })
-    }
-}
-
-/// A name, which must be there.
-pub(super) fn read_name(body: &Fields<'_>, field: &'static str) -> Result<String, MessageError> {
-    let name = body.text(field, NAME_LENGTH_MAX)?;
-    if name.is_empty() {
-        return Err(MessageError::field(field, "missing"));
-    }
-    Ok(name)
-}
-
-fn read_key(body: &Fields<'_>) -> Result<PublicKey, MessageError> {
-    let key: Option<PublicKey> = body.read("PublicKey")?;
-    key.ok_or_else(|| MessageError::field("PublicKey", "missing"))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use std::borrow::Cow;
 const DEPTH_MAX: u8 = 128;
 
 /// The name by which [`RawJson`] asks for text.
-const RAW: &str = "$light_nara::RawJson";
+pub(super) const RAW: &str = "$light_nara::RawJson";
 
 /// Why a text is not the JSON that it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +76,14 @@ impl<'a> RawJson<'a> {
     pub fn get(self) -> &'a str {
         self.0
     }
+
+    /// Writes JSON text as it is.
+    pub(crate) fn serialize_text<S: ser::Serializer>(
+        text: &str,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_struct(RAW, text)
+    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for RawJson<'a> {
@@ -105,6 +113,17 @@ impl<'de> Visitor<'de> for RawVisitor {
 pub fn from_json<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, JsonError> {
     let mut json = Json::new(text);
     let value = T::deserialize(&mut json)?;
+    json.end()?;
+    Ok(value)
+}
+
+/// The JSON value that is all of a text, without the spaces around it.
+///
+/// # Errors
+/// When it is no JSON.
+pub(crate) fn whole_value(text: &str) -> Result<&str, JsonError> {
+    let mut json = Json::new(text);
+    let value = json.raw()?;
     json.end()?;
     Ok(value)
 }
@@ -172,6 +191,27 @@ impl<'de> Json<'de> {
 
     pub(super) fn open_object(&mut self) -> Result<(), JsonError> {
         self.expect(b'{', "expected an object")
+    }
+
+    /// Enters an object; anything else is named.
+    pub(super) fn enter_object(&mut self) -> Result<(), JsonError> {
+        self.enter(b'{', &"an object")
+    }
+
+    /// The texts of a list's items.
+    pub(super) fn items(&mut self) -> Result<Vec<&'de str>, JsonError> {
+        self.enter(b'[', &"a list")?;
+        let mut items = Vec::new();
+        let mut is_first = true;
+        while self.more(b']', &mut is_first)? {
+            items.push(self.raw()?);
+        }
+        Ok(items)
+    }
+
+    /// What is still to be read.
+    pub(super) fn rest(&self) -> &'de str {
+        &self.text[self.at..]
     }
 
     /// Whether another item follows, of a list or an object that ends with
@@ -471,7 +511,7 @@ impl<'de> Json<'de> {
     }
 
     /// The string that is expected.
-    fn text(&mut self, expected: &dyn de::Expected) -> Result<Cow<'de, str>, JsonError> {
+    pub(super) fn text(&mut self, expected: &dyn de::Expected) -> Result<Cow<'de, str>, JsonError> {
         match self.peek() {
             b'"' => self.string(),
             _ => Err(self.mismatched(expected)),
@@ -488,6 +528,31 @@ impl<'de> Json<'de> {
             self.at = start;
         }
         Err(self.mismatched(expected))
+    }
+
+    /// The bits of a whole number from `least` to `most`.
+    pub(super) fn whole_within(
+        &mut self,
+        least: i64,
+        most: u64,
+        kind: &'static str,
+    ) -> Result<u64, JsonError> {
+        let found = match self.integer(&kind)? {
+            Whole::Unsigned(number) if number <= most => return Ok(number),
+            Whole::Signed(number) if number >= least => return Ok(number as u64),
+            Whole::Unsigned(number) => Unexpected::Unsigned(number),
+            Whole::Signed(number) => Unexpected::Signed(number),
+        };
+        Err(JsonError::invalid_value(found, &kind))
+    }
+
+    /// The truth value that is expected.
+    pub(super) fn boolean(&mut self, expected: &dyn de::Expected) -> Result<bool, JsonError> {
+        match self.peek() {
+            b't' => self.word("true").map(|()| true),
+            b'f' => self.word("false").map(|()| false),
+            _ => Err(self.mismatched(expected)),
+        }
     }
 
     /// Enters the list or the object that is expected.
@@ -532,12 +597,8 @@ impl<'de> Deserializer<'de> for &mut Json<'de> {
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {
-        let value = match self.peek() {
-            b't' => self.word("true").map(|()| true),
-            b'f' => self.word("false").map(|()| false),
-            _ => Err(self.mismatched(&visitor)),
-        };
-        visitor.visit_bool(value?)
+        let value = self.boolean(&visitor)?;
+        visitor.visit_bool(value)
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {

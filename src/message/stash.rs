@@ -1,30 +1,22 @@
 //! The payloads of the stash, fields in the order of the wire.
 
-use super::json::Bytes;
-use super::payload::{Payload, bounded};
+use super::json::{Bytes, CIPHERTEXT_SIZE_MAX, NONCE_SIZE, ObjectWriter};
+use super::payload::{Fields, Payload, PayloadError, serde_by_itself};
 use crate::base::ID_LENGTH_MAX;
 use crate::identity::NAME_LENGTH_MAX;
-use serde::{Deserialize, Serialize};
 
 /// The longest reason of a refusal, in bytes.
 pub const REASON_LENGTH_MAX: usize = 256;
 
 /// `stash:store`: an owner asks a confidant to hold its sealed memory. Nonce
 /// and ciphertext may still have a wrong length, so that the confidant can say so.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Store {
     /// Whose it is.
-    #[serde(deserialize_with = "bounded::<ID_LENGTH_MAX, _>")]
     pub owner_id: String,
     /// The owner's name, for people.
-    #[serde(
-        deserialize_with = "bounded::<NAME_LENGTH_MAX, _>",
-        skip_serializing_if = "String::is_empty"
-    )]
     pub owner: String,
     /// The nonce of the seal.
-    #[serde(deserialize_with = "Bytes::deserialize_nonce")]
     pub nonce: Bytes,
     /// What is sealed, tag included.
     pub ciphertext: Bytes,
@@ -33,75 +25,49 @@ pub struct Store {
 }
 
 /// `stash:ack`: a confidant's answer to a store.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ack {
     /// Whose stash it is about.
-    #[serde(deserialize_with = "bounded::<ID_LENGTH_MAX, _>")]
     pub owner_id: String,
     /// When it was stored, in Unix seconds.
     pub stored_at: i64,
     /// Whether it was stored.
     pub success: bool,
     /// Why not; between light naras, on success, the id of the store.
-    #[serde(
-        deserialize_with = "bounded::<REASON_LENGTH_MAX, _>",
-        skip_serializing_if = "String::is_empty"
-    )]
     pub reason: String,
 }
 
 /// `stash:request`: an owner asks for its stash.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
     /// Whose stash it is about.
-    #[serde(deserialize_with = "bounded::<ID_LENGTH_MAX, _>")]
     pub owner_id: String,
     /// Random; the answer repeats it.
-    #[serde(
-        deserialize_with = "bounded::<ID_LENGTH_MAX, _>",
-        skip_serializing_if = "String::is_empty"
-    )]
     pub request_id: String,
 }
 
 /// `stash:response`: the answer to a request, or a stash pushed to its owner.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Response {
     /// Whose stash it is about.
-    #[serde(deserialize_with = "bounded::<ID_LENGTH_MAX, _>")]
     pub owner_id: String,
     /// Repeats the request's; empty when nobody asked.
-    #[serde(
-        deserialize_with = "bounded::<ID_LENGTH_MAX, _>",
-        skip_serializing_if = "String::is_empty"
-    )]
     pub request_id: String,
     /// Whether there is a stash.
     pub found: bool,
     /// The nonce of the seal.
-    #[serde(
-        deserialize_with = "Bytes::deserialize_nonce",
-        skip_serializing_if = "Bytes::is_empty"
-    )]
     pub nonce: Bytes,
     /// What is sealed, tag included.
-    #[serde(skip_serializing_if = "Bytes::is_empty")]
     pub ciphertext: Bytes,
     /// When it was stored, in Unix seconds.
-    #[serde(skip_serializing_if = "is_zero")]
     pub stored_at: i64,
 }
 
 /// `stash:delete`: an owner asks a confidant to forget its stash. Only light
 /// naras know it. Answered by `stash:ack`, like a store.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delete {
     /// Whose stash it is about.
-    #[serde(deserialize_with = "bounded::<ID_LENGTH_MAX, _>")]
     pub owner_id: String,
     /// What was stored up to here is to go, and nothing older is to be taken
     /// again; in Unix seconds.
@@ -109,30 +75,82 @@ pub struct Delete {
 }
 
 /// `stash-refresh`: an owner asks the whole plaza who holds its stash.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refresh {
     /// Whose stash it is about.
-    #[serde(deserialize_with = "bounded::<ID_LENGTH_MAX, _>")]
     pub owner_id: String,
     /// The owner's name, for people.
-    #[serde(
-        deserialize_with = "bounded::<NAME_LENGTH_MAX, _>",
-        skip_serializing_if = "String::is_empty"
-    )]
     pub owner: String,
 }
 
 impl Payload for Store {
     const FIELDS: &'static [&'static str] = &["owner_id", "owner", "nonce", "ciphertext", "ts"];
+
+    fn parse(text: &str) -> Result<Self, PayloadError> {
+        let mut fields = Fields::of(text, Self::FIELDS);
+        let store = Self {
+            owner_id: fields.text("owner_id", ID_LENGTH_MAX),
+            owner: fields.text("owner", NAME_LENGTH_MAX),
+            nonce: fields.bytes("nonce", NONCE_SIZE),
+            ciphertext: fields.bytes("ciphertext", CIPHERTEXT_SIZE_MAX),
+            ts: fields.i64("ts"),
+        };
+        fields.done(store)
+    }
+
+    fn to_json(&self) -> String {
+        ObjectWriter::sized(self.ciphertext.text_size())
+            .text("owner_id", &self.owner_id)
+            .text_if_any("owner", &self.owner)
+            .bytes("nonce", &self.nonce)
+            .bytes("ciphertext", &self.ciphertext)
+            .i64("ts", self.ts)
+            .finish()
+    }
 }
 
 impl Payload for Ack {
     const FIELDS: &'static [&'static str] = &["owner_id", "stored_at", "success", "reason"];
+
+    fn parse(text: &str) -> Result<Self, PayloadError> {
+        let mut fields = Fields::of(text, Self::FIELDS);
+        let ack = Self {
+            owner_id: fields.text("owner_id", ID_LENGTH_MAX),
+            stored_at: fields.i64("stored_at"),
+            success: fields.bool("success"),
+            reason: fields.text("reason", REASON_LENGTH_MAX),
+        };
+        fields.done(ack)
+    }
+
+    fn to_json(&self) -> String {
+        ObjectWriter::new()
+            .text("owner_id", &self.owner_id)
+            .i64("stored_at", self.stored_at)
+            .bool("success", self.success)
+            .text_if_any("reason", &self.reason)
+            .finish()
+    }
 }
 
 impl Payload for Request {
     const FIELDS: &'static [&'static str] = &["owner_id", "request_id"];
+
+    fn parse(text: &str) -> Result<Self, PayloadError> {
+        let mut fields = Fields::of(text, Self::FIELDS);
+        let request = Self {
+            owner_id: fields.text("owner_id", ID_LENGTH_MAX),
+            request_id: fields.text("request_id", ID_LENGTH_MAX),
+        };
+        fields.done(request)
+    }
+
+    fn to_json(&self) -> String {
+        ObjectWriter::new()
+            .text("owner_id", &self.owner_id)
+            .text_if_any("request_id", &self.request_id)
+            .finish()
+    }
 }
 
 impl Payload for Response {
@@ -144,19 +162,80 @@ impl Payload for Response {
         "ciphertext",
         "stored_at",
     ];
+
+    fn parse(text: &str) -> Result<Self, PayloadError> {
+        let mut fields = Fields::of(text, Self::FIELDS);
+        let response = Self {
+            owner_id: fields.text("owner_id", ID_LENGTH_MAX),
+            request_id: fields.text("request_id", ID_LENGTH_MAX),
+            found: fields.bool("found"),
+            nonce: fields.bytes("nonce", NONCE_SIZE),
+            ciphertext: fields.bytes("ciphertext", CIPHERTEXT_SIZE_MAX),
+            stored_at: fields.i64("stored_at"),
+        };
+        fields.done(response)
+    }
+
+    fn to_json(&self) -> String {
+        let mut object = ObjectWriter::sized(self.ciphertext.text_size());
+        object
+            .text("owner_id", &self.owner_id)
+            .text_if_any("request_id", &self.request_id)
+            .bool("found", self.found);
+        if !self.nonce.is_empty() {
+            object.bytes("nonce", &self.nonce);
+        }
+        if !self.ciphertext.is_empty() {
+            object.bytes("ciphertext", &self.ciphertext);
+        }
+        if self.stored_at != 0 {
+            object.i64("stored_at", self.stored_at);
+        }
+        object.finish()
+    }
 }
 
 impl Payload for Delete {
     const FIELDS: &'static [&'static str] = &["owner_id", "ts"];
+
+    fn parse(text: &str) -> Result<Self, PayloadError> {
+        let mut fields = Fields::of(text, Self::FIELDS);
+        let delete = Self {
+            owner_id: fields.text("owner_id", ID_LENGTH_MAX),
+            ts: fields.i64("ts"),
+        };
+        fields.done(delete)
+    }
+
+    fn to_json(&self) -> String {
+        ObjectWriter::new()
+            .text("owner_id", &self.owner_id)
+            .i64("ts", self.ts)
+            .finish()
+    }
 }
 
 impl Payload for Refresh {
     const FIELDS: &'static [&'static str] = &["owner_id", "owner"];
+
+    fn parse(text: &str) -> Result<Self, PayloadError> {
+        let mut fields = Fields::of(text, Self::FIELDS);
+        let refresh = Self {
+            owner_id: fields.text("owner_id", ID_LENGTH_MAX),
+            owner: fields.text("owner", NAME_LENGTH_MAX),
+        };
+        fields.done(refresh)
+    }
+
+    fn to_json(&self) -> String {
+        ObjectWriter::new()
+            .text("owner_id", &self.owner_id)
+            .text_if_any("owner", &self.owner)
+            .finish()
+    }
 }
 
-fn is_zero(number: &i64) -> bool {
-    *number == 0
-}
+serde_by_itself!(Store, Ack, Request, Response, Delete, Refresh);
 
 #[cfg(test)]
 mod tests {

@@ -1,10 +1,10 @@
 //! The status that newspapers and howdys carry: ours as the reference spells
 //! it, and what is taken from that of others.
 
-use super::json::to_go_json;
+use super::json::ObjectWriter;
 use super::payload::{Fields, PayloadError};
-use crate::base::{Identity, NaraId, PublicKey, SortedMap};
-use serde::Serialize;
+use super::writer::decimal;
+use crate::base::{Identity, NaraId, PublicKey};
 
 /// The longest address that is read, in bytes: a host name and a port fit.
 pub const MESH_IP_LENGTH_MAX: usize = 255;
@@ -46,42 +46,49 @@ impl StatusBuilder {
     /// The status for a newspaper, as the reference would write it: without
     /// observations.
     pub fn newspaper(&self) -> String {
-        to_go_json(&self.wire(None))
+        self.wire("null")
     }
 
     /// The status for a howdy, with observations that are empty but never
     /// null: a reference nara that hears null in one howdy and an object in
     /// the next crashes.
     pub fn howdy(&self) -> String {
-        to_go_json(&self.wire(Some(SortedMap::new())))
+        self.wire("{}")
     }
 
-    fn wire(&self, observations: Option<SortedMap<String, ()>>) -> Wire<'_> {
-        Wire {
-            license_plate: "",
-            flair: "",
-            host_stats: HostStats {
-                uptime: self.uptime_seconds,
-                ..HostStats::default()
-            },
-            chattiness: 0,
-            buzz: 0,
-            observations,
-            trend: "",
-            trend_emoji: "",
-            personality: Personality::default(),
-            aura: Aura::default(),
-            version: self.version,
-            public_url: "",
-            public_key: self.identity.key,
-            id: &self.identity.id,
-            mesh_enabled: !self.mesh_ip.is_empty(),
-            mesh_ip: &self.mesh_ip,
-            transport_mode: "mqtt",
-            memory_mode: self.memory_mode,
-        }
+    /// Every field of the reference, most of them at zero.
+    fn wire(&self, observations: &str) -> String {
+        let mut host = String::from("{\"Uptime\":");
+        decimal(&mut host, self.uptime_seconds);
+        host.push_str(HOST_STATS);
+        ObjectWriter::sized(host.len())
+            .text("LicensePlate", "")
+            .text("Flair", "")
+            .raw("HostStats", &host)
+            .raw("Chattiness", "0")
+            .raw("Buzz", "0")
+            .raw("Observations", observations)
+            .text("Trend", "")
+            .text("TrendEmoji", "")
+            .raw("Personality", PERSONALITY)
+            .raw("Aura", AURA)
+            .text("Version", self.version)
+            .text("PublicUrl", "")
+            .base64("PublicKey", &self.identity.key.0)
+            .text("ID", self.identity.id.as_str())
+            .bool("MeshEnabled", !self.mesh_ip.is_empty())
+            .text("MeshIP", &self.mesh_ip)
+            .text("transport_mode", "mqtt")
+            .text_if_any("memory_mode", self.memory_mode)
+            .finish()
     }
 }
+
+/// The rest of what the reference says of its host.
+const HOST_STATS: &str = ",\"LoadAvg\":0,\"MemAllocMB\":0,\"MemSysMB\":0,\"MemHeapMB\":0,\
+    \"MemStackMB\":0,\"NumGoroutines\":0,\"NumGC\":0,\"ProcCPUPercent\":0}";
+const PERSONALITY: &str = "{\"Agreeableness\":0,\"Sociability\":0,\"Chill\":0}";
+const AURA: &str = "{\"primary\":\"\",\"secondary\":\"\"}";
 
 /// What is believed of another nara's status once its signature fits. A value
 /// that makes no sense counts as missing, because most of a status is for show.
@@ -102,30 +109,33 @@ pub struct Status {
 }
 
 impl Status {
+    /// Reads a status that is in other fields; what is no such object is
+    /// wrong with them.
+    pub(super) fn read(outside: &mut Fields<'_>, json: &str) -> Self {
+        let mut fields = Fields::of(json, FIELDS);
+        let uptime_seconds = fields.raw("HostStats").and_then(|json| {
+            let mut stats = Fields::of(json, &["Uptime"]);
+            let uptime = stats.lenient("Uptime", Fields::u64);
+            fields.also(stats);
+            uptime
+        });
+        let version = lenient_text(&mut fields, "Version", VERSION_LENGTH_MAX);
+        let status = Self {
+            key: fields.lenient("PublicKey", Fields::key),
+            id: fields.lenient("ID", Fields::id),
+            mesh_ip: lenient_text(&mut fields, "MeshIP", MESH_IP_LENGTH_MAX),
+            memory_mode: lenient_text(&mut fields, "memory_mode", MODE_LENGTH_MAX),
+            uptime_seconds: uptime_seconds.unwrap_or_default(),
+            light: (!version.is_empty()).then(|| version.starts_with(LIGHT)),
+        };
+        outside.also(fields);
+        status
+    }
+
     pub(super) fn parse(json: &str) -> Result<Self, PayloadError> {
-        let fields = Fields::parse(json, FIELDS)?;
-        let host_stats = fields
-            .raw("HostStats")
-            .map(|json| Fields::parse(json, &["Uptime"]));
-        let uptime = host_stats
-            .transpose()?
-            .and_then(|stats| stats.lenient("Uptime"));
-        Ok(Self {
-            key: fields.lenient("PublicKey"),
-            id: fields.lenient("ID"),
-            mesh_ip: fields
-                .text("MeshIP", MESH_IP_LENGTH_MAX)
-                .unwrap_or_default(),
-            memory_mode: fields
-                .text("memory_mode", MODE_LENGTH_MAX)
-                .unwrap_or_default(),
-            uptime_seconds: uptime.unwrap_or_default(),
-            light: fields
-                .text("Version", VERSION_LENGTH_MAX)
-                .ok()
-                .filter(|version| !version.is_empty())
-                .map(|version| version.starts_with(LIGHT)),
-        })
+        let mut fields = Fields::of("{}", &[]);
+        let status = Self::read(&mut fields, json);
+        fields.done(status)
     }
 
     /// Who it claims to be, if it gives both an id and a key.
@@ -137,65 +147,10 @@ impl Status {
     }
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Wire<'a> {
-    license_plate: &'a str,
-    flair: &'a str,
-    host_stats: HostStats,
-    chattiness: u8,
-    buzz: u8,
-    observations: Option<SortedMap<String, ()>>,
-    trend: &'a str,
-    trend_emoji: &'a str,
-    personality: Personality,
-    aura: Aura<'a>,
-    version: &'a str,
-    public_url: &'a str,
-    public_key: PublicKey,
-    #[serde(rename = "ID")]
-    id: &'a NaraId,
-    mesh_enabled: bool,
-    #[serde(rename = "MeshIP")]
-    mesh_ip: &'a str,
-    #[serde(rename = "transport_mode")]
-    transport_mode: &'a str,
-    #[serde(rename = "memory_mode", skip_serializing_if = "str::is_empty")]
-    memory_mode: &'a str,
-}
-
-#[derive(Default, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct HostStats {
-    uptime: u64,
-    load_avg: u8,
-    #[serde(rename = "MemAllocMB")]
-    mem_alloc: u8,
-    #[serde(rename = "MemSysMB")]
-    mem_sys: u8,
-    #[serde(rename = "MemHeapMB")]
-    mem_heap: u8,
-    #[serde(rename = "MemStackMB")]
-    mem_stack: u8,
-    num_goroutines: u8,
-    #[serde(rename = "NumGC")]
-    num_gc: u8,
-    #[serde(rename = "ProcCPUPercent")]
-    proc_cpu_percent: u8,
-}
-
-#[derive(Default, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Personality {
-    agreeableness: u8,
-    sociability: u8,
-    chill: u8,
-}
-
-#[derive(Default, Serialize)]
-struct Aura<'a> {
-    primary: &'a str,
-    secondary: &'a str,
+/// A text that nothing depends on; empty when it is missing or wrong.
+pub(super) fn lenient_text(fields: &mut Fields<'_>, name: &'static str, limit: usize) -> String {
+    let text = fields.lenient(name, |fields, name| fields.text(name, limit));
+    text.unwrap_or_default()
 }
 
 #[cfg(test)]

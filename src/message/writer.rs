@@ -1,6 +1,6 @@
 //! Writes serde's types as Go's `encoding/json` spells them.
 
-use super::reader::JsonError;
+use super::reader::{JsonError, RAW};
 use super::vector::{Chunk, Special, plain_length};
 use core::fmt::{self, Write as _};
 use serde::ser::{
@@ -12,6 +12,8 @@ use serde::ser::{
 #[derive(Default)]
 pub(super) struct GoJson {
     pub(super) text: String,
+    /// Whether the next string is JSON already.
+    is_raw: bool,
 }
 
 impl GoJson {
@@ -96,6 +98,22 @@ impl Special for WriteSpecial {
                 .into_iter()
                 .any(|byte| chunk.has(byte))
     }
+}
+
+/// A number's digits.
+pub(crate) fn decimal(out: &mut String, number: u64) {
+    if number >= 10 {
+        decimal(out, number / 10);
+    }
+    out.push(char::from(b'0' + (number % 10) as u8));
+}
+
+/// A number's digits, with its sign.
+pub(crate) fn signed_decimal(out: &mut String, number: i64) {
+    if number < 0 {
+        out.push('-');
+    }
+    decimal(out, number.unsigned_abs());
 }
 
 /// A character as `\u` and four digits.
@@ -232,7 +250,10 @@ impl<'a> Serializer for &'a mut GoJson {
     }
 
     fn serialize_str(self, text: &str) -> Result<(), JsonError> {
-        quoted(&mut self.text, text);
+        match core::mem::take(&mut self.is_raw) {
+            true => self.text.push_str(text),
+            false => quoted(&mut self.text, text),
+        }
         Ok(())
     }
 
@@ -268,9 +289,10 @@ impl<'a> Serializer for &'a mut GoJson {
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
-        _name: &'static str,
+        name: &'static str,
         value: &T,
     ) -> Result<(), JsonError> {
+        self.is_raw = name == RAW;
         value.serialize(self)
     }
 

@@ -6,13 +6,14 @@
 //! audited like every copy.
 
 use super::Nara;
-use super::ways::json;
 use crate::base::{Identity, Now};
 use crate::mesh::Request;
-use crate::message::{self, Ack, Bytes, Message, Response, Store, from_json, to_go_json};
+use crate::message::{
+    self, Ack, Bytes, CIPHERTEXT_SIZE_MAX, Fields, Message, ObjectWriter, Payload as _, Response,
+    Store, parse_payload,
+};
 use crate::runtime::Context;
 use crate::stash::Stash;
-use serde::{Deserialize, Serialize};
 
 const STORE: &str = "/stash/store";
 const RETRIEVE: &str = "/stash/retrieve";
@@ -25,41 +26,48 @@ pub(super) const SMALL: Asked = ("POST", RETRIEVE, Vec::new());
 pub(super) type Asked = (&'static str, &'static str, Vec<u8>);
 
 /// A sealed stash.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Default)]
 struct Sealed {
     owner: String,
     nonce: Bytes,
     ciphertext: Bytes,
 }
 
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
-struct Body {
-    #[serde(skip_serializing_if = "String::is_empty")]
-    to: String,
-    stash: Sealed,
+impl Sealed {
+    const FIELDS: &[&str] = &["owner", "nonce", "ciphertext"];
+
+    fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
+            owner: fields.string("owner").into_owned(),
+            nonce: fields.bytes("nonce", CIPHERTEXT_SIZE_MAX),
+            ciphertext: fields.bytes("ciphertext", CIPHERTEXT_SIZE_MAX),
+        }
+    }
+
+    /// Reads it in the field of a body; the zero value where it is missing.
+    fn read_in(body: &mut Fields<'_>) -> Self {
+        let mut fields = Fields::loose(body.raw("stash").unwrap_or("{}"), Self::FIELDS);
+        let stash = Self::read(&mut fields);
+        body.also(fields);
+        stash
+    }
+
+    fn to_json(&self) -> String {
+        ObjectWriter::new()
+            .text("owner", &self.owner)
+            .bytes("nonce", &self.nonce)
+            .bytes("ciphertext", &self.ciphertext)
+            .finish()
+    }
 }
 
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
-struct Accepted {
-    accepted: bool,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    reason: String,
-}
-
-#[derive(Serialize)]
-struct Deleted {
-    deleted: bool,
-}
-
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
-struct Retrieved {
-    found: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stash: Option<Sealed>,
+/// A body that brings a stash, to somebody or to a confidant.
+fn body(to: &str, stash: &Sealed) -> Vec<u8> {
+    ObjectWriter::new()
+        .text_if_any("to", to)
+        .raw("stash", &stash.to_json())
+        .finish()
+        .into_bytes()
 }
 
 /// Whether this is one of the interface's paths.
@@ -79,28 +87,26 @@ pub(super) fn request_of(bytes: &[u8], to: &str) -> Option<Asked> {
         "stash:store" => {
             let Store {
                 nonce, ciphertext, ..
-            } = from_json(payload).ok()?;
+            } = parse_payload(payload).ok()?;
             let stash = Sealed {
                 owner: message.from,
                 nonce,
                 ciphertext,
             };
-            let to = String::new();
-            Some(("POST", STORE, json(&Body { to, stash })))
+            Some(("POST", STORE, body("", &stash)))
         }
         "stash:request" => Some(SMALL),
         "stash:delete" => Some(("DELETE", STORE, Vec::new())),
         "stash:response" => {
             let Response {
                 nonce, ciphertext, ..
-            } = from_json(payload).ok()?;
+            } = parse_payload(payload).ok()?;
             let stash = Sealed {
                 owner: to.to_owned(),
                 nonce,
                 ciphertext,
             };
-            let to = to.to_owned();
-            Some(("POST", PUSH, json(&Body { to, stash })))
+            Some(("POST", PUSH, body(to, &stash)))
         }
         _ => None,
     }
@@ -117,14 +123,20 @@ impl Nara {
         let owner_id = message.from_id.clone();
         let (kind, payload) = match message.kind.as_str() {
             "stash:store" => {
-                let Accepted { accepted, reason } = from_json(text).unwrap_or_default();
+                let mut fields = Fields::loose(text, &["accepted", "reason"]);
+                let (success, reason) = (fields.bool("accepted"), fields.string("reason"));
+                let (success, reason) = fields.done((success, reason)).unwrap_or_default();
                 let ack = Ack {
                     owner_id,
                     stored_at: now.wall.unix_seconds(),
-                    success: accepted,
-                    reason: if accepted { message.id.clone() } else { reason },
+                    success,
+                    reason: if success {
+                        message.id.clone()
+                    } else {
+                        reason.into_owned()
+                    },
                 };
-                ("stash:ack", to_go_json(&ack))
+                ("stash:ack", ack.to_json())
             }
             // Whether it had one or not, it has none now.
             "stash:delete" => {
@@ -134,22 +146,23 @@ impl Nara {
                     success: true,
                     reason: message.id.clone(),
                 };
-                ("stash:ack", to_go_json(&ack))
+                ("stash:ack", ack.to_json())
             }
             "stash:request" => {
-                let retrieved: Retrieved = from_json(text).unwrap_or_default();
+                let mut fields = Fields::loose(text, &["found", "stash"]);
+                let retrieved = (fields.bool("found"), Sealed::read_in(&mut fields));
+                let (found, stash) = fields.done(retrieved).unwrap_or_default();
                 let request: message::Request =
-                    from_json(message.payload.as_str()).unwrap_or_default();
-                let stash = retrieved.stash.unwrap_or_default();
+                    parse_payload(message.payload.as_str()).unwrap_or_default();
                 let response = Response {
                     owner_id,
                     request_id: request.request_id,
-                    found: retrieved.found,
+                    found,
                     nonce: stash.nonce,
                     ciphertext: stash.ciphertext,
                     stored_at: 0,
                 };
-                ("stash:response", to_go_json(&response))
+                ("stash:response", response.to_json())
             }
             _ => return,
         };
@@ -168,24 +181,27 @@ impl Nara {
         if request.method == "DELETE" {
             let delete = |stash: &mut Stash, _: &mut Context<'_>| stash.older_delete(who);
             let deleted = self.runtime.command(now, delete).unwrap_or(false);
-            return Ok(json(&Deleted { deleted }));
+            let answer = ObjectWriter::new().bool("deleted", deleted).finish();
+            return Ok(answer.into_bytes());
         }
         if request.path == RETRIEVE {
-            return Ok(json(&self.retrieved(name, who)));
+            return Ok(self.retrieved(name, who));
         }
         let invalid = (400, "the body is none of this path's");
         let text = core::str::from_utf8(&request.body).map_err(|_| invalid)?;
-        let body: Body = from_json(text).map_err(|_| invalid)?;
+        let mut fields = Fields::loose(text, &["to", "stash"]);
+        let body = (fields.string("to"), Sealed::read_in(&mut fields));
+        let (to, stash) = fields.done(body).map_err(|_| invalid)?;
         let is_push = request.path == PUSH;
         let me = self.me().name.as_str();
-        let result = if is_push && (body.to != me || body.stash.owner != me) {
+        let result = if is_push && (to != me || stash.owner != me) {
             Err("not_my_stash")
-        } else if !is_push && body.stash.owner != name {
+        } else if !is_push && stash.owner != name {
             Err("not_the_owner")
         } else {
             let Sealed {
                 nonce, ciphertext, ..
-            } = body.stash;
+            } = stash;
             let take = |stash: &mut Stash, ctx: &mut Context<'_>| {
                 if is_push {
                     stash.older_push(ctx, who, nonce, ciphertext)
@@ -197,24 +213,27 @@ impl Nara {
                 .command(now, take)
                 .unwrap_or(Err("stash_disabled"))
         };
-        Ok(json(&Accepted {
-            accepted: result.is_ok(),
-            reason: result.err().unwrap_or_default().to_owned(),
-        }))
+        let answer = ObjectWriter::new()
+            .bool("accepted", result.is_ok())
+            .text_if_any("reason", result.err().unwrap_or_default())
+            .finish();
+        Ok(answer.into_bytes())
     }
 
-    fn retrieved(&self, name: &str, who: &Identity) -> Retrieved {
+    fn retrieved(&self, name: &str, who: &Identity) -> Vec<u8> {
         let held = self
             .stash()
             .and_then(|stash| stash.confidant().held().get(who));
-        let stash = held.map(|held| Sealed {
-            owner: name.to_owned(),
-            nonce: Bytes::from(held.sealed.nonce.to_vec()),
-            ciphertext: Bytes::from(held.sealed.ciphertext.clone()),
-        });
-        Retrieved {
-            found: stash.is_some(),
-            stash,
+        let mut object = ObjectWriter::new();
+        object.bool("found", held.is_some());
+        if let Some(held) = held {
+            let stash = Sealed {
+                owner: name.to_owned(),
+                nonce: Bytes::from(held.sealed.nonce.to_vec()),
+                ciphertext: Bytes::from(held.sealed.ciphertext.clone()),
+            };
+            object.raw("stash", &stash.to_json());
         }
+        object.finish().into_bytes()
     }
 }

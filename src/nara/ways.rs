@@ -5,13 +5,10 @@ use super::{DIRECT_TOPIC, Nara, older};
 use crate::base::{ExpiringMap, Identity, Instant, NaraId, Now, PublicKey, SortedMap, WallTime};
 use crate::clock;
 use crate::mesh::{AuthError, Event, Headers, Link, Request, verify_request};
-use crate::message::{Message, to_go_json};
+use crate::message::{Message, ObjectWriter};
 use crate::presence::Presence;
 use crate::runtime::Context;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use core::time::Duration;
-use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 /// Messages on their way over the mesh, and those that wait to go again.
@@ -95,30 +92,6 @@ impl Ways {
             .flatten()
             .min()
     }
-}
-
-#[derive(Serialize)]
-struct Ping<'a> {
-    from: &'a str,
-    mesh_ip: &'a str,
-    public_key: String,
-    t: i64,
-}
-
-#[derive(Serialize)]
-struct Sync<'a> {
-    from: &'a str,
-    events: [(); 0],
-    ts: i64,
-    sig: String,
-}
-
-#[derive(Serialize)]
-struct Zine<'a> {
-    from: &'a str,
-    created_at: i64,
-    events: [(); 0],
-    signature: String,
 }
 
 impl Nara {
@@ -360,54 +333,51 @@ impl Nara {
     fn ping(&self, wall: WallTime) -> Vec<u8> {
         let me = self.me();
         let address = self.ways.as_ref().map_or("", |ways| ways.link.address());
-        json(&Ping {
-            from: &me.name,
-            mesh_ip: address,
-            public_key: me.identity.key.to_text(),
-            t: wall.unix_nanos(),
-        })
+        ObjectWriter::new()
+            .text("from", &me.name)
+            .text("mesh_ip", address)
+            .base64("public_key", &me.identity.key.0)
+            .i64("t", wall.unix_nanos())
+            .finish()
+            .into_bytes()
     }
 
     fn sync(&self, wall: WallTime) -> Vec<u8> {
         let ts = wall.unix_seconds();
-        json(&Sync {
-            from: &self.me().name,
-            events: [],
-            ts,
-            sig: self.sign_empty(ts),
-        })
+        ObjectWriter::new()
+            .text("from", &self.me().name)
+            .raw("events", "[]")
+            .i64("ts", ts)
+            .base64("sig", &self.sign_empty(ts))
+            .finish()
+            .into_bytes()
     }
 
     fn zine(&self, wall: WallTime) -> Vec<u8> {
         let created_at = wall.unix_seconds();
-        json(&Zine {
-            from: &self.me().name,
-            created_at,
-            events: [],
-            signature: self.sign_empty(created_at),
-        })
+        ObjectWriter::new()
+            .text("from", &self.me().name)
+            .i64("created_at", created_at)
+            .raw("events", "[]")
+            .base64("signature", &self.sign_empty(created_at))
+            .finish()
+            .into_bytes()
     }
 
     /// The signature of a batch of no events.
-    fn sign_empty(&self, seconds: i64) -> String {
+    fn sign_empty(&self, seconds: i64) -> [u8; 64] {
         let text = format!("{}:{seconds}:", self.me().name);
         let hash = Sha256::digest(text);
-        STANDARD.encode(self.config.keys().sign(&hash).0)
+        self.config.keys().sign(&hash).0
     }
 }
 
 /// The small exchange: a sample of one event.
 fn sample(name: &str) -> Vec<u8> {
-    let from = to_go_json(name);
-    [
-        "{\"from\":",
-        &from,
-        ",\"mode\":\"sample\",\"sample_size\":1}",
-    ]
-    .concat()
-    .into_bytes()
-}
-
-pub(super) fn json<T: Serialize>(value: &T) -> Vec<u8> {
-    to_go_json(value).into_bytes()
+    ObjectWriter::new()
+        .text("from", name)
+        .text("mode", "sample")
+        .u64("sample_size", 1)
+        .finish()
+        .into_bytes()
 }

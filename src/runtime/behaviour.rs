@@ -2,19 +2,59 @@
 
 use super::{Context, Delivery, Outcome, Service};
 use crate::base::SortedMap;
-use crate::message::{Payload, PayloadError, canonical_fields, parse_payload, to_go_json};
+use crate::message::{Payload, PayloadError, canonical_fields};
 use core::time::Duration;
 use std::any::Any;
 use std::rc::Rc;
 
-/// Reads a payload of one version and writes it canonically; if a type
-/// describes it, the handler is spared to read it again.
-pub(super) type Canonical = Rc<dyn Fn(&str) -> Result<(String, Typed), PayloadError>>;
+/// What is done with the payloads of one version: it is the larger part of a
+/// module whatever is made anew for each type, so that is little.
+#[derive(Clone)]
+pub(super) enum Reading {
+    /// A type describes it.
+    Typed {
+        /// Reads it as its type.
+        read: fn(&str) -> Result<Box<dyn Any>, PayloadError>,
+        /// Writes it again.
+        write: fn(&dyn Any) -> String,
+    },
+    /// Its fields are known by name.
+    Fields(&'static [&'static str]),
+}
+
+impl Reading {
+    fn of<P: Payload>() -> Self {
+        Self::Typed {
+            read: |text| Ok(Box::new(P::parse(text)?)),
+            write: |payload| payload.downcast_ref().map(P::to_json).unwrap_or_default(),
+        }
+    }
+
+    /// A payload as its type, if it has one.
+    pub(super) fn read(&self, text: &str) -> Result<Typed, PayloadError> {
+        match self {
+            Self::Typed { read, .. } => read(text).map(Some),
+            Self::Fields(_) => Ok(None),
+        }
+    }
+
+    /// Reads a payload and writes it canonically; if a type describes it, the
+    /// handler is spared to read it again.
+    pub(super) fn canonical(&self, text: &str) -> Result<(String, Typed), PayloadError> {
+        match self {
+            Self::Typed { read, write } => read(text).map(|typed| (write(&*typed), Some(typed))),
+            Self::Fields(fields) => Ok((canonical_fields(text, fields)?, None)),
+        }
+    }
+}
 
 /// A payload as its type.
-pub(super) type Typed = Option<Rc<dyn Any>>;
+pub(super) type Typed = Option<Box<dyn Any>>;
 
-pub(super) type Handler = Rc<dyn Fn(&mut dyn Service, &mut Context<'_>, &Delivery) -> Outcome>;
+/// Takes what [`Reading`] made of the payload. `None` where it belongs to
+/// another service or type.
+pub(super) type Handler =
+    Rc<dyn Fn(&mut dyn Any, &mut Context<'_>, &Delivery, Typed) -> Option<Outcome>>;
 
 /// How messages of a kind travel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,8 +112,29 @@ pub struct Behaviour {
 pub(super) struct Version {
     /// Reads a payload as this version's type and writes it again: what is
     /// signed is the typed payload, so fields unknown to it are not covered.
-    pub(super) canonical: Canonical,
-    pub(super) handler: Handler,
+    pub(super) reading: Reading,
+    handler: Handler,
+}
+
+impl Version {
+    /// Hands a delivery to a service.
+    pub(super) fn handle(
+        &self,
+        service: &mut dyn Service,
+        ctx: &mut Context<'_>,
+        delivery: &Delivery,
+    ) -> Outcome {
+        let typed = match delivery.typed.take() {
+            None => self.reading.read(delivery.payload()),
+            typed => Ok(typed),
+        };
+        match typed {
+            Ok(typed) => (self.handler)(service, ctx, delivery, typed).unwrap_or_else(|| {
+                Outcome::Fail("the handler belongs to another service".to_owned())
+            }),
+            Err(error) => Outcome::Fail(error.to_string()),
+        }
+    }
 }
 
 impl Behaviour {
@@ -116,54 +177,34 @@ impl Behaviour {
     /// carries the highest version that was added.
     #[must_use]
     pub fn version<S: Service, P: Payload>(
-        mut self,
+        self,
         version: u32,
         handler: fn(&mut S, &mut Context<'_>, &Delivery, P) -> Outcome,
     ) -> Self {
-        let handler: Handler = Rc::new(move |service, ctx, delivery| {
-            let service: &mut dyn Any = service;
-            let Some(service) = service.downcast_mut::<S>() else {
-                return Outcome::Fail("the handler belongs to another service".to_owned());
-            };
-            let typed = delivery.typed.take();
-            let typed = typed.and_then(|payload| payload.downcast().ok());
-            let payload = match typed.and_then(Rc::into_inner) {
-                Some(payload) => Ok(payload),
-                None => parse_payload::<P>(delivery.payload()),
-            };
-            match payload {
-                Ok(payload) => handler(service, ctx, delivery, payload),
-                Err(error) => Outcome::Fail(error.to_string()),
-            }
+        let handler: Handler = Rc::new(move |service, ctx, delivery, typed| {
+            let payload: Box<P> = typed?.downcast().ok()?;
+            Some(handler(service.downcast_mut()?, ctx, delivery, *payload))
         });
-        let canonical: Canonical = Rc::new(|text| {
-            let payload = parse_payload::<P>(text)?;
-            Ok((to_go_json(&payload), Some(Rc::new(payload) as Rc<dyn Any>)))
-        });
-        self.versions
-            .insert(version, Version { canonical, handler });
-        self
+        self.add(version, Reading::of::<P>(), handler)
     }
 
     /// Adds a version whose payload no type describes: its fields are known by
     /// name, and the handler takes them as JSON from the delivery.
     #[must_use]
     pub fn version_of_fields<S: Service>(
-        mut self,
+        self,
         version: u32,
         fields: &'static [&'static str],
         handler: impl Fn(&mut S, &mut Context<'_>, &Delivery) -> Outcome + 'static,
     ) -> Self {
-        let handler: Handler = Rc::new(move |service, ctx, delivery| {
-            let service: &mut dyn Any = service;
-            match service.downcast_mut::<S>() {
-                Some(service) => handler(service, ctx, delivery),
-                None => Outcome::Fail("the handler belongs to another service".to_owned()),
-            }
+        let handler: Handler = Rc::new(move |service, ctx, delivery, _| {
+            Some(handler(service.downcast_mut()?, ctx, delivery))
         });
-        let canonical: Canonical = Rc::new(move |text| Ok((canonical_fields(text, fields)?, None)));
-        self.versions
-            .insert(version, Version { canonical, handler });
+        self.add(version, Reading::Fields(fields), handler)
+    }
+
+    fn add(mut self, version: u32, reading: Reading, handler: Handler) -> Self {
+        self.versions.insert(version, Version { reading, handler });
         self
     }
 

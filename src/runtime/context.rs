@@ -1,6 +1,6 @@
 //! What a service may ask for, and the core that its runtime keeps.
 
-use super::behaviour::Handler;
+use super::behaviour::Version;
 use super::clock::Clock;
 use super::emit::Retry;
 use super::shed::Budget;
@@ -13,7 +13,7 @@ use crate::base::{
     ExpiringMap, Identity, Instant, NaraId, Now, PublicKey, Rng, SortedMap, WallTime,
 };
 use crate::identity::OpenError;
-use crate::message::{Message, Payload, canonical_fields, to_go_json};
+use crate::message::{Message, Payload, canonical_fields};
 use crate::neighbourhood::Neighbourhood;
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -44,7 +44,7 @@ pub(super) struct Core {
     pub(super) keyring: Keyring,
     pub(super) calls: CallRegistry,
     pub(super) behaviours: SortedMap<String, (Rc<Behaviour>, usize)>,
-    pub(super) local_behaviours: Vec<(String, usize, Handler)>,
+    pub(super) local_behaviours: Vec<(String, usize, Version)>,
     pub(super) topics: Vec<(String, usize)>,
     pub(super) service_names: Vec<&'static str>,
     pub(super) outbox: VecDeque<Outgoing>,
@@ -115,13 +115,13 @@ impl Core {
         self.delivered.push_back(local);
     }
 
-    pub(super) fn local_handlers(&self, local: &Local) -> Vec<(usize, Handler)> {
+    pub(super) fn local_handlers(&self, local: &Local) -> Vec<(usize, Version)> {
         let handlers = self
             .local_behaviours
             .iter()
             .filter(|(kind, ..)| *kind == local.kind);
         handlers
-            .map(|(_, service, handler)| (*service, handler.clone()))
+            .map(|(_, service, version)| (*service, version.clone()))
             .collect()
     }
 
@@ -129,7 +129,7 @@ impl Core {
         if behaviour.transport == Transport::Local {
             for version in behaviour.versions.into_values() {
                 self.local_behaviours
-                    .push((behaviour.kind.clone(), service, version.handler));
+                    .push((behaviour.kind.clone(), service, version));
             }
         } else if self.behaviours.contains_key(&behaviour.kind) {
             let text = format!(
@@ -264,7 +264,7 @@ impl<'a> Context<'a> {
     /// Says something to everybody, or to the services of this nara, as the
     /// behaviour of the kind tells.
     pub fn emit<P: Payload>(&mut self, kind: &str, payload: &P) -> Outcome {
-        self.say(kind, to_go_json(payload))
+        self.say(kind, payload.to_json())
     }
 
     /// [`Context::emit`] with the payload as JSON, which is checked.
@@ -277,7 +277,7 @@ impl<'a> Context<'a> {
 
     /// Says something to one nara, without waiting for an answer.
     pub fn send<P: Payload>(&mut self, to: &Identity, kind: &str, payload: &P) -> Outcome {
-        self.tell(to, kind, to_go_json(payload))
+        self.tell(to, kind, payload.to_json())
     }
 
     /// [`Context::send`] with the payload as JSON, which is checked.
@@ -302,7 +302,7 @@ impl<'a> Context<'a> {
         reply_kind: &'static str,
         deadline: Duration,
     ) -> Result<CallId, CallError> {
-        self.ask(to, kind, to_go_json(payload), reply_kind, deadline)
+        self.ask(to, kind, payload.to_json(), reply_kind, deadline)
     }
 
     /// [`Context::call`] with the payload as JSON, which is checked.
@@ -331,7 +331,7 @@ impl<'a> Context<'a> {
     /// Answers a message. The answer is remembered: should the request come
     /// again, because the answer was lost, the same answer goes out again.
     pub fn reply<P: Payload>(&mut self, request: &Delivery, kind: &str, payload: &P) -> Outcome {
-        self.answer(request, kind, to_go_json(payload))
+        self.answer(request, kind, payload.to_json())
     }
 
     /// [`Context::reply`] with the payload as JSON, which is checked.
@@ -419,7 +419,7 @@ impl Core {
                 .versions
                 .values()
                 .next_back()
-                .map(|newest| (newest.canonical)(json).map(|(text, _)| text)),
+                .map(|newest| newest.reading.canonical(json).map(|(text, _)| text)),
             None => Some(canonical_fields(json, &[]).map(|_| json.to_owned())),
         };
         let canonical = canonical.ok_or_else(|| "the kind has no version".to_owned())?;

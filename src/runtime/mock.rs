@@ -4,7 +4,7 @@
 use super::{Context, Crypto, Level, Local, Me, Outgoing, Record, Runtime, Service, Traffic};
 use crate::base::{Identity, Instant, NaraId, Now, PublicKey, Rng, WallTime};
 use crate::identity::{OpenError, Signature};
-use crate::message::{Message, Payload, Timestamp, to_go_json};
+use crate::message::{Message, Payload, Timestamp};
 use crate::neighbourhood::Presence;
 use core::time::Duration;
 
@@ -143,7 +143,7 @@ impl MockRuntime {
             if let Some(peer) = self.runtime.core.peers.peer_mut(who) {
                 peer.presence = Presence::Missing;
             }
-            let news = to_go_json(&super::PeerNews { who: who.clone() });
+            let news = super::PeerNews { who: who.clone() }.to_json();
             self.runtime.core.push_local("presence:gone", news, "test");
         }
         self.runtime.drain_local();
@@ -152,7 +152,7 @@ impl MockRuntime {
 
     /// A message as a made-up peer would sign and send it to this nara.
     pub fn message<P: Payload>(&self, from: &Identity, kind: &str, payload: &P) -> Message {
-        let mut message = Message::draft(kind, 1, to_go_json(payload));
+        let mut message = Message::draft(kind, 1, payload.to_json());
         message.from = from.id.as_str().to_owned();
         message.from_id = from.id.as_str().to_owned();
         message.key = Some(from.key);
@@ -199,7 +199,7 @@ impl MockRuntime {
     pub fn local<P: Payload>(&mut self, kind: &str, payload: &P) {
         self.runtime
             .core
-            .push_local(kind, to_go_json(payload), "test");
+            .push_local(kind, payload.to_json(), "test");
         self.runtime.drain_local();
         self.collect();
     }

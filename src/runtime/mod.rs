@@ -36,7 +36,7 @@ pub use shed::{SHED, STRANGERS_BURST};
 pub use traffic::Traffic;
 
 use crate::base::{Identity, Instant, Now, Rng, SortedSet};
-use crate::message::Message;
+use crate::message::{Message, Payload};
 use crate::neighbourhood::Neighbourhood;
 use context::Core;
 use core::cell::RefCell;
@@ -196,15 +196,9 @@ impl Runtime {
     }
 
     /// A signed message to be sent later by somebody else, such as a will.
-    pub fn sign_ahead<P: crate::message::Payload>(
-        &mut self,
-        now: Now,
-        kind: &str,
-        payload: &P,
-    ) -> Vec<u8> {
+    pub fn sign_ahead<P: Payload>(&mut self, now: Now, kind: &str, payload: &P) -> Vec<u8> {
         self.core.set_now(now);
-        self.core
-            .sign_ahead(kind, crate::message::to_go_json(payload))
+        self.core.sign_ahead(kind, payload.to_json())
     }
 
     /// No way leads to whom this message is for: a call that waits for the
@@ -257,7 +251,7 @@ impl Runtime {
     /// Lets presence tell somebody who this nara is.
     pub fn introduce(&mut self, now: Now, who: Identity) {
         self.core.set_now(now);
-        let news = crate::message::to_go_json(&PeerNews { who });
+        let news = PeerNews { who }.to_json();
         self.core.push_local("presence:introduce", news, "runtime");
         self.drain_local();
     }
@@ -446,25 +440,13 @@ impl Runtime {
         index: usize,
         run: impl FnOnce(&mut dyn Service, &mut Context<'_>) -> T,
     ) -> Option<T> {
-        let (mut run, mut result) = (Some(run), None);
-        self.lend(index, &mut |service, ctx| {
-            result = run.take().map(|run| run(service, ctx));
-        });
-        result
-    }
-
-    /// The service is out of its place meanwhile, so that nothing can enter it
-    /// twice.
-    fn lend(&mut self, index: usize, run: &mut dyn FnMut(&mut dyn Service, &mut Context<'_>)) {
-        let place = self.services.get_mut(index);
-        if let Some(mut service) = place.and_then(Option::take) {
-            self.core.activity += 1;
-            run(
-                service.as_mut(),
-                &mut Context::new(&mut self.core, &self.services, index),
-            );
-            self.services[index] = Some(service);
-        }
+        // It is out of its place meanwhile, so that nothing can enter it twice.
+        let mut service = self.services.get_mut(index)?.take()?;
+        self.core.activity += 1;
+        let mut ctx = Context::new(&mut self.core, &self.services, index);
+        let result = run(service.as_mut(), &mut ctx);
+        self.services[index] = Some(service);
+        Some(result)
     }
 
     fn receive(&mut self, bytes: &[u8], way: &'static str) {
@@ -497,10 +479,12 @@ impl Runtime {
             self.complete(id, call.service, Ok(delivery));
             return Outcome::Continue;
         }
-        let Some((service, handler)) = self.core.handler(delivery) else {
+        let Some((service, version)) = self.core.version(delivery) else {
             return Outcome::Drop("no_handler");
         };
-        let outcome = self.with(service, |service, ctx| handler(service, ctx, delivery));
+        let outcome = self.with(service, |service, ctx| {
+            version.handle(service, ctx, delivery)
+        });
         outcome.unwrap_or(Outcome::Continue)
     }
 
@@ -515,9 +499,11 @@ impl Runtime {
             let Some(local) = self.core.locals.pop_front() else {
                 return;
             };
-            for (service, handler) in self.core.local_handlers(&local) {
+            for (service, version) in self.core.local_handlers(&local) {
                 let delivery = Delivery::local(&local, self.core.now);
-                self.with(service, |service, ctx| handler(service, ctx, &delivery));
+                self.with(service, |service, ctx| {
+                    version.handle(service, ctx, &delivery)
+                });
             }
             self.core.note_delivered(local);
         }

@@ -1,14 +1,14 @@
 //! The pipeline of what comes in: verify, fresh, dedupe, rate limit, filter,
 //! notify, then the handler of the version.
 
-use super::behaviour::{Handler, Typed};
+use super::behaviour::{Typed, Version};
 use super::clock::Clock;
 use super::context::Core;
 use super::shed::{Budget, SHED};
 use super::traffic::{Traffic, Watch};
 use super::{Behaviour, Crypto, ErrorStrategy, Local, Me, Outgoing, OwnNews, PeerNews, Transport};
 use crate::base::{ExpiringMap, Identity, NaraId, Now, PublicKey, Rng, SortedMap, WallTime};
-use crate::message::{Message, to_go_json};
+use crate::message::{Message, Payload as _};
 use crate::neighbourhood::Neighbourhood;
 use core::cell::RefCell;
 use core::time::Duration;
@@ -42,7 +42,7 @@ pub enum Outcome {
 }
 
 /// A message that came through, and who is proved to have sent it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Delivery {
     /// The message; its payload is in canonical form.
     pub message: Message,
@@ -55,6 +55,18 @@ pub struct Delivery {
     pub recent: bool,
     /// The payload as it was read, until the handler takes it.
     pub(super) typed: RefCell<Typed>,
+}
+
+impl Clone for Delivery {
+    fn clone(&self) -> Self {
+        Self {
+            message: self.message.clone(),
+            sender: self.sender.clone(),
+            at: self.at,
+            recent: self.recent,
+            typed: RefCell::default(),
+        }
+    }
 }
 
 impl Delivery {
@@ -175,7 +187,7 @@ impl Core {
                 return Err(Outcome::Drop(SHED));
             }
         }
-        let canonical = (version.canonical)(message.payload.as_str());
+        let canonical = version.reading.canonical(message.payload.as_str());
         let canonical = canonical.map_err(|_| Outcome::Drop("malformed_payload"))?;
         let typed;
         (message.payload, typed) = canonical;
@@ -235,7 +247,7 @@ impl Core {
                 kind: message.kind.clone(),
                 sent_at: message.timestamp.nearest_wall().unix_nanos(),
             };
-            self.push_local("runtime:own", to_go_json(&own), "runtime");
+            self.push_local("runtime:own", own.to_json(), "runtime");
         }
     }
 
@@ -273,7 +285,7 @@ impl Core {
     pub(super) fn judge(&mut self, who: &Identity, time: WallTime) -> Result<(), &'static str> {
         let judged = self.clock.judge(time);
         if !self.clock.agrees(time) {
-            let news = to_go_json(&PeerNews { who: who.clone() });
+            let news = PeerNews { who: who.clone() }.to_json();
             self.push_local("clock:doubt", news, "runtime");
         }
         judged
@@ -339,7 +351,7 @@ impl Core {
         if let Some(sender) = delivery.sender.clone().filter(|_| delivery.recent)
             && self.peers.heard(self.now, &sender, &delivery.message.from)
         {
-            let news = to_go_json(&PeerNews { who: sender });
+            let news = PeerNews { who: sender }.to_json();
             self.push_local("presence:online", news, "runtime");
         }
         // Only light naras name their key.
@@ -359,11 +371,11 @@ impl Core {
         Outcome::Continue
     }
 
-    /// The service and the handler of a message's version.
-    pub(super) fn handler(&self, delivery: &Delivery) -> Option<(usize, Handler)> {
+    /// The service and the version of a message.
+    pub(super) fn version(&self, delivery: &Delivery) -> Option<(usize, Version)> {
         let (behaviour, service) = self.behaviours.get(&delivery.message.kind)?;
         let version = behaviour.versions.get(&delivery.message.version)?;
-        Some((*service, version.handler.clone()))
+        Some((*service, version.clone()))
     }
 
     /// Deals with what a stage or a handler said of a message of this kind.

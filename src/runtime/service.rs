@@ -2,8 +2,9 @@
 
 use super::{Behaviour, CallError, CallId, Context, Delivery, Outcome};
 use crate::base::{Identity, Instant};
-use crate::message::Payload;
-use serde::{Deserialize, Serialize};
+use crate::message::{
+    Fields, KIND_LENGTH_MAX, ObjectWriter, Payload, PayloadError, serde_by_itself,
+};
 use std::any::Any;
 
 /// A piece of nara that lives on the runtime.
@@ -77,7 +78,7 @@ pub struct Local {
 /// The payload of local messages about one peer: `presence:online` (it came),
 /// `presence:hello` (it greeted the plaza), `presence:reached` (it signed where
 /// the mesh reaches it) and `presence:gone`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerNews {
     /// Whom it is about.
     pub who: Identity,
@@ -85,11 +86,21 @@ pub struct PeerNews {
 
 impl Payload for PeerNews {
     const FIELDS: &'static [&'static str] = &["who"];
+
+    fn parse(text: &str) -> Result<Self, PayloadError> {
+        let mut fields = Fields::all_of(text, Self::FIELDS);
+        let who = fields.identity("who");
+        fields.done(Self { who })
+    }
+
+    fn to_json(&self) -> String {
+        ObjectWriter::new().identity("who", &self.who).finish()
+    }
 }
 
 /// The payload of the local message `runtime:own`: a message came back that
 /// only this nara can have signed, and that it has not sent since it woke.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnNews {
     /// Its kind.
     pub kind: String,
@@ -99,13 +110,39 @@ pub struct OwnNews {
 
 impl Payload for OwnNews {
     const FIELDS: &'static [&'static str] = &["kind", "sent_at"];
+
+    fn parse(text: &str) -> Result<Self, PayloadError> {
+        let mut fields = Fields::all_of(text, Self::FIELDS);
+        let own = Self {
+            kind: fields.text("kind", KIND_LENGTH_MAX),
+            sent_at: fields.i64("sent_at"),
+        };
+        fields.done(own)
+    }
+
+    fn to_json(&self) -> String {
+        ObjectWriter::new()
+            .text("kind", &self.kind)
+            .i64("sent_at", self.sent_at)
+            .finish()
+    }
 }
 
 /// The payload of local messages that say nothing but their kind, such as
 /// `plaza:online` and `plaza:offline`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Nothing {}
 
 impl Payload for Nothing {
     const FIELDS: &'static [&'static str] = &[];
+
+    fn parse(text: &str) -> Result<Self, PayloadError> {
+        Fields::of(text, Self::FIELDS).done(Self {})
+    }
+
+    fn to_json(&self) -> String {
+        "{}".to_owned()
+    }
 }
+
+serde_by_itself!(PeerNews, OwnNews, Nothing);

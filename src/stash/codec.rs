@@ -7,12 +7,11 @@
 //! every gzip reader skips. Source: wire page, "The older sealed format".
 
 use crate::base::Identity;
-use crate::message::{RawJson, from_json, to_go_json};
+use crate::message::{Fields, ObjectWriter, read_identities, whole_value};
 use core::fmt;
 use core::str::from_utf8;
 use miniz_oxide::deflate::compress_to_vec;
 use miniz_oxide::inflate::decompress_to_vec_with_limit;
-use serde::Deserialize;
 
 /// The longest memory, in bytes of UTF-8.
 pub const MEMORY_SIZE_MAX: usize = 10_240;
@@ -105,14 +104,12 @@ pub struct Opened {
 impl Memory {
     /// Whether this is what a Go nara stores to try a confidant, and no memory.
     pub fn is_probe(&self) -> bool {
-        #[derive(Deserialize)]
-        struct Probe<'a> {
-            test: &'a str,
-        }
         // No light nara writes revision 0, so what its user wrote is safe.
-        self.revision == 0
-            && self.data.trim_start().starts_with('{')
-            && from_json(&self.data).is_ok_and(|Probe { test }| test == "probe")
+        self.revision == 0 && {
+            let mut fields = Fields::loose(&self.data, &["test"]);
+            let is_probe = fields.string("test") == "probe";
+            fields.done(is_probe) == Ok(true)
+        }
     }
 
     /// What decides between two memories: the revision, then the time, and
@@ -173,17 +170,7 @@ impl fmt::Display for CodecError {
 
 impl core::error::Error for CodecError {}
 
-#[derive(Deserialize)]
-struct Read<'a> {
-    timestamp: i64,
-    #[serde(borrow)]
-    data: RawJson<'a>,
-    version: u32,
-    #[serde(default)]
-    revision: u64,
-    #[serde(borrow, default)]
-    holders: Option<RawJson<'a>>,
-}
+const FIELDS: &[&str] = &["timestamp", "data", "version", "revision", "holders"];
 
 /// Checks that a text is JSON of a size that fits.
 ///
@@ -197,8 +184,7 @@ fn checked(data: &str) -> Result<&str, CodecError> {
     if data.len() > MEMORY_SIZE_MAX {
         return Err(CodecError::TooLarge { size: data.len() });
     }
-    let json = from_json(data).map(RawJson::get);
-    json.map_err(|error| CodecError::NotJson {
+    whole_value(data).map_err(|error| CodecError::NotJson {
         what: error.to_string(),
     })
 }
@@ -215,15 +201,17 @@ pub fn encode(
 ) -> Result<Vec<u8>, CodecError> {
     let data = checked(&memory.data)?;
     let (timestamp, revision) = (memory.timestamp, memory.revision);
-    let mut json = format!(
-        "{{\"timestamp\":{timestamp},\"data\":{data},\"version\":{VERSION},\"revision\":{revision}"
-    );
-    let plain = json.len();
+    let mut object = ObjectWriter::sized(data.len());
+    object
+        .i64("timestamp", timestamp)
+        .raw("data", data)
+        .u64("version", u64::from(VERSION))
+        .u64("revision", revision);
+    let plain = object.size();
     if let named @ [_, ..] = &holders[..holders.len().min(NAMED_MAX)] {
-        json += ",\"holders\":";
-        json += &to_go_json(named);
+        object.identities("holders", named);
     }
-    json.push('}');
+    let mut json = object.finish();
     match gzip(&json, padding) {
         Err(_) if json.len() > plain + 1 => {
             json.truncate(plain);
@@ -268,7 +256,7 @@ fn member(json: &[u8], deflated: &[u8], padding: usize) -> Vec<u8> {
 pub fn decode(plaintext: &[u8]) -> Result<Opened, CodecError> {
     if !plaintext.starts_with(&MAGIC[..2]) {
         let data = from_utf8(plaintext).map_err(|_| CodecError::NoMemory)?;
-        from_json::<RawJson<'_>>(data).map_err(|_| CodecError::NoMemory)?;
+        whole_value(data).map_err(|_| CodecError::NoMemory)?;
         let memory = Memory {
             data: data.to_owned(),
             timestamp: 0,
@@ -280,23 +268,23 @@ pub fn decode(plaintext: &[u8]) -> Result<Opened, CodecError> {
         });
     }
     let json = gunzip(plaintext)?;
-    let read: Read<'_> = from_utf8(&json)
-        .ok()
-        .and_then(|json| from_json(json).ok())
-        .ok_or(CodecError::NoMemory)?;
-    if read.version != VERSION {
+    let json = from_utf8(&json).map_err(|_| CodecError::NoMemory)?;
+    let mut fields = Fields::loose(json, FIELDS);
+    let memory = Memory {
+        data: fields.needed("data").to_owned(),
+        timestamp: fields.i64("timestamp"),
+        revision: fields.u64("revision"),
+    };
+    fields.needed("timestamp");
+    if fields.u32("version") != VERSION {
         return Err(CodecError::NoMemory);
     }
-    let memory = Memory {
-        data: read.data.get().to_owned(),
-        timestamp: read.timestamp,
-        revision: read.revision,
-    };
     // A hint: whatever is wrong with it, the memory is there.
-    let holders = read.holders.map(|raw| from_json(raw.get()));
-    let mut holders: Vec<Identity> = holders.and_then(Result::ok).unwrap_or_default();
+    let holders = fields.raw("holders").map(read_identities);
+    let mut holders = holders.and_then(Result::ok).unwrap_or_default();
     holders.truncate(NAMED_MAX);
-    Ok(Opened { memory, holders })
+    let opened = fields.done(Opened { memory, holders });
+    opened.map_err(|_| CodecError::NoMemory)
 }
 
 /// The checksum in gzip's trailer (RFC 1952, section 8). Its tables are computed

@@ -5,8 +5,7 @@ use super::errors::StashError;
 use super::gate::Gate;
 use super::operations::OperationId;
 use crate::base::Identity;
-use crate::message::Payload;
-use serde::{Deserialize, Serialize};
+use crate::message::{Fields, ObjectWriter, Payload, PayloadError, serde_by_itself};
 
 /// A memory that is stored: which revision, with whom, of how many wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +53,7 @@ pub enum Event {
 }
 
 /// The payload of the local message `stash:recovered`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecoveredNews {
     /// How many confidants' copies opened to the memory chosen; 0 when none did.
     pub count: usize,
@@ -62,10 +61,20 @@ pub struct RecoveredNews {
 
 impl Payload for RecoveredNews {
     const FIELDS: &'static [&'static str] = &["count"];
+
+    fn parse(text: &str) -> Result<Self, PayloadError> {
+        let mut fields = Fields::all_of(text, Self::FIELDS);
+        let count = fields.u32("count") as usize;
+        fields.done(Self { count })
+    }
+
+    fn to_json(&self) -> String {
+        ObjectWriter::new().u64("count", self.count as u64).finish()
+    }
 }
 
 /// The payload of the local message `stash:gate`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GateNews {
     /// Where the gate stands now.
     pub gate: Gate,
@@ -73,12 +82,28 @@ pub struct GateNews {
 
 impl Payload for GateNews {
     const FIELDS: &'static [&'static str] = &["gate"];
+
+    fn parse(text: &str) -> Result<Self, PayloadError> {
+        let mut fields = Fields::all_of(text, Self::FIELDS);
+        let word = fields.string("gate");
+        let gate = Gate::parse(&word).unwrap_or_else(|| {
+            fields.fail("gate", ["unknown variant `", &word, "`"].concat());
+            Gate::Open
+        });
+        fields.done(Self { gate })
+    }
+
+    fn to_json(&self) -> String {
+        ObjectWriter::new()
+            .text("gate", self.gate.as_str())
+            .finish()
+    }
 }
 
 /// The payload of the local message `stash:beside`: another memory turned up
 /// beside the one that was set here, which stays. The memory itself is asked
 /// of the stash; it is not in the message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BesideNews {
     /// The revision of what turned up.
     pub version: u64,
@@ -86,4 +111,16 @@ pub struct BesideNews {
 
 impl Payload for BesideNews {
     const FIELDS: &'static [&'static str] = &["version"];
+
+    fn parse(text: &str) -> Result<Self, PayloadError> {
+        let mut fields = Fields::all_of(text, Self::FIELDS);
+        let version = fields.u64("version");
+        fields.done(Self { version })
+    }
+
+    fn to_json(&self) -> String {
+        ObjectWriter::new().u64("version", self.version).finish()
+    }
 }
+
+serde_by_itself!(RecoveredNews, GateNews, BesideNews);

@@ -6,11 +6,9 @@ use super::errors::StashError;
 use super::events::{BesideNews, GateNews};
 use super::{SearchState, Stash};
 use crate::runtime::{Context, Nothing};
-use serde::{Deserialize, Serialize};
 
 /// Where the gate stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
     /// A memory may be set.
     Open,
@@ -28,6 +26,13 @@ impl Gate {
             Self::Searching => "searching",
             Self::Undecided => "undecided",
         }
+    }
+
+    /// Reads the word.
+    pub(super) fn parse(word: &str) -> Option<Self> {
+        [Self::Open, Self::Searching, Self::Undecided]
+            .into_iter()
+            .find(|gate| gate.as_str() == word)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::codec::SEALED_SIZE;
 use crate::base::{Identity, Instant, SortedSet, WallTime};
-use crate::message::{Bytes, Digest, Grant, Link, Message, Response, Store, to_go_json};
+use crate::message::{Bytes, Digest, Grant, Link, Message, Payload as _, Response, Store};
 use crate::runtime::Sealed;
 use core::time::Duration;
 use sha2::{Digest as _, Sha256};
@@ -233,7 +233,7 @@ impl Held {
             ts: self.ts,
         };
         let message = Message {
-            payload: to_go_json(&store),
+            payload: store.to_json(),
             ..message.clone()
         };
         Some(message.to_json())

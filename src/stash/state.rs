@@ -4,10 +4,9 @@
 use super::held::{Custody, Place};
 use super::{Held, Stash};
 use crate::base::{Identity, NaraId, PublicKey};
-use crate::message::{Bytes, from_json, to_go_json};
+use crate::message::{Bytes, CIPHERTEXT_SIZE_MAX, Fields, ObjectWriter};
 use crate::runtime::Sealed;
 use core::fmt;
-use serde::{Deserialize, Serialize};
 
 /// Why a text is no stash state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,14 +29,14 @@ impl fmt::Display for StateError {
 impl core::error::Error for StateError {}
 
 /// The state, as it is written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StashState {
     held: Vec<HeldState>,
     confidants: Vec<ConfidantState>,
     revision: u64,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct HeldState {
     owner_id: NaraId,
     owner_key: PublicKey,
@@ -48,12 +47,23 @@ struct HeldState {
     stored_at: i64,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct ConfidantState {
     id: NaraId,
     key: PublicKey,
     revision: u64,
 }
+
+const HELD_FIELDS: &[&str] = &[
+    "owner_id",
+    "owner_key",
+    "owner",
+    "nonce",
+    "ciphertext",
+    "ts",
+    "stored_at",
+];
+const CONFIDANT_FIELDS: &[&str] = &["id", "key", "revision"];
 
 impl StashState {
     pub(super) fn of(stash: &Stash) -> Self {
@@ -87,11 +97,50 @@ impl StashState {
     }
 
     pub(super) fn to_json(&self) -> String {
-        to_go_json(self)
+        ObjectWriter::new()
+            .list("held", &self.held, |object, held| {
+                object
+                    .text("owner_id", held.owner_id.as_str())
+                    .base64("owner_key", &held.owner_key.0)
+                    .text("owner", &held.owner)
+                    .bytes("nonce", &held.nonce)
+                    .bytes("ciphertext", &held.ciphertext)
+                    .i64("ts", held.ts)
+                    .i64("stored_at", held.stored_at);
+            })
+            .list("confidants", &self.confidants, |object, one| {
+                object
+                    .text("id", one.id.as_str())
+                    .base64("key", &one.key.0)
+                    .u64("revision", one.revision);
+            })
+            .u64("revision", self.revision)
+            .finish()
     }
 
     pub(super) fn parse(text: &str) -> Result<Self, StateError> {
-        from_json(text).map_err(|error| StateError::Shape(error.to_string()))
+        let mut fields = Fields::all_of(text, &["held", "confidants", "revision"]);
+        let state = Self {
+            held: fields.list("held", usize::MAX, HELD_FIELDS, |held| HeldState {
+                owner_id: held.id("owner_id"),
+                owner_key: held.key("owner_key"),
+                owner: held.string("owner").into_owned(),
+                nonce: held.bytes("nonce", CIPHERTEXT_SIZE_MAX),
+                ciphertext: held.bytes("ciphertext", CIPHERTEXT_SIZE_MAX),
+                ts: held.i64("ts"),
+                stored_at: held.i64("stored_at"),
+            }),
+            confidants: fields.list("confidants", usize::MAX, CONFIDANT_FIELDS, |one| {
+                ConfidantState {
+                    id: one.id("id"),
+                    key: one.key("key"),
+                    revision: one.u64("revision"),
+                }
+            }),
+            revision: fields.u64("revision"),
+        };
+        let state = fields.done(state);
+        state.map_err(|error| StateError::Shape(error.to_string()))
     }
 
     pub(super) fn into_held(self) -> Result<Vec<(Identity, Held)>, StateError> {

@@ -8,7 +8,7 @@ use super::passing::TOLD_MAX;
 use super::places::has_been_here;
 use crate::base::{Identity, NaraId, PublicKey};
 use crate::message::{
-    Grant, Granted, Handoff, HandoffReceipt, Message, Store, parse_payload, to_go_json,
+    Grant, Granted, Handoff, HandoffReceipt, Message, Payload as _, Store, parse_payload,
 };
 use crate::runtime::{Context, Delivery, Outcome, Sealed};
 
@@ -205,7 +205,7 @@ fn read_store(
 ) -> Result<(Message, Store), &'static str> {
     let mut message = Message::parse(text.as_bytes()).map_err(|_| "bad_store")?;
     let store: Store = parse_payload(&message.payload).map_err(|_| "bad_store")?;
-    message.payload = to_go_json(&store);
+    message.payload = store.to_json();
     let owner = &grant.owner;
     let is_owners = message.kind == "stash:store"
         && NaraId::parse(&message.from_id).as_ref() == Ok(&owner.id)

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::base::{NaraId, PublicKey};
+use crate::message::to_go_json;
+use serde::Deserialize;
 
 fn memory(data: &str) -> Memory {
     Memory {
