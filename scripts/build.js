@@ -55,7 +55,15 @@ async function compile(into, named, more = []) {
   const target = resolve(root, process.env.CARGO_TARGET_DIR ?? "target");
   const compiled = join(target, "wasm32-unknown-unknown", "release", "light_nara.wasm");
   await run("write the JS glue", "wasm-bindgen", [compiled, "--target", "web", "--out-dir", into]);
+  await minify(join(into, "light_nara.js"));
   await optimise(join(into, "light_nara_bg.wasm"), named);
+}
+
+/** Makes the glue small: it is made by a program, and read by nobody. */
+async function minify(glue) {
+  const { transform } = await import("esbuild");
+  const { code } = await transform(readFileSync(glue, "utf8"), { minify: true, format: "esm", target: "es2022" });
+  writeFileSync(glue, code);
 }
 
 /** Makes the module small. A copy keeps the names of its functions, for `npm run size`. */

@@ -1,17 +1,20 @@
-//! The only code that touches the browser: sockets, one timer, the platform's
-//! randomness, and conversion between Rust and JavaScript. Nothing is decided
-//! here; `www/nara/nara.js` gives it the face that applications see.
+//! The bindings: the core as JavaScript runs it. Texts and bytes go in and
+//! come out; sockets, the timer and everything that waits are in
+//! `www/nara/driver.js`, and `www/nara/nara.js` gives it the face that
+//! applications see. Nothing is decided here, and no JavaScript is called but
+//! the clocks.
 
 #![allow(
     clippy::disallowed_methods,
-    reason = "the driver is where clocks and randomness are read"
+    reason = "the bindings are where clocks are read"
 )]
 
+mod args;
 #[cfg(feature = "bench")]
 mod bench;
-mod driver;
 mod peer;
 mod service;
 mod stash;
+mod words;
 
 pub use peer::Peer;

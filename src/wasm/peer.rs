@@ -1,153 +1,225 @@
-//! The class that JavaScript sees, and what its values look like there.
+//! The class that JavaScript drives.
 
-use super::driver::{Driver, now};
-use super::service::{self, Declared, Mailbox};
-use crate::message::{from_json, to_go_json};
-use crate::nara::{Config, ConfigError, Nara, Newborn};
-use crate::runtime::{Local, Record, Traffic};
+use super::args::Args;
+use super::service::{self, Mailbox, SharedMailbox};
+use super::words::{Word, failure};
+use crate::base::{Backlog, Instant, Now, WallTime};
+use crate::message::{ObjectWriter, to_go_json};
+use crate::nara::{Config, ConfigError, Effect, Event, Nara, Newborn};
+use crate::plaza::Credentials;
 use crate::stash::OperationId;
-use core::time::Duration;
-use js_sys::{Function, JSON};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use zeroize::{Zeroize as _, Zeroizing};
 
 /// No call needs more of the stack.
 const STACK_USED_MAX: usize = 256 * 1024;
 
-/// One nara.
+/// Words for JavaScript that wait; what is dispensable gives way beyond that.
+const WORDS_MAX: usize = 2_048;
+
+/// The bytes of the seed: for the soul of a nara that is born, and for what it
+/// draws while it is awake.
+const SEED_SIZE: usize = 64;
+
 #[wasm_bindgen]
-pub struct Peer {
-    pub(super) driver: Rc<Driver>,
+extern "C" {
+    #[wasm_bindgen(js_namespace = performance, js_name = now)]
+    fn performance_now() -> f64;
+    #[wasm_bindgen(js_namespace = Date, js_name = now)]
+    fn date_now() -> f64;
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Options {
-    plaza: String,
-    name: Option<String>,
-    memory: Option<String>,
-    target: Option<usize>,
-    spares: Option<usize>,
-    padding: Option<String>,
-    keep_alive: Option<u64>,
-    /// The address of a gateway, and its origin as the gateway sees it.
-    gateway: Option<String>,
-    gateway_origin: Option<String>,
-    /// What `Peer::holders` gave the last time.
-    holders: Option<String>,
-    #[serde(default)]
-    services: Vec<Declared>,
+/// Both clocks, read together.
+pub(super) fn now() -> Now {
+    Now {
+        mono: Instant::from_micros((performance_now() * 1e3).max(0.0) as u64),
+        wall: WallTime::from_unix_nanos((date_now() as i64).saturating_mul(1_000_000)),
+    }
+}
+
+/// One nara. After every call its effects are polled, its words are told once
+/// nothing of it runs, and its timer is set.
+#[wasm_bindgen]
+pub struct Peer {
+    pub(super) nara: Nara,
+    pub(super) mailbox: SharedMailbox,
+    words: Backlog<Word>,
 }
 
 #[wasm_bindgen]
 impl Peer {
-    /// A nara that is somebody, and does nothing before `wake`. The soul comes
-    /// beside the options, so that no copy of it is left. The listener is
-    /// told words with a value each: `status`, `saved`, `local`, `traffic`,
-    /// `service`, `log` and `asleep`.
+    /// A nara that is somebody, and does nothing before `wake`. The options are
+    /// lists of texts, as JSON: each option with its value; `service` with a
+    /// name, its `kind`s and their `version`s after it. The soul and the seed
+    /// come beside them, so that no copy of them is left.
     ///
     /// # Errors
-    /// `{code, message}` when an option is wrong or there is no randomness.
+    /// `{code, message}` as JSON, when an option is wrong.
     #[wasm_bindgen(constructor)]
-    pub fn new(
-        options: JsValue,
-        soul: Option<String>,
-        listener: Function,
-        credentials: Option<Function>,
-    ) -> Result<Peer, JsValue> {
+    pub fn new(options: &str, soul: Option<String>, seed: Vec<u8>) -> Result<Peer, JsValue> {
         let soul = soul.map(Zeroizing::new);
-        let options: Options = from_js(&options)?;
-        let config = config(&options, soul.as_deref().map(String::as_str))?;
-        let mailbox = Mailbox::shared();
-        let nara = Nara::new(config, seed()?, now());
-        let nara = service::add(nara, options.services, &mailbox)?;
-        let driver = Driver::new(
-            nara,
-            options.plaza,
-            options.gateway,
-            listener,
-            credentials,
-            mailbox,
-        );
-        Ok(Peer { driver })
+        Self::made(
+            options,
+            soul.as_deref().map(String::as_str),
+            &Zeroizing::new(seed),
+        )
+        .map_err(thrown)
     }
 
-    /// Joins the others.
-    pub fn wake(&self) {
-        self.driver.act(|nara, now| nara.wake(now));
+    /// Does what the first text of a list, as JSON, says, and returns its
+    /// result, as JSON, or nothing.
+    ///
+    /// # Errors
+    /// `{code, message}` as JSON, with what belongs to the code.
+    pub fn run(&mut self, command: &str) -> Result<String, JsValue> {
+        self.own_command(command).map_err(thrown)
     }
 
-    /// Its id.
-    #[wasm_bindgen(getter)]
-    pub fn id(&self) -> String {
-        self.driver.look(|nara| nara.me().identity.id.to_string())
+    /// The plaza's socket brought bytes.
+    pub fn hear(&mut self, bytes: &[u8]) {
+        self.nara.handle_data(now(), bytes);
     }
 
-    /// Its name.
-    #[wasm_bindgen(getter)]
-    pub fn name(&self) -> String {
-        self.driver.look(|nara| nara.me().name.clone())
+    /// The gateway's socket brought one message.
+    #[wasm_bindgen(js_name = hearMesh)]
+    pub fn hear_mesh(&mut self, bytes: &[u8]) {
+        self.nara.handle_mesh_data(now(), bytes);
+    }
+
+    /// The next thing to do outside: bytes, and in a last one what to do with
+    /// them: 0 open the plaza's socket, 1 send, 2 close it; 3, 4 and 5 the same
+    /// for the gateway's.
+    pub fn poll(&mut self) -> Option<Vec<u8>> {
+        while let Some(effect) = self.nara.poll_effect() {
+            let (mut bytes, what) = match effect {
+                Effect::Open => (Vec::new(), 0),
+                Effect::Send(bytes) => (bytes, 1),
+                Effect::Close => (Vec::new(), 2),
+                Effect::OpenMesh => (Vec::new(), 3),
+                Effect::SendMesh(bytes) => (bytes, 4),
+                Effect::CloseMesh => (Vec::new(), 5),
+                Effect::Event(event) => {
+                    self.queue(Word::Event(event));
+                    continue;
+                }
+                Effect::Log(record) => {
+                    self.queue(Word::Log(record));
+                    continue;
+                }
+            };
+            bytes.push(what);
+            return Some(bytes);
+        }
+        loop {
+            let said = self.mailbox.borrow_mut().poll();
+            self.queue(Word::Service(said?));
+        }
+    }
+
+    /// When `tick` is due, in milliseconds from now; negative when never.
+    #[wasm_bindgen(js_name = waitMs)]
+    pub fn wait_ms(&self) -> f64 {
+        match self.nara.poll_timeout() {
+            // Rounded up: a timer that fires early would only be set again.
+            Some((at, _)) => (at - now().mono).as_micros().div_ceil(1_000) as f64,
+            None => -1.0,
+        }
+    }
+
+    /// Whether something waits to be told.
+    #[wasm_bindgen(js_name = hasWords)]
+    pub fn has_words(&self) -> bool {
+        self.words.last().is_some()
+    }
+
+    /// The next thing to tell, as a JSON list: a word, and what belongs to it.
+    pub fn word(&mut self) -> Option<String> {
+        let word = self.words.pop()?;
+        Some(word.told(&self.nara, now()))
     }
 
     /// Its soul: whoever has it, is it.
-    #[wasm_bindgen(getter)]
     pub fn soul(&self) -> JsValue {
-        let soul = self
-            .driver
-            .look(|nara| Zeroizing::new(nara.soul().to_text()));
         // A string that is handed over would be freed as it is.
-        JsValue::from_str(&soul)
-    }
-
-    /// Everything that is known now.
-    pub fn status(&self) -> JsValue {
-        self.driver.look(|nara| to_js(&nara.status(now())))
-    }
-
-    /// Stops waiting for an operation.
-    pub fn cancel(&self, operation: f64) {
-        let operation = operation as u64;
-        self.driver.forget(operation);
-        self.driver
-            .act(|nara, now| nara.cancel(now, OperationId(operation)));
-    }
-
-    /// Tries to reach the plaza now instead of waiting.
-    #[wasm_bindgen(js_name = retryNow)]
-    pub fn retry_now(&self) {
-        self.driver.act(|nara, now| nara.retry_now(now));
-    }
-
-    /// Does what is due, for where this module's own timer is held back.
-    pub fn tick(&self) {
-        self.driver.act(|nara, now| nara.handle_timeout(now));
-    }
-
-    /// Begins or ends to tell the listener of every message: `traffic`.
-    #[wasm_bindgen(js_name = watchTraffic)]
-    pub fn watch_traffic(&self, watched: bool) {
-        self.driver.act(|nara, _| nara.watch_traffic(watched));
-    }
-
-    /// Passes on what it holds for those who are away, then sleeps.
-    pub fn leave(&self) {
-        self.driver.act(|nara, now| nara.leave(now));
-    }
-
-    /// Says chau and closes; the listener is told `asleep`.
-    pub fn sleep(&self) {
-        self.driver.act(|nara, now| nara.sleep(now));
+        JsValue::from_str(&Zeroizing::new(self.nara.soul().to_text()))
     }
 
     /// Wipes the soul and all keys, once it sleeps.
     #[wasm_bindgen(js_name = forgetSoul)]
-    pub fn forget_soul(&self) {
-        self.driver.forget_soul();
+    pub fn forget_soul(&mut self) {
+        self.nara.forget_soul();
         wipe_stack();
     }
+}
+
+impl Peer {
+    fn made(options: &str, soul: Option<&str>, seed: &[u8]) -> Result<Self, String> {
+        let options = Args::lines(options)?;
+        let seeds = seed.first_chunk::<SEED_SIZE>().and_then(|seed| {
+            let (soul, rest) = seed.split_first_chunk::<32>()?;
+            Some((*soul, *rest.first_chunk::<32>()?))
+        });
+        let Some((mut newborn, mut seed)) = seeds else {
+            return Err(failure(
+                "no_randomness",
+                "this platform gives no randomness",
+            ));
+        };
+        let config = config(&options, soul, newborn);
+        newborn.zeroize();
+        let nara = Nara::new(config?, seed, now());
+        seed.zeroize();
+        let mailbox = Mailbox::shared();
+        Ok(Self {
+            nara: service::add(nara, &options, &mailbox)?,
+            mailbox,
+            words: Backlog::new(WORDS_MAX, Word::is_dispensable),
+        })
+    }
+
+    fn own_command(&mut self, command: &str) -> Result<String, String> {
+        let args = Args::of(command)?;
+        let now = now();
+        match args.word(0) {
+            "wake" => self.nara.wake(now),
+            "opened" => {
+                let credentials = Credentials {
+                    user: args.word(1).to_owned(),
+                    password: args.get(2).map(str::to_owned),
+                };
+                self.nara.handle_opened(now, credentials);
+            }
+            "closed" => self.nara.handle_closed(now, args.word(1)),
+            "meshClosed" => self.nara.handle_mesh_closed(now),
+            "tick" => self.nara.handle_timeout(now),
+            "retryNow" => self.nara.retry_now(now),
+            "leave" => self.nara.leave(now),
+            "sleep" => self.nara.sleep(now),
+            "watchTraffic" => self.nara.watch_traffic(args.word(1) == "true"),
+            "cancel" => self.nara.cancel(now, OperationId(args.number(1))),
+            "status" => return Ok(to_go_json(&self.nara.status(now))),
+            "me" => {
+                let me = self.nara.me();
+                return Ok(ObjectWriter::new()
+                    .text("id", me.identity.id.as_str())
+                    .text("name", &me.name)
+                    .finish());
+            }
+            _ => return self.stash_command(now, args),
+        }
+        Ok(String::new())
+    }
+
+    fn queue(&mut self, word: Word) {
+        let is_status = |word: &Word| matches!(word, Word::Event(Event::Status));
+        if !(is_status(&word) && self.words.last().is_some_and(is_status)) {
+            self.words.push(word);
+        }
+    }
+}
+
+fn thrown(error: String) -> JsValue {
+    JsValue::from_str(&error)
 }
 
 /// Overwrites what calls that are over have left on the stack: values that were
@@ -159,32 +231,25 @@ fn wipe_stack() {
     left.zeroize();
 }
 
-fn config(options: &Options, soul: Option<&str>) -> Result<Config, JsValue> {
-    let name = options.name.as_deref();
+fn config(options: &[Args], soul: Option<&str>, newborn: [u8; 32]) -> Result<Config, String> {
+    let mut name = options.iter().filter(|line| line.word(0) == "name");
+    let name = name.next().and_then(|line| line.get(1));
     let mut config = match soul {
         Some(soul) => Config::reborn(soul, name),
-        None => Config::born(Newborn(seed()?), name),
+        None => Config::born(Newborn(newborn), name),
     };
-    if let Some(mode) = &options.memory {
-        config = config.and_then(|config| config.with_memory_mode(mode));
-    }
-    if let Some(target) = options.target {
-        config = config.and_then(|config| config.with_target(target));
-    }
-    if let Some(spares) = options.spares {
-        config = config.and_then(|config| config.with_spares(spares));
-    }
-    if let Some(seconds) = options.keep_alive {
-        config = config.and_then(|config| config.with_keep_alive(seconds));
-    }
-    if let Some(padding) = &options.padding {
-        config = config.and_then(|config| config.with_padding(padding));
-    }
-    if let Some(origin) = &options.gateway_origin {
-        config = config.map(|config| config.with_gateway(origin));
-    }
-    if let Some(holders) = &options.holders {
-        config = config.map(|config| config.with_holders(holders));
+    for line in options {
+        let value = line.word(1);
+        config = config.and_then(|config| match line.word(0) {
+            "memory" => config.with_memory_mode(value),
+            "target" => config.with_target(line.number(1) as usize),
+            "spares" => config.with_spares(line.number(1) as usize),
+            "keepAlive" => config.with_keep_alive(line.number(1)),
+            "padding" => config.with_padding(value),
+            "gatewayOrigin" => Ok(config.with_gateway(value)),
+            "holders" => Ok(config.with_holders(value)),
+            _ => Ok(config),
+        });
     }
     config.map_err(|error| {
         let code = match error {
@@ -199,96 +264,5 @@ fn config(options: &Options, soul: Option<&str>) -> Result<Config, JsValue> {
             | ConfigError::Padding(_) => "option_invalid",
         };
         failure(code, &error.to_string())
-    })
-}
-
-fn seed() -> Result<[u8; 32], JsValue> {
-    let mut seed = [0; 32];
-    match getrandom::fill(&mut seed) {
-        Ok(()) => Ok(seed),
-        Err(_) => Err(failure(
-            "no_randomness",
-            "this platform gives no randomness",
-        )),
-    }
-}
-
-pub(super) fn duration(ms: f64) -> Duration {
-    Duration::from_millis(ms.clamp(0.0, 1e9) as u64)
-}
-
-/// Reads options, as JSON: functions and what is undefined are left out.
-fn from_js<T: DeserializeOwned>(value: &JsValue) -> Result<T, JsValue> {
-    let text = JSON::stringify(value).map(String::from).unwrap_or_default();
-    from_json(&text).map_err(|error| failure("option_invalid", &error.to_string()))
-}
-
-pub(super) fn to_js<T: Serialize>(value: &T) -> JsValue {
-    // What `to_go_json` writes is JSON, which always parses.
-    JSON::parse(&to_go_json(value)).unwrap_or(JsValue::NULL)
-}
-
-#[derive(Serialize)]
-struct Failure<'a> {
-    code: &'a str,
-    message: &'a str,
-}
-
-pub(super) fn failure(code: &str, message: &str) -> JsValue {
-    to_js(&Failure { code, message })
-}
-
-#[derive(Serialize)]
-struct ShownLocal<'a> {
-    kind: &'a str,
-    payload: &'a str,
-    from: &'a str,
-}
-
-pub(super) fn local(local: &Local) -> JsValue {
-    to_js(&ShownLocal {
-        kind: &local.kind,
-        payload: &local.payload,
-        from: local.from,
-    })
-}
-
-#[derive(Serialize)]
-struct ShownTraffic<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from: Option<&'a Option<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    to: Option<&'a Option<String>>,
-    kind: &'a str,
-    way: &'a str,
-    outcome: &'a str,
-}
-
-pub(super) fn traffic(traffic: &Traffic) -> JsValue {
-    to_js(&ShownTraffic {
-        from: traffic.incoming.then_some(&traffic.peer),
-        to: (!traffic.incoming).then_some(&traffic.peer),
-        kind: &traffic.kind,
-        way: traffic.way,
-        outcome: traffic.outcome,
-    })
-}
-
-#[derive(Serialize)]
-struct ShownRecord<'a> {
-    at: i64,
-    level: &'a str,
-    service: &'a str,
-    nara: &'a str,
-    text: &'a str,
-}
-
-pub(super) fn record(record: &Record) -> JsValue {
-    to_js(&ShownRecord {
-        at: record.at.unix_millis(),
-        level: record.level.as_str(),
-        service: record.service,
-        nara: record.nara.as_str(),
-        text: &record.text,
     })
 }

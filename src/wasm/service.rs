@@ -1,28 +1,22 @@
 //! Services written in JavaScript: each is a [`Service`] like any other. What
-//! it hears is kept until nothing of the core is borrowed, and told then.
+//! it hears is kept until nothing of the core runs, and told then.
 
-use super::driver::now;
-use super::peer::{Peer, duration, failure, to_js};
-use crate::base::{ExpiringMap, Identity, NaraId, PublicKey, SortedSet};
-use crate::message::{FIELDS_MAX, KIND_LENGTH_MAX};
+use super::args::Args;
+use super::peer::{Peer, now};
+use super::words::failure;
+use crate::base::{ExpiringMap, Identity, NaraId, Now, PublicKey, SortedSet};
+use crate::message::{KIND_LENGTH_MAX, ObjectWriter};
 use crate::nara::Nara;
 use crate::plaza::TOPIC_COUNT_MAX;
 use crate::runtime::{
     Behaviour, CallError, CallId, Context, Delivery, Level, Outcome, Sealed, Service,
 };
 use core::time::Duration;
-use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
-/// Services of one nara.
-const SERVICES_MAX: usize = 16;
-/// Kinds of one service.
-const KINDS_MAX: usize = 32;
-/// Versions of one kind.
-const VERSIONS_MAX: usize = 8;
 /// Names that all naras of this page use together.
 const NAMES_MAX: usize = 4_096;
 /// Messages that can still be answered, and for how long.
@@ -31,41 +25,7 @@ const TICKETS_FOR: Duration = Duration::from_secs(60);
 /// The longest name of a service, in bytes.
 const NAME_LENGTH_MAX: usize = 64;
 
-/// What a service declares.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Declared {
-    name: String,
-    kinds: Vec<DeclaredKind>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct DeclaredKind {
-    kind: String,
-    /// `request`, `protocol`, `ephemeral` or `local`.
-    r#type: String,
-    topic: Option<String>,
-    rate_limit: Option<DeclaredRate>,
-    versions: Vec<DeclaredVersion>,
-}
-
-#[derive(Deserialize)]
-struct DeclaredVersion {
-    version: String,
-    fields: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct DeclaredRate {
-    count: u32,
-    per_ms: u32,
-}
-
 /// What a service is told.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 pub(super) struct Said {
     service: &'static str,
     /// `message`, `reply` or `no_reply`.
@@ -84,6 +44,22 @@ impl Said {
     /// Whether it came from outside, which nobody limits, and is no answer.
     pub(super) fn is_message(&self) -> bool {
         self.what == "message"
+    }
+
+    pub(super) fn to_json(&self) -> String {
+        let mut json = ObjectWriter::new();
+        json.text("service", self.service)
+            .text("what", self.what)
+            .text("kind", &self.kind)
+            .u64("version", self.version.into())
+            .text("payload", &self.payload)
+            .text("name", &self.name)
+            .text("messageId", &self.message_id)
+            .u64("ticket", self.ticket);
+        if let Some(from) = &self.from {
+            json.id_and_key(from);
+        }
+        json.finish()
     }
 }
 
@@ -181,27 +157,32 @@ impl Service for JsService {
     }
 }
 
-/// Adds the services that an application declares.
+/// Adds the services that an application declares: lines `service`, `kind` and
+/// `version`, each followed by what belongs to it.
 pub(super) fn add(
     mut nara: Nara,
-    declared: Vec<Declared>,
+    options: &[Args],
     mailbox: &SharedMailbox,
-) -> Result<Nara, JsValue> {
-    limit("services", declared.len(), SERVICES_MAX)?;
-    for one in declared {
-        let field = format!("services: {:.64}", one.name);
-        let wrong = |why: &str| failure("option_invalid", &format!("{field}: {why}"));
-        let name = checked(&one.name, NAME_LENGTH_MAX).map_err(|why| wrong(&why))?;
+) -> Result<Nara, String> {
+    let is_declared = |line: &&Args| matches!(line.word(0), "service" | "kind" | "version");
+    let mut lines = options.iter().filter(is_declared).peekable();
+    while let Some(service) = lines.next() {
+        let field = format!("services: {:.64}", service.word(1));
+        let wrong = |why: &str| failure("option_invalid", &[&field, ": ", why].concat());
+        let name = checked(service.word(1), NAME_LENGTH_MAX).map_err(|why| wrong(&why))?;
         if nara.runtime().has_service(name) {
             return Err(wrong("there is a service of this name already"));
         }
-        limit(&field, one.kinds.len(), KINDS_MAX)?;
         let mut behaviours = Vec::new();
-        for kind in one.kinds {
-            if nara.runtime().has_behaviour(&kind.kind) {
-                return Err(wrong(&format!("{} is another service's", kind.kind)));
+        while let Some(kind) = lines.next_if(|line| line.word(0) == "kind") {
+            if nara.runtime().has_behaviour(kind.word(1)) {
+                return Err(wrong(&[kind.word(1), " is another service's"].concat()));
             }
-            behaviours.push(behaviour(kind).map_err(|why| wrong(&why))?);
+            let mut one = behaviour(kind).map_err(|why| wrong(&why))?;
+            while let Some(version) = lines.next_if(|line| line.word(0) == "version") {
+                one = with_version(one, version).map_err(|why| wrong(&why))?;
+            }
+            behaviours.push(one);
         }
         nara = nara.with_service(JsService {
             name,
@@ -209,56 +190,46 @@ pub(super) fn add(
             mailbox: mailbox.clone(),
         });
     }
-    limit(
-        "services: the plaza topics",
-        nara.topics().len(),
-        TOPIC_COUNT_MAX,
-    )?;
+    if nara.topics().len() > TOPIC_COUNT_MAX {
+        let why = format!("services: the plaza topics: more than {TOPIC_COUNT_MAX}");
+        return Err(failure("option_invalid", &why));
+    }
     Ok(nara)
 }
 
-fn limit(field: &str, count: usize, max: usize) -> Result<(), JsValue> {
-    match count <= max {
-        true => Ok(()),
-        false => Err(failure(
-            "option_invalid",
-            &format!("{field}: more than {max}"),
-        )),
-    }
-}
-
-fn behaviour(declared: DeclaredKind) -> Result<Behaviour, String> {
-    let kind = checked(&declared.kind, KIND_LENGTH_MAX)?;
-    let topic = declared.topic.as_deref().unwrap_or_default();
-    let mut behaviour = match declared.r#type.as_str() {
+/// A kind: its name, type, topic, and how many messages a sender may send in
+/// how many milliseconds, where that is limited.
+fn behaviour(line: &Args) -> Result<Behaviour, String> {
+    let kind = checked(line.word(1), KIND_LENGTH_MAX)?;
+    let topic = line.word(3);
+    let behaviour = match line.word(2) {
         "request" => Behaviour::mesh_request(kind),
         "local" => Behaviour::local(kind),
-        "protocol" if !topic.is_empty() => Behaviour::protocol(kind, topic),
-        "ephemeral" if !topic.is_empty() => Behaviour::ephemeral(kind, topic),
-        "protocol" | "ephemeral" => return Err(format!("{kind}: it needs a topic")),
-        _ => return Err(format!("{kind}: no such type")),
+        _ if topic.is_empty() => return Err([kind, ": it needs a topic"].concat()),
+        "protocol" => Behaviour::protocol(kind, topic),
+        _ => Behaviour::ephemeral(kind, topic),
     };
-    if declared.versions.is_empty() || declared.versions.len() > VERSIONS_MAX {
-        return Err(format!("{kind}: 1 to {VERSIONS_MAX} versions are needed"));
-    }
-    for DeclaredVersion { version, fields } in declared.versions {
-        let number = version.parse().ok().filter(|number| *number > 0);
-        let number = number.ok_or_else(|| format!("{kind}: {version:.16} is no version"))?;
-        if fields.len() > FIELDS_MAX {
-            return Err(format!("{kind}: more than {FIELDS_MAX} fields"));
+    Ok(match line.number(4) {
+        0 => behaviour,
+        count => {
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
+            behaviour.rate_limit(count, line.millis(5))
         }
-        let fields: Result<Vec<&'static str>, String> = fields
-            .iter()
-            .map(|field| checked(field, NAME_LENGTH_MAX))
-            .collect();
-        let fields = interned_list(fields?);
-        behaviour = behaviour.version_of_fields(number, fields, JsService::hear);
-    }
-    if let Some(rate) = declared.rate_limit {
-        let per = Duration::from_millis(u64::from(rate.per_ms));
-        behaviour = behaviour.rate_limit(rate.count, per);
-    }
-    Ok(behaviour)
+    })
+}
+
+/// A version: its number and its fields.
+fn with_version(behaviour: Behaviour, line: &Args) -> Result<Behaviour, String> {
+    let number = line.word(1).parse().ok().filter(|number| *number > 0);
+    let number =
+        number.ok_or_else(|| format!("{}: {:.16} is no version", behaviour.kind, line.word(1)))?;
+    let fields: Result<Vec<&'static str>, String> = line
+        .from(2)
+        .iter()
+        .map(|field| checked(field, NAME_LENGTH_MAX))
+        .collect();
+    let fields = interned_list(fields?);
+    Ok(behaviour.version_of_fields(number, fields, JsService::hear))
 }
 
 fn checked(name: &str, max: usize) -> Result<&'static str, String> {
@@ -302,8 +273,8 @@ fn interned_list(list: Vec<&'static str>) -> &'static [&'static str] {
 }
 
 /// Where something goes: an id with its key, or an id that one peer claims.
-fn receiver(ctx: &Context<'_>, id: &str, key: Option<&str>) -> Result<Identity, JsValue> {
-    let wrong = |why: &str| failure("option_invalid", &format!("to: {why}"));
+fn receiver(ctx: &Context<'_>, id: &str, key: Option<&str>) -> Result<Identity, String> {
+    let wrong = |why: &str| failure("option_invalid", &["to: ", why].concat());
     let id = NaraId::parse(id).map_err(|error| wrong(&error.to_string()))?;
     if let Some(key) = key {
         let key = PublicKey::parse(key).ok_or_else(|| wrong("the key is no public key"))?;
@@ -316,190 +287,90 @@ fn receiver(ctx: &Context<'_>, id: &str, key: Option<&str>) -> Result<Identity, 
     }
 }
 
-fn told(outcome: Outcome) -> Result<(), JsValue> {
+fn told(outcome: Outcome) -> Result<String, String> {
     match outcome {
-        Outcome::Continue => Ok(()),
+        Outcome::Continue => Ok(String::new()),
         Outcome::Drop(reason) => Err(failure("not_sent", reason)),
         Outcome::Fail(why) => Err(failure("not_sent", &why)),
     }
 }
 
-#[derive(Serialize)]
-struct ShownSealed<'a> {
-    #[serde(serialize_with = "as_bytes")]
-    nonce: &'a [u8],
-    #[serde(serialize_with = "as_bytes")]
-    ciphertext: &'a [u8],
+impl Peer {
+    /// What a service says or asks for, as that service: the command, its name,
+    /// and what belongs to the command.
+    pub(super) fn service_command(&mut self, now: Now, args: &Args) -> Result<String, String> {
+        if args.word(0) == "serviceNow" {
+            let wall = self.nara.runtime().clock().corrected(now.wall);
+            return Ok(wall.unix_millis().to_string());
+        }
+        let mailbox = &self.mailbox;
+        let run = |ctx: &mut Context<'_>| match args.word(0) {
+            "serviceEmit" => told(ctx.emit_json(args.word(2), args.word(3))),
+            "serviceSend" => {
+                let to = receiver(ctx, args.word(4), args.get(5))?;
+                told(ctx.send_json(&to, args.word(2), args.word(3)))
+            }
+            // The end is told as `reply` or `no_reply` under the number that this returns.
+            "serviceCall" => {
+                let to = receiver(ctx, args.word(6), args.get(7))?;
+                let reply_kind = checked(args.word(4), KIND_LENGTH_MAX);
+                let reply_kind = reply_kind.map_err(|why| failure("option_invalid", &why))?;
+                let (kind, json) = (args.word(2), args.word(3));
+                let call = ctx.call_json(&to, kind, json, reply_kind, args.millis(5));
+                let call = call.map_err(|error| failure("not_sent", &error.to_string()))?;
+                Ok(call.number().to_string())
+            }
+            "serviceCancel" => {
+                // A call that has ended has nothing to cancel.
+                ctx.cancel(CallId::from_number(args.number(2)));
+                Ok(String::new())
+            }
+            "serviceReply" => {
+                let mailbox = mailbox.borrow();
+                let request = mailbox.tickets.get(ctx.now().mono, &args.number(4));
+                let late = || {
+                    let why = "the message was unsigned, or came over a minute ago";
+                    failure("not_sent", why)
+                };
+                told(ctx.reply_json(request.ok_or_else(late)?, args.word(2), args.word(3)))
+            }
+            "serviceLog" => {
+                let level = match args.word(2) {
+                    "debug" => Level::Debug,
+                    "info" => Level::Info,
+                    "warn" => Level::Warn,
+                    _ => Level::Error,
+                };
+                ctx.log().write(level, args.word(3).to_owned());
+                Ok(String::new())
+            }
+            _ => Err(failure("option_invalid", "there is no such command")),
+        };
+        let result = self.nara.speak_as(now, args.word(1), run);
+        let unknown = || failure("option_invalid", "there is no service of this name");
+        result.unwrap_or_else(|| Err(unknown()))
+    }
 }
 
-fn as_bytes<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_bytes(bytes)
-}
-
-/// What a service may ask for, each as that service.
+/// What a service has sealed; bytes that need not be written as text.
 #[wasm_bindgen]
 impl Peer {
-    /// The time that this nara goes by, in milliseconds since the Unix epoch.
-    #[wasm_bindgen(js_name = serviceNow)]
-    pub fn service_now(&self) -> f64 {
-        let wall = now().wall;
-        self.driver
-            .look(|nara| nara.runtime().clock().corrected(wall).unix_millis() as f64)
-    }
-
-    /// Says something to everybody, or to the services of this nara.
-    ///
-    /// # Errors
-    /// `{code, message}`.
-    #[wasm_bindgen(js_name = serviceEmit)]
-    pub fn service_emit(&self, service: &str, kind: &str, json: &str) -> Result<(), JsValue> {
-        self.speak_as(service, |ctx| told(ctx.emit_json(kind, json)))
-    }
-
-    /// Says something to one nara.
-    ///
-    /// # Errors
-    /// `{code, message}`.
-    #[wasm_bindgen(js_name = serviceSend)]
-    pub fn service_send(
-        &self,
-        service: &str,
-        id: &str,
-        key: Option<String>,
-        kind: &str,
-        json: &str,
-    ) -> Result<(), JsValue> {
-        self.speak_as(service, |ctx| {
-            let to = receiver(ctx, id, key.as_deref())?;
-            told(ctx.send_json(&to, kind, json))
-        })
-    }
-
-    /// Asks one nara something. The end is told as `reply` or `no_reply` under
-    /// the number that this returns.
-    ///
-    /// # Errors
-    /// `{code, message}`.
-    #[wasm_bindgen(js_name = serviceCall)]
-    #[allow(clippy::too_many_arguments, reason = "they are those of JavaScript")]
-    pub fn service_call(
-        &self,
-        service: &str,
-        id: &str,
-        key: Option<String>,
-        kind: &str,
-        json: &str,
-        reply_kind: &str,
-        deadline_ms: f64,
-    ) -> Result<f64, JsValue> {
-        let deadline = duration(deadline_ms);
-        self.speak_as(service, |ctx| {
-            let to = receiver(ctx, id, key.as_deref())?;
-            let reply_kind = checked(reply_kind, KIND_LENGTH_MAX);
-            let reply_kind = reply_kind.map_err(|why| failure("option_invalid", &why))?;
-            let call = ctx.call_json(&to, kind, json, reply_kind, deadline);
-            let call = call.map_err(|error| failure("not_sent", &error.to_string()))?;
-            Ok(call.number() as f64)
-        })
-    }
-
-    /// Stops waiting for a call.
-    #[wasm_bindgen(js_name = serviceCancel)]
-    pub fn service_cancel(&self, service: &str, call: f64) {
-        // A call that has ended has nothing to cancel.
-        let _ = self.speak_as(service, |ctx| {
-            Ok(ctx.cancel(CallId::from_number(call as u64)))
-        });
-    }
-
-    /// Answers the message of a ticket.
-    ///
-    /// # Errors
-    /// `{code, message}`.
-    #[wasm_bindgen(js_name = serviceReply)]
-    pub fn service_reply(
-        &self,
-        service: &str,
-        ticket: f64,
-        kind: &str,
-        json: &str,
-    ) -> Result<(), JsValue> {
-        let mailbox = self.driver.mailbox.clone();
-        self.speak_as(service, |ctx| {
-            let now = ctx.now().mono;
-            let request = mailbox.borrow().tickets.get(now, &(ticket as u64)).cloned();
-            let late = || {
-                let why = "the message was unsigned, or came over a minute ago";
-                failure("not_sent", why)
-            };
-            told(ctx.reply_json(&request.ok_or_else(late)?, kind, json))
-        })
-    }
-
-    /// Encrypts under this nara's own key: `{nonce, ciphertext}`.
-    ///
-    /// # Errors
-    /// `{code, message}`.
-    #[wasm_bindgen(js_name = serviceSeal)]
-    pub fn service_seal(&self, service: &str, plaintext: &[u8]) -> Result<JsValue, JsValue> {
-        self.speak_as(service, |ctx| {
+    /// Encrypts under this nara's own key: the nonce, then the ciphertext;
+    /// nothing for a service that is none.
+    pub fn seal(&mut self, service: &str, plaintext: &[u8]) -> Vec<u8> {
+        let seal = |ctx: &mut Context<'_>| {
             let sealed = ctx.seal(plaintext);
-            Ok(to_js(&ShownSealed {
-                nonce: &sealed.nonce,
-                ciphertext: &sealed.ciphertext,
-            }))
-        })
-    }
-
-    /// Opens what this nara sealed.
-    ///
-    /// # Errors
-    /// `{code, message}`.
-    #[wasm_bindgen(js_name = serviceOpen)]
-    pub fn service_open(
-        &self,
-        service: &str,
-        nonce: &[u8],
-        ciphertext: Vec<u8>,
-    ) -> Result<Vec<u8>, JsValue> {
-        let broken = || {
-            let why = "another key sealed it, or it was changed";
-            failure("not_opened", why)
+            [&sealed.nonce[..], &sealed.ciphertext].concat()
         };
-        let nonce = nonce.try_into().map_err(|_| broken())?;
-        self.speak_as(service, |ctx| {
-            ctx.open(&Sealed { nonce, ciphertext })
-                .map_err(|_| broken())
-        })
+        let sealed = self.nara.speak_as(now(), service, seal);
+        sealed.unwrap_or_default()
     }
 
-    /// Writes to the log.
-    #[wasm_bindgen(js_name = serviceLog)]
-    pub fn service_log(&self, service: &str, level: &str, text: String) {
-        let level = match level {
-            "debug" => Level::Debug,
-            "info" => Level::Info,
-            "warn" => Level::Warn,
-            _ => Level::Error,
-        };
-        // The service is there: it was added before the nara woke.
-        let _ = self.speak_as(service, |ctx| {
-            ctx.log().write(level, text);
-            Ok(())
-        });
-    }
-}
-
-impl Peer {
-    fn speak_as<T>(
-        &self,
-        service: &str,
-        run: impl FnOnce(&mut Context<'_>) -> Result<T, JsValue>,
-    ) -> Result<T, JsValue> {
-        let result = self
-            .driver
-            .act(|nara, now| nara.speak_as(now, service, run));
-        let unknown = || failure("option_invalid", "there is no service of this name");
-        result.ok_or_else(unknown)?
+    /// Opens what this nara sealed; nothing when another key sealed it, or it
+    /// was changed.
+    pub fn open(&mut self, service: &str, nonce: &[u8], ciphertext: Vec<u8>) -> Option<Vec<u8>> {
+        let nonce = nonce.try_into().ok()?;
+        let open = |ctx: &mut Context<'_>| ctx.open(&Sealed { nonce, ciphertext }).ok();
+        self.nara.speak_as(now(), service, open)?
     }
 }

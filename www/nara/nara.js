@@ -1,9 +1,10 @@
 // The face of the package: the class Nara, an EventTarget over the core in WebAssembly.
 
-import initCore, { Peer } from "./pkg/light_nara.js";
+import initCore from "./pkg/light_nara.js";
+import { Driver } from "./driver.js";
 import { fromCore, NaraError } from "./errors.js";
 import { Watched } from "./events.js";
-import { declared, Services } from "./service.js";
+import { linesOf, Services } from "./service.js";
 import { stashOf } from "./stash.js";
 import { checkStorage, holdersFrom, holdersKeeper, inTurn, keepSoul, soulFrom } from "./storage.js";
 import { whenWaking } from "./waking.js";
@@ -42,7 +43,8 @@ async function load(input) {
 
 /** A nara that is awake. See index.d.ts for every shape. */
 export class Nara extends Watched {
-  #peer;
+  #driver;
+  #me;
   #plaza;
   #services;
   #soul;
@@ -69,39 +71,35 @@ export class Nara extends Watched {
       nara.#keepHolders = holdersKeeper(storage, holders);
       return nara;
     });
-    nara.#peer.wake();
+    nara.#driver.run("wake");
     nara.#unwatch = whenWaking(() => nara.retryNow());
     nara.#services.start();
     return nara;
   }
 
-  constructor({ plaza, soul, name, memory, credentials, services, ...stash } = {}) {
-    super((isWatched) => this.#asleep || this.#peer.watchTraffic(isWatched));
+  constructor({ plaza, soul, credentials, services = [], gateway, ...options } = {}) {
+    super((isWatched) => this.#asleep || this.#driver.run("watchTraffic", isWatched));
     if (!isLoaded) throw new NaraError("core_not_loaded", "the core is not loaded yet: use Nara.wake, or await init first");
     this.#plaza = plaza;
-    const tell = (word, value) => this.#tell(word, value);
-    try {
-      const options = { plaza, name, memory, services: declared(services), ...stash };
-      this.#peer = new Peer(options, soul, tell, credentials);
-    } catch (error) {
-      throw fromCore(error);
-    }
-    this.#soul = this.#peer.soul;
-    const me = Object.freeze({ id: this.id, name: this.name });
-    this.#services = new Services(services, { peer: this.#peer, me, status: () => this.status() });
+    const given = Object.entries(options).filter(([, value]) => value !== undefined).map((option) => option.map(String));
+    const listener = (word, value) => this.#tell(word, value);
+    this.#driver = new Driver({ options: [...given, ...linesOf(services)], soul, plaza, gateway, credentials, listener });
+    this.#soul = this.#driver.soul;
+    this.#me = Object.freeze(this.#driver.run("me"));
+    this.#services = new Services(services, { driver: this.#driver, me: this.#me, status: () => this.status() });
     this.stash = stashOf({
-      peer: this.#peer,
-      call: (run) => this.#call(run),
+      run: (...command) => this.#driver.run(...command),
+      change: (...command) => this.#change(...command),
       operation: (...operation) => this.#operation(...operation),
     });
   }
 
   get id() {
-    return this.#peer.id;
+    return this.#me.id;
   }
 
   get name() {
-    return this.#peer.name;
+    return this.#me.name;
   }
 
   get soul() {
@@ -109,17 +107,17 @@ export class Nara extends Watched {
   }
 
   status() {
-    const status = this.#peer.status();
+    const status = this.#driver.run("status");
     status.connection.url = this.#plaza;
     return status;
   }
 
   retryNow() {
-    if (!this.#asleep) this.#peer.retryNow();
+    if (!this.#asleep) this.#driver.run("retryNow");
   }
 
   tick() {
-    if (!this.#asleep) this.#peer.tick();
+    if (!this.#asleep) this.#driver.run("tick");
   }
 
   async sleep({ handOff = false } = {}) {
@@ -128,14 +126,13 @@ export class Nara extends Watched {
       this.#unwatch();
       const told = new Promise((resolve) => this.addEventListener("asleep", resolve, { once: true }));
       this.#services.stop();
-      if (handOff) this.#peer.leave();
-      else this.#peer.sleep();
+      this.#driver.run(handOff ? "leave" : "sleep");
       // The last words are with the socket by then; give it a moment to send them.
       this.#fallenAsleep = told
         .then(() => new Promise((resolve) => setTimeout(resolve, SLEEP_FLUSH_MS)))
         .then(() => {
           this.#services.end();
-          this.#peer.forgetSoul();
+          this.#driver.forgetSoul();
         });
     }
     await this.#fallenAsleep;
@@ -145,16 +142,13 @@ export class Nara extends Watched {
     await this.sleep();
   }
 
-  #call(run) {
+  /** What only a nara that is awake can do. */
+  #change(...command) {
     if (this.#asleep) throw sleeps();
-    try {
-      return run();
-    } catch (error) {
-      throw fromCore(error);
-    }
+    return this.#driver.run(...command);
   }
 
-  #operation({ signal, deadline } = {}, deadlineDefault, begin) {
+  #operation({ signal, deadline } = {}, deadlineDefault, what, ...rest) {
     const ms = deadline ?? deadlineDefault;
     if (!(Number.isFinite(ms) && ms >= 0)) {
       throw new NaraError("option_invalid", "deadline: it must be a number of milliseconds, 0 or more");
@@ -163,7 +157,7 @@ export class Nara extends Watched {
     if (signal?.aborted) throw aborted();
     return new Promise((resolve, reject) => {
       const abort = () => {
-        this.#peer.cancel(operation);
+        this.#driver.cancel(operation);
         end(aborted());
       };
       const end = (error, value) => {
@@ -171,12 +165,7 @@ export class Nara extends Watched {
         this.#waiting.delete(end);
         error === undefined ? resolve(value) : reject(fromCore(this.#explained(error)));
       };
-      let operation;
-      try {
-        operation = begin(ms, end);
-      } catch (error) {
-        throw fromCore(error);
-      }
+      const operation = this.#driver.begin(end, what, ms, ...rest);
       signal?.addEventListener("abort", abort, { once: true });
       this.#waiting.add(end);
     });
@@ -185,7 +174,7 @@ export class Nara extends Watched {
   /** What fails for want of others says so where the plaza itself is not reached. */
   #explained(error) {
     if (this.#asleep || !FOR_WANT_OF_OTHERS.has(error.code)) return error;
-    const { state, why } = this.#peer.status().connection;
+    const { state, why } = this.#driver.run("status").connection;
     if (state === "online") return error;
     const plaza = error.code === "not_connected" ? "" : "; the plaza is not reached";
     return { ...error, message: `${error.message}${plaza}${why ? ` (${why})` : ""}` };
@@ -197,12 +186,12 @@ export class Nara extends Watched {
         for (const end of this.#waiting) end(new NaraError("asleep", "this nara went to sleep meanwhile"));
         return this.#dispatch(word, value);
       case "saved":
-        this.#keepHolders(this.#peer.holders());
+        this.#keepHolders(this.#driver.run("holders"));
         return this.#dispatch("stash:saved", value);
       case "service":
         return this.#services.tell(value);
       case "local":
-        return this.#dispatch(value.kind, JSON.parse(value.payload));
+        return this.#dispatch(value.kind, value.payload);
       default:
         return this.#dispatch(word, value);
     }
@@ -232,7 +221,7 @@ function check(options) {
     throw new NaraError("option_invalid", "keepAlive: it must be 30 or 120 seconds");
   }
   checkStorage(storage);
-  declared(services);
+  linesOf(services);
   return { plaza: checkPlaza(plaza), soul, name, memory, credentials, keepAlive, storage, services, ...checkGateway(gateway), ...checkStash(stash) };
 }
 

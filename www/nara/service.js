@@ -1,29 +1,36 @@
 // Services of one's own in JavaScript: what they declare, checked, and the context that their handlers get.
 
-import { fromCore, NaraError } from "./errors.js";
+import { milliseconds } from "./driver.js";
+import { NaraError } from "./errors.js";
 
 const CALL_DEADLINE_MS = 30_000;
 const TYPES = new Set(["request", "protocol", "ephemeral", "local"]);
+/** Of one nara, of one service, of one kind, and of one version. */
+const [SERVICES_MAX, KINDS_MAX, VERSIONS_MAX, FIELDS_MAX] = [16, 32, 8, 64];
 
-/** Checks what `Nara.wake` is given as `services`, and says it as the core takes it. */
-export function declared(services) {
+/** Checks what `Nara.wake` is given as `services`, and says it as the core takes it: in lists of texts. */
+export function linesOf(services) {
   if (!Array.isArray(services)) throw invalid("services", "they must be an array");
-  return services.map((service, index) => {
+  checkCount("services", services, SERVICES_MAX);
+  return services.flatMap((service, index) => {
     const { name, behaviours } = service ?? {};
     if (typeof name !== "string") throw invalid(`services[${index}].name`, "it must be a string");
-    if (!isObject(behaviours)) throw invalid(`services: ${name}`, "behaviours must be an object, by kind");
+    const field = `services: ${name}`;
+    if (!isObject(behaviours)) throw invalid(field, "behaviours must be an object, by kind");
     for (const hook of ["start", "stop"]) {
-      if (service[hook] !== undefined) checkFunction(`services: ${name}.${hook}`, service[hook]);
+      if (service[hook] !== undefined) checkFunction(`${field}.${hook}`, service[hook]);
     }
-    return { name, kinds: Object.entries(behaviours).map(([kind, one]) => declaredKind(name, kind, one)) };
+    const kinds = Object.entries(behaviours);
+    checkCount(field, kinds, KINDS_MAX);
+    return [["service", name], ...kinds.flatMap(([kind, one]) => linesOfKind(`${field}: ${kind}`, kind, one))];
   });
 }
 
-function declaredKind(service, kind, behaviour) {
-  const field = `services: ${service}: ${kind}`;
+function linesOfKind(field, kind, behaviour) {
   if (!isObject(behaviour)) throw invalid(field, "it must be an object");
-  const { type = "request", topic, rateLimit } = behaviour;
+  const { type = "request", topic = "", rateLimit } = behaviour;
   if (!TYPES.has(type)) throw invalid(field, `type must be one of ${[...TYPES].join(", ")}`);
+  if (typeof topic !== "string") throw invalid(field, "topic must be a string");
   if (rateLimit !== undefined && !(isWhole(rateLimit?.count) && isWhole(rateLimit?.perMs))) {
     throw invalid(field, "rateLimit needs count and perMs, both whole numbers");
   }
@@ -32,10 +39,13 @@ function declaredKind(service, kind, behaviour) {
     if (!Array.isArray(fields) || !fields.every((name) => typeof name === "string")) {
       throw invalid(field, "fields must be an array of names");
     }
+    checkCount(field, fields, FIELDS_MAX, " fields");
     if (handle !== undefined) checkFunction(`${field}: handle`, handle);
-    return { version, fields };
+    return ["version", version, ...fields];
   });
-  return { kind, type, topic, rateLimit, versions };
+  if (versions.length === 0 || versions.length > VERSIONS_MAX) throw invalid(field, `1 to ${VERSIONS_MAX} versions are needed`);
+  const limit = rateLimit ? [rateLimit.count, rateLimit.perMs].map(String) : [];
+  return [["kind", kind, type, topic, ...limit], ...versions];
 }
 
 /** Version 1 may be written without naming it. */
@@ -45,15 +55,15 @@ function versionsOf({ versions, fields, handle }) {
 
 /** The services of one nara, while it is awake. */
 export class Services {
-  #peer;
+  #driver;
   #status;
   #services;
   #calls = new Map();
   #hasEnded = false;
 
-  /** `nara` is what the context needs of it: `{ peer, me, status }`. */
-  constructor(services, { peer, me, status }) {
-    this.#peer = peer;
+  /** `nara` is what the context needs of it: `{ driver, me, status }`. */
+  constructor(services, { driver, me, status }) {
+    this.#driver = driver;
     this.#status = status;
     this.#services = new Map(services.map((service) => [service.name, { service, ctx: this.#context(service, me) }]));
   }
@@ -64,15 +74,15 @@ export class Services {
   }
 
   /** What the core tells about a service. */
-  tell({ service, what, kind, version, payload, from, name, messageId, ticket }) {
-    const message = what === "no_reply" ? undefined : { id: from?.id ?? null, key: from?.key ?? null, name, kind, version, messageId };
+  tell({ service, what, kind, version, payload, id = null, key = null, name, messageId, ticket }) {
+    const message = what === "no_reply" ? undefined : { id, key, name, kind, version, messageId };
     if (what !== "message") {
       const call = this.#calls.get(ticket);
       this.#calls.delete(ticket);
       // What ends a call that was aborted meanwhile has nobody to tell.
       return message ? call?.resolve({ payload: JSON.parse(payload), from: message }) : call?.reject(new NaraError("no_answer", payload));
     }
-    message.reply = (kind, answer = {}) => this.#core(() => this.#peer.serviceReply(service, ticket, kind, toJson(answer)));
+    message.reply = (kind, answer = {}) => this.#core("serviceReply", service, kind, toJson(answer), ticket);
     this.#run(service, kind, (one) => {
       return versionsOf(one.service.behaviours[kind])[version]?.handle?.call(one.service, one.ctx, JSON.parse(payload), Object.freeze(message));
     });
@@ -87,7 +97,7 @@ export class Services {
 
   /** What a handler throws is logged; nothing else ends by it. */
   #run(name, what, handle) {
-    const failed = (error) => this.#peer.serviceLog(name, "error", `${what}: ${error?.message ?? error}`);
+    const failed = (error) => this.#driver.run("serviceLog", name, "error", `${what}: ${error?.message ?? error}`);
     try {
       const result = handle(this.#services.get(name));
       if (typeof result?.then === "function") result.then(undefined, failed);
@@ -97,17 +107,16 @@ export class Services {
   }
 
   #context({ name, behaviours }, me) {
-    const peer = this.#peer;
-    const log = (level) => (text) => peer.serviceLog(name, level, String(text));
+    const log = (level) => (text) => this.#driver.run("serviceLog", name, level, text);
     return Object.freeze({
       me,
-      now: () => peer.serviceNow(),
-      emit: (kind, payload = {}) => this.#core(() => peer.serviceEmit(name, kind, toJson(payload))),
-      send: (to, kind, payload = {}) => this.#core(() => peer.serviceSend(name, ...receiver(to), kind, toJson(payload))),
+      now: () => this.#driver.run("serviceNow"),
+      emit: (kind, payload = {}) => this.#core("serviceEmit", name, kind, toJson(payload)),
+      send: (to, kind, payload = {}) => this.#core("serviceSend", name, kind, toJson(payload), ...receiver(to)),
       call: (to, kind, payload = {}, options = {}) => this.#call(name, behaviours[kind]?.answeredBy, to, kind, payload, options),
       reply: (message, kind, payload = {}) => message.reply(kind, payload),
-      seal: (plaintext) => this.#core(() => sealed(peer.serviceSeal(name, plaintext))),
-      open: ({ nonce, ciphertext }) => this.#core(() => peer.serviceOpen(name, nonce, ciphertext)),
+      seal: (plaintext) => this.#awake().seal(name, plaintext),
+      open: (sealed) => this.#awake().open(name, sealed),
       peers: () => this.#status().peers,
       log: Object.freeze({ debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") }),
     });
@@ -116,15 +125,14 @@ export class Services {
   async #call(service, answeredBy, to, kind, payload, { signal, deadline = CALL_DEADLINE_MS }) {
     if (typeof answeredBy !== "string") throw invalid(kind, "answeredBy must name the kind of its answer");
     if (signal?.aborted) throw aborted();
-    const begin = () => this.#peer.serviceCall(service, ...receiver(to), kind, toJson(payload), answeredBy, deadline);
-    const ticket = this.#core(begin);
+    const ticket = this.#core("serviceCall", service, kind, toJson(payload), answeredBy, milliseconds(deadline), ...receiver(to));
     let abort;
     try {
       return await new Promise((resolve, reject) => {
         this.#calls.set(ticket, { resolve, reject });
         abort = () => {
           this.#calls.delete(ticket);
-          this.#peer.serviceCancel(service, ticket);
+          this.#driver.run("serviceCancel", service, ticket);
           reject(aborted());
         };
         signal?.addEventListener("abort", abort, { once: true });
@@ -139,13 +147,13 @@ export class Services {
     this.#hasEnded = true;
   }
 
-  #core(run) {
+  #core(...command) {
+    return this.#awake().run(...command);
+  }
+
+  #awake() {
     if (this.#hasEnded) throw new NaraError("asleep", "this nara sleeps; wake it again");
-    try {
-      return run();
-    } catch (error) {
-      throw fromCore(error);
-    }
+    return this.#driver;
   }
 }
 
@@ -153,11 +161,7 @@ export class Services {
 function receiver(to) {
   const { id, key } = typeof to === "string" ? { id: to } : (to ?? {});
   if (typeof id !== "string") throw invalid("to", "it must be a peer or an id");
-  return [id, key ?? undefined];
-}
-
-function sealed({ nonce, ciphertext }) {
-  return { nonce: Uint8Array.from(nonce), ciphertext: Uint8Array.from(ciphertext) };
+  return key ? [id, key] : [id];
 }
 
 function toJson(payload) {
@@ -171,6 +175,10 @@ function isObject(value) {
 
 function isWhole(value) {
   return Number.isInteger(value) && value > 0;
+}
+
+function checkCount(field, list, max, what = "") {
+  if (list.length > max) throw invalid(field, `more than ${max}${what}`);
 }
 
 function checkFunction(field, value) {

@@ -6,72 +6,51 @@ const DEADLINE_MS = 10_000;
 const GENERATIONS = ["newest", "previous", "earlier"];
 
 /**
- * The object `nara.stash`. `call(run)` runs something on the core and turns its errors into
- * NaraErrors; `operation(options, deadlineMs, begin)` does so for what ends later.
+ * The object `nara.stash`. `run(...command)` asks the core, `change(...command)` does so while the nara is awake, and
+ * `operation(options, deadlineMs, ...command)` for what ends later.
  */
-export function stashOf({ peer, call, operation }) {
-  const later = (options, begin) => operation(options, DEADLINE_MS, begin);
-  const status = () => peer.status();
+export function stashOf({ run, change, operation }) {
+  const later = (options, ...command) => operation(options, DEADLINE_MS, ...command);
+  const status = () => run("status");
   return Object.freeze({
     set: async (data, options) => {
       const json = toJson(data);
-      return later(options, (ms, done) => peer.set(json, ms, done));
+      return later(options, "set", json);
     },
-    setStashData: (data) => {
-      const json = toJson(data);
-      return call(() => peer.setStashData(json));
-    },
-    get: () => shown(peer.memory()),
-    stashData: () => shown(peer.memory()),
-    hasStashData: () => peer.memory() !== null,
-    beside: () => shown(peer.beside()),
-    clearMyStash: () => call(() => peer.clearMyStash()),
+    setStashData: (data) => change("setStashData", toJson(data)),
+    get: () => shown(run("memory")),
+    stashData: () => shown(run("memory")),
+    hasStashData: () => run("memory") !== null,
+    beside: () => shown(run("beside")),
+    clearMyStash: () => change("clearMyStash"),
 
-    recover: async (options) => shown(await later(options, (ms, done) => peer.recover(ms, done))),
-    recoverFromAny: async (options) => shown(await later(options, (ms, done) => peer.recoverFromAny(ms, done))),
-    startEmpty: () => call(() => peer.startEmpty()),
-    goOnHere: () => call(() => peer.goOn()),
+    recover: async (options) => shown(await later(options, "recover")),
+    recoverFromAny: async (options) => shown(await later(options, "recoverFromAny")),
+    startEmpty: () => change("startEmpty"),
+    goOnHere: () => change("goOn"),
 
-    confidants: () => peer.confidants(),
+    confidants: () => run("confidants"),
     targetConfidants: () => status().stash.target,
-    setConfidants: async (ids, options) => {
-      const checked = checkIds(ids);
-      return later(options, (ms, done) => peer.setConfidants(checked, ms, done));
-    },
-    selectConfidantsAutomatically: async (options) => later(options, (ms, done) => peer.selectConfidants(ms, done)),
-    distributeToConfidants: async (options) => later(options, (ms, done) => peer.distribute(ms, done)),
-    storeWith: async (id, options) => {
-      checkId(id);
-      return later(options, (ms, done) => peer.storeWith(id, ms, done));
-    },
+    setConfidants: async (ids, options) => later(options, "setConfidants", ...checkIds(ids)),
+    selectConfidantsAutomatically: async (options) => later(options, "selectConfidants"),
+    distributeToConfidants: async (options) => later(options, "distribute"),
+    storeWith: async (id, options) => later(options, "storeWith", checkId(id)),
     requestFrom: async (id, { generation = "newest", ...options } = {}) => {
       checkId(id);
       if (!GENERATIONS.includes(generation)) {
         throw new NaraError("option_invalid", `generation: it must be one of ${GENERATIONS.join(", ")}`);
       }
-      return shown(await later(options, (ms, done) => peer.requestFrom(id, generation, ms, done)));
+      return shown(await later(options, "requestFrom", id, generation));
     },
-    deleteFrom: async (id, options) => {
-      checkId(id);
-      return later(options, (ms, done) => peer.deleteFrom(id, ms, done));
-    },
-    forgetEverywhere: async (options) => later(options, (ms, done) => peer.forgetEverywhere(ms, done)),
+    deleteFrom: async (id, options) => later(options, "deleteFrom", checkId(id)),
+    forgetEverywhere: async (options) => later(options, "forgetEverywhere"),
 
-    pushTo: (id) => {
-      checkId(id);
-      return call(() => peer.pushTo(id));
-    },
-    storedStash: (id) => {
-      checkId(id);
-      return peer.storedStash(id);
-    },
-    hasStashFor: (id) => {
-      checkId(id);
-      return peer.storedStash(id) !== null;
-    },
+    pushTo: (id) => change("pushTo", checkId(id)),
+    storedStash: (id) => stored(run("storedStash", checkId(id))),
+    hasStashFor: (id) => run("storedStash", checkId(id)) !== null,
     storedCount: () => status().held.count,
     storageLimit: () => status().held.limit,
-    marshalState: () => peer.marshalState(),
+    marshalState: () => run("marshalState"),
   });
 }
 
@@ -110,12 +89,20 @@ function shown(memory) {
   return { data: JSON.parse(json), ...rest };
 }
 
+function stored(stash) {
+  return stash && { ...stash, nonce: bytesOf(stash.nonce), ciphertext: bytesOf(stash.ciphertext) };
+}
+
+function bytesOf(base64) {
+  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+}
+
 function checkId(id) {
   if (typeof id !== "string" || id === "") throw new NaraError("option_invalid", "id: it must be the id of a nara, a string");
+  return id;
 }
 
 function checkIds(ids) {
   if (!Array.isArray(ids)) throw new NaraError("option_invalid", "ids: it must be an array of ids");
-  ids.forEach(checkId);
-  return ids;
+  return ids.map(checkId);
 }
