@@ -6,12 +6,11 @@
 //! The padding is the header's extra field (RFC 1952, section 2.3.1.1), which
 //! every gzip reader skips. Source: wire page, "The older sealed format".
 
+use super::deflate::{InflateError, deflate, inflate};
 use crate::base::Identity;
 use crate::message::{Fields, ObjectWriter, read_identities, whole_value};
 use core::fmt;
 use core::str::from_utf8;
-use miniz_oxide::deflate::compress_to_vec;
-use miniz_oxide::inflate::decompress_to_vec_with_limit;
 
 /// The longest memory, in bytes of UTF-8.
 pub const MEMORY_SIZE_MAX: usize = 10_240;
@@ -31,7 +30,6 @@ pub const INFLATED_SIZE_MAX: usize = 1 << 20;
 
 const TAG_SIZE: usize = 16;
 const VERSION: u32 = 1;
-const LEVEL: u8 = 1;
 
 const MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
 const FLAG_HEADER_CRC: u8 = 2;
@@ -223,9 +221,7 @@ pub fn encode(
 }
 
 fn gzip(json: &str, padding: Padding) -> Result<Vec<u8>, CodecError> {
-    // No harder than needed to fit: even noise in UTF-8 has few enough bits a
-    // byte for the lowest level.
-    let deflated = compress_to_vec(json.as_bytes(), LEVEL);
+    let deflated = deflate(json.as_bytes());
     let size = HEADER_SIZE + EXTRA_OVERHEAD + deflated.len() + TRAILER_SIZE + TAG_SIZE;
     match padding.length(size).checked_sub(size) {
         Some(padding) if size <= SEALED_SIZE => Ok(member(json.as_bytes(), &deflated, padding)),
@@ -321,11 +317,10 @@ fn gunzip(bytes: &[u8]) -> Result<Vec<u8>, CodecError> {
     let (deflated, trailer) = body
         .split_at_checked(body.len().wrapping_sub(TRAILER_SIZE))
         .ok_or(CodecError::NoMemory)?;
-    let json =
-        decompress_to_vec_with_limit(deflated, INFLATED_SIZE_MAX).map_err(|e| match e.status {
-            miniz_oxide::inflate::TINFLStatus::HasMoreOutput => CodecError::InflatesTooFar,
-            _ => CodecError::NoMemory,
-        })?;
+    let json = inflate(deflated, INFLATED_SIZE_MAX).map_err(|error| match error {
+        InflateError::TooFar => CodecError::InflatesTooFar,
+        InflateError::Broken => CodecError::NoMemory,
+    })?;
     let expected = [
         crc32(&json).to_le_bytes(),
         (json.len() as u32).to_le_bytes(),

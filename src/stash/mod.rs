@@ -8,6 +8,7 @@ mod absence;
 mod asking;
 pub mod codec;
 mod confidant;
+mod deflate;
 mod errors;
 mod events;
 mod filling;

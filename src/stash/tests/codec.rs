@@ -3,6 +3,7 @@
 use super::*;
 use crate::base::{NaraId, PublicKey};
 use crate::message::to_go_json;
+use miniz_oxide::deflate::compress_to_vec;
 use serde::Deserialize;
 
 fn memory(data: &str) -> Memory {
