@@ -129,6 +129,19 @@ test("small packets in one frame, or cut anywhere, are taken one by one", async 
   socket.terminate();
 });
 
+test("each packet from the host comes in one frame", async () => {
+  const speaker = await visitor();
+  const socket = await rawSocket();
+  const frames = [];
+  socket.on("message", (data) => frames.push(data));
+  socket.send(packets.generate({ cmd: "subscribe", messageId: 1, subscriptions: [{ topic: "nara/plaza/frames", qos: 0 }] }));
+  await until("the answer", () => frames.length === 1);
+  await speaker.publishAsync("nara/plaza/frames", "hey");
+  await until("the packet", () => frames.length > 1);
+  assert.deepEqual(frames.slice(1), [packets.generate({ cmd: "publish", topic: "nara/plaza/frames", payload: "hey" })]);
+  socket.terminate();
+});
+
 test("a length that never ends is refused", async () => {
   const socket = await rawSocket();
   const closed = closing(socket);
