@@ -8,7 +8,16 @@ use crate::base::{ID_LENGTH_MAX, IdError, Identity, NaraId, PublicKey, WallTime}
 use crate::identity::{NAME_LENGTH_MAX, Signature, verify};
 use sha2::{Digest as _, Sha256};
 
-const EVENT_FIELDS: &[&str] = &["id", "ts", "svc", "emitter", "sig", "hey_there", "chau"];
+const EVENT_FIELDS: &[&str] = &[
+    "id",
+    "ts",
+    "svc",
+    "emitter",
+    "sig",
+    "hey_there",
+    "chau",
+    "settled",
+];
 const BODY_FIELDS: &[&str] = &["From", "PublicKey", "MeshIP", "ID"];
 
 /// "I am here": who, with which key, reached where.
@@ -110,6 +119,9 @@ pub struct SyncEvent {
     pub sig: Option<Signature>,
     /// What it says.
     pub body: PresenceEvent,
+    /// Whether a hey_there needs no howdys, because who says it has been here
+    /// for a while and knows many. Unsigned: an addition of light naras.
+    pub settled: bool,
 }
 
 impl SyncEvent {
@@ -144,6 +156,7 @@ impl SyncEvent {
             emitter: body.from().to_owned(),
             sig: None,
             body,
+            settled: false,
         };
         event.id = event.computed_id();
         event
@@ -182,6 +195,7 @@ impl SyncEvent {
             id: fields.text("id", ID_LENGTH_MAX),
             ts: fields.i64("ts"),
             emitter,
+            settled: fields.raw("settled") == Some("true"),
             body: match is_chau {
                 false => PresenceEvent::HeyThere(hey),
                 true => PresenceEvent::Chau(Chau {
@@ -201,14 +215,18 @@ impl SyncEvent {
             PresenceEvent::Chau(_) => "chau",
         };
         let signature: &[u8] = self.sig.as_ref().map_or(&[], |signature| &signature.0);
-        ObjectWriter::new()
+        let mut object = ObjectWriter::new();
+        object
             .text("id", &self.id)
             .i64("ts", self.ts)
             .text("svc", self.body.service())
             .text_if_any("emitter", &self.emitter)
             .base64_if_any("sig", signature)
-            .raw(name, &self.body.to_json())
-            .finish()
+            .raw(name, &self.body.to_json());
+        if self.settled {
+            object.bool("settled", true);
+        }
+        object.finish()
     }
 
     /// The id that belongs to the event's time and content.

@@ -51,12 +51,17 @@ impl Presence {
         ctx.peers().has_room() || ctx.peers().iter().any(|(_, peer)| peer.name == name)
     }
 
+    /// Whether more are known to be here than answer each other one by one.
+    pub(super) fn knows_many(ctx: &Context<'_>) -> bool {
+        ctx.peers().online().nth(FEW as usize).is_some()
+    }
+
     /// Whether a greeting is answered by this nara. Greetings are counted
     /// unverified, so however many there are, where few are known to be here
     /// everybody answers.
     pub(super) fn is_host(&self, ctx: &mut Context<'_>) -> bool {
         let size = self.crowd.size();
-        let is_crowd = size > FEW && ctx.peers().online().nth(FEW as usize).is_some();
+        let is_crowd = size > FEW && Self::knows_many(ctx);
         !is_crowd || ctx.rng().below(size) < ANSWERING
     }
 

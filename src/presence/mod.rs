@@ -123,6 +123,9 @@ pub struct Presence {
     /// Whether the user chose this device and the other was not told yet.
     goes_on: bool,
     greet_at: Option<Instant>,
+    /// Whether it has greeted since the plaza was reached, under the clock that
+    /// it goes by.
+    settled: bool,
     /// Where the mesh reaches this nara, while a gateway says so.
     address: String,
     /// Until an address is there the first greeting waits, but not long.
@@ -156,6 +159,7 @@ impl Presence {
             alone_since: now.wall,
             goes_on: false,
             greet_at: None,
+            settled: false,
             address: String::new(),
             awaits_address: false,
             introduced: ExpiringMap::new(NEWCOMERS_MAX, INTRODUCE_EVERY),
@@ -182,6 +186,7 @@ impl Presence {
             true => ctx.rng().between(Duration::ZERO, GREET_WITHIN),
         };
         self.greet_at = Some(now + jitter);
+        self.settled = false;
         let wait = ctx.rng().between(Duration::ZERO, FIRST_NEWSPAPER_WITHIN);
         self.newspaper_at = Some(now + jitter + wait);
         self.sweep_at = Some(now + SWEEP_EVERY);
@@ -202,6 +207,7 @@ impl Presence {
     /// Who greeted at another time was not believed, and now greets again.
     fn on_clock_set(&mut self, ctx: &mut Context<'_>, _: &Delivery, _: Nothing) -> Outcome {
         if ctx.is_connected() && self.greeted {
+            self.settled = false;
             self.greet(ctx);
         }
         Outcome::Continue
@@ -272,7 +278,8 @@ impl Presence {
         }
         let (name, identity) = (ctx.me().name.clone(), ctx.me().identity.clone());
         // Without an address of its own, the plaza reaches it by its id.
-        let event = SyncEvent::hey_there(at, &name, &identity, &self.address);
+        let mut event = SyncEvent::hey_there(at, &name, &identity, &self.address);
+        event.settled = core::mem::replace(&mut self.settled, true) && Self::knows_many(ctx);
         self.publish_event(ctx, HEY_THERE_TOPIC, event);
         self.greeted = true;
         self.unmet.clear();
@@ -322,7 +329,8 @@ impl Presence {
             self.crowd.note(ctx.now().mono);
         }
         let is_followed = who == ctx.me().identity || ctx.follows(&who);
-        let is_host = is_hello && self.is_host(ctx);
+        let is_asked = !event.settled || (is_followed && !ctx.peers().is_online(&who));
+        let is_host = is_hello && is_asked && self.is_host(ctx);
         if !is_followed && !is_host {
             return PASSED_OVER;
         }
@@ -460,8 +468,12 @@ impl Presence {
     fn note_answer(&mut self, now: Instant, to: &str, by: &Identity) {
         let answer = (to.to_owned(), by.clone());
         if self.answered_by.insert(now, answer, ()).is_none() {
-            let seen = self.answers.get(now, &to.to_owned()).copied().unwrap_or(0);
-            self.answers.insert(now, to.to_owned(), seen + 1);
+            let seen = self.answers.get(now, &to.to_owned()).copied().unwrap_or(0) + 1;
+            self.answers.insert(now, to.to_owned(), seen);
+            // What more of them say to it is not worth a signature's check.
+            if seen >= HOWDYS_ENOUGH {
+                self.newcomers.remove(&to.to_owned());
+            }
         }
     }
 

@@ -190,6 +190,72 @@ fn a_newcomer_whom_enough_known_peers_answered_is_not_answered() {
 }
 
 #[test]
+fn howdys_to_whom_enough_known_peers_answered_are_not_verified() {
+    let mut rt = with_bob_answered();
+    let forged = String::from_utf8(howdy("other0", "bob")).unwrap();
+    let forged = forged.replace("\"Seq\":1", "\"Seq\":2");
+    rt.deliver_plaza(HOWDY_TOPIC, forged.as_bytes());
+    let drops: Vec<_> = rt.runtime().drops().collect();
+    assert_eq!(drops, [("nothing_new", 1)]);
+}
+
+/// A nara that knows more than enough others.
+fn among_many() -> MockRuntime {
+    let mut rt = awake();
+    for n in 0..100 {
+        rt.deliver_plaza(HEY_THERE_TOPIC, &hello(&rt, &format!("other{n}")));
+    }
+    rt.advance(HOWDY_WITHIN);
+    rt
+}
+
+#[test]
+fn whoever_knows_many_greets_again_without_asking_for_howdys_until_it_reconnects() {
+    let mut rt = among_many();
+    let is_settled = |rt: &mut MockRuntime| -> Vec<bool> {
+        let greetings = on(&rt.sent(), HEY_THERE_TOPIC).into_iter();
+        greetings
+            .map(|bytes| SyncEvent::parse(&bytes).unwrap().settled)
+            .collect()
+    };
+    assert!(!is_settled(&mut rt)[0]);
+    rt.advance(GREET_AGAIN.1);
+    assert_eq!(is_settled(&mut rt).last(), Some(&true));
+    rt.set_connected(false);
+    rt.set_connected(true);
+    rt.advance(GREET_WITHIN);
+    assert_eq!(is_settled(&mut rt), [false]);
+}
+
+#[test]
+fn whoever_knows_few_asks_for_howdys_each_time() {
+    let mut rt = with_bob_answered();
+    rt.advance(GREET_AGAIN.1);
+    let greetings = on(&rt.sent(), HEY_THERE_TOPIC);
+    assert!(greetings.len() > 1);
+    let settled = |bytes: &Vec<u8>| SyncEvent::parse(bytes).unwrap().settled;
+    assert!(!greetings.iter().any(settled));
+}
+
+#[test]
+fn a_greeting_that_asks_for_no_howdys_is_answered_by_those_only_who_missed_its_sender() {
+    let mut rt = awake();
+    let settled = |rt: &MockRuntime| {
+        let who = MockRuntime::identity("bob");
+        let mut event = SyncEvent::hey_there(rt.now().wall, "bob", &who, "");
+        event.settled = true;
+        sign(&who, event)
+    };
+    rt.sent();
+    for howdys in [1, 0] {
+        rt.deliver_plaza(HEY_THERE_TOPIC, &settled(&rt));
+        rt.advance(HOWDY_WITHIN);
+        assert_eq!(on(&rt.sent(), HOWDY_TOPIC).len(), howdys);
+        assert_eq!(whereabouts(&rt, "bob"), Some(Whereabouts::Online));
+    }
+}
+
+#[test]
 fn a_flood_of_greetings_makes_no_crowd_where_few_are_known() {
     let mut rt = awake();
     let forged = String::from_utf8(hello(&rt, "eve")).unwrap();

@@ -18,6 +18,10 @@ const REAL: u64 = 10;
 const SETTLED_AFTER: u64 = 420_000_000;
 const MEASURED_FOR: u64 = 300_000_000;
 
+/// A greeting again asks for no howdys where more than so many are known, as in
+/// src/presence/following.rs.
+const FEW: u64 = 64;
+
 /// Sizes, and what of each figure is compared.
 const SIZES: [u64; 4] = [10, 100, 1_000, 10_000];
 
@@ -138,10 +142,11 @@ fn measure(size: u64) -> Figures {
             break;
         };
         let extra = &extras[what / 2];
+        let is_settled = size > FEW && at_micros > extra.woken;
         let (every, bytes, topic) = match what % 2 {
             0 => (
                 (150, 180),
-                hey_there(extra, at(at_micros)),
+                hey_there(extra, at(at_micros), is_settled),
                 "nara/plaza/hey_there".to_owned(),
             ),
             _ => (
@@ -151,7 +156,7 @@ fn measure(size: u64) -> Figures {
             ),
         };
         net.say(&topic, bytes.as_bytes());
-        if what % 2 == 0 && !extras.is_empty() {
+        if what % 2 == 0 && !is_settled && !extras.is_empty() {
             for after in answers(&mut rng, size) {
                 let by = rng.below(extras.len() as u32) as usize;
                 howdys.push(Reverse((at_micros + after, by, what / 2)));
@@ -179,7 +184,7 @@ fn measure(size: u64) -> Figures {
 /// When those who are not simulated answer a greeting: as the real ones do,
 /// everybody or about eight, and no more after five where all know each other.
 fn answers(rng: &mut Rng, size: u64) -> Vec<u64> {
-    let count = if size <= 64 { size } else { 8 };
+    let count = if size <= FEW { size } else { 8 };
     let within = Duration::from_secs(3);
     let mut all: Vec<u64> = (0..count)
         .map(|_| rng.between(Duration::ZERO, within).as_micros() as u64)
@@ -218,9 +223,10 @@ fn totals(net: &Net) -> Figures {
     all
 }
 
-fn hey_there(extra: &Extra, now: Now) -> String {
+fn hey_there(extra: &Extra, now: Now, is_settled: bool) -> String {
     let keys = &extra.sender.keys;
     let mut event = SyncEvent::hey_there(now.wall, keys.name(), keys.identity(), "");
+    event.settled = is_settled;
     event.sig = Some(keys.sign(&event.signing_bytes()));
     event.to_json()
 }
