@@ -2,26 +2,27 @@
 
 use super::{Instant, SortedMap};
 use core::time::Duration;
-use std::collections::VecDeque;
 
 /// At most `limit` entries, each for at most `lifetime`. When it is full the
 /// entry nearest its deadline makes room.
 pub struct ExpiringMap<K, V> {
     limit: usize,
     lifetime: Duration,
+    /// Not in the order of their deadlines, too: a look at all of them, some
+    /// thousand at most, is less than what it takes to keep two orders.
     entries: SortedMap<K, (Instant, V)>,
-    /// Every entry lives equally long, so this is the order of their deadlines.
-    by_deadline: VecDeque<(Instant, K)>,
+    /// No entry has an earlier deadline.
+    earliest: Instant,
 }
 
-impl<K: Ord + Clone, V> ExpiringMap<K, V> {
+impl<K: Ord, V> ExpiringMap<K, V> {
     /// An empty map.
     pub fn new(limit: usize, lifetime: Duration) -> Self {
         Self {
             limit,
             lifetime,
             entries: SortedMap::new(),
-            by_deadline: VecDeque::new(),
+            earliest: Instant::default(),
         }
     }
 
@@ -29,22 +30,27 @@ impl<K: Ord + Clone, V> ExpiringMap<K, V> {
     pub fn insert(&mut self, now: Instant, key: K, value: V) -> Option<V> {
         self.expire(now);
         let replaced = self.remove(&key);
-        while self.entries.len() >= self.limit {
-            let Some((_, oldest)) = self.by_deadline.pop_front() else {
-                return replaced;
-            };
-            self.entries.remove(&oldest);
+        if self.entries.len() >= self.limit {
+            let nearest = self.nearest();
+            let mut is_full = true;
+            self.entries.retain(|_, (deadline, _)| {
+                !(*deadline == nearest && core::mem::take(&mut is_full))
+            });
         }
-        let deadline = now + self.lifetime;
-        self.by_deadline.push_back((deadline, key.clone()));
-        self.entries.insert(key, (deadline, value));
+        self.entries.insert(key, (now + self.lifetime, value));
         replaced
+    }
+
+    /// The nearest deadline.
+    fn nearest(&self) -> Instant {
+        let never = Instant::from_micros(u64::MAX);
+        let deadlines = self.entries.values().map(|(deadline, _)| *deadline);
+        deadlines.fold(never, Instant::min)
     }
 
     /// Takes every entry out.
     pub fn clear(&mut self) {
         self.entries = SortedMap::new();
-        self.by_deadline.clear();
     }
 
     /// The value of an entry whose deadline has not passed.
@@ -73,18 +79,14 @@ impl<K: Ord + Clone, V> ExpiringMap<K, V> {
 
     /// Takes an entry out.
     pub fn remove(&mut self, key: &K) -> Option<V> {
-        let (deadline, value) = self.entries.remove(key)?;
-        let is_this = |(at, other): &(Instant, K)| *at == deadline && other == key;
-        let place = self.by_deadline.iter().position(is_this);
-        place.and_then(|place| self.by_deadline.remove(place));
-        Some(value)
+        self.entries.remove(key).map(|(_, value)| value)
     }
 
     /// Forgets what is past its deadline.
     pub fn expire(&mut self, now: Instant) {
-        while self.by_deadline.front().is_some_and(|(at, _)| *at <= now) {
-            let gone = self.by_deadline.pop_front();
-            gone.and_then(|(_, key)| self.entries.remove(&key));
+        if self.earliest <= now {
+            self.entries.retain(|_, (deadline, _)| *deadline > now);
+            self.earliest = self.nearest().min(now + self.lifetime);
         }
     }
 

@@ -1,7 +1,6 @@
 //! Ids as types: a nara id, a public key, the two together, a message id.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use super::base64;
 use core::fmt;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -123,7 +122,7 @@ pub struct PublicKey(pub [u8; 32]);
 impl PublicKey {
     /// Padded standard Base64, as on the wire.
     pub fn to_text(self) -> String {
-        STANDARD.encode(self.0)
+        base64::encode(&self.0)
     }
 
     /// Reads padded standard Base64 of exactly 32 bytes.
@@ -132,7 +131,7 @@ impl PublicKey {
         if text.len() != 44 {
             return None;
         }
-        Some(Self(STANDARD.decode(text).ok()?.try_into().ok()?))
+        Some(Self(base64::decode(text)?.try_into().ok()?))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What every layer may use: time, randomness, id newtypes and bounded maps.
 
 mod backlog;
+pub mod base64;
 mod expiring;
 mod id;
 mod random;

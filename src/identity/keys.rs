@@ -36,7 +36,7 @@ impl fmt::Display for BondError {
                 )
             }
             Self::OtherName { tried } => {
-                write!(f, "this soul belongs to another name than {tried:?}")
+                write!(f, "this soul belongs to another name than \"{tried}\"")
             }
         }
     }

@@ -4,10 +4,8 @@
 //! answer's covers name, time and body, not the request. So neither proves
 //! what a message says: messages carry signatures of their own.
 
-use crate::base::{PublicKey, WallTime};
+use crate::base::{PublicKey, WallTime, base64};
 use crate::identity::{NAME_LENGTH_MAX, Signature, verify};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use core::fmt;
 use sha2::{Digest as _, Sha256};
 
@@ -99,7 +97,7 @@ impl Headers {
         Self {
             name: name.to_owned(),
             timestamp,
-            signature: STANDARD.encode(signature.0),
+            signature: base64::encode(&signature.0),
         }
     }
 
@@ -154,12 +152,12 @@ fn request_text(name: &str, timestamp: &str, method: &str, path: &str) -> String
 }
 
 fn answer_text(name: &str, timestamp: &str, body: &[u8]) -> String {
-    let hash = STANDARD.encode(Sha256::digest(body));
+    let hash = base64::encode(&Sha256::digest(body));
     [name, timestamp, &hash].concat()
 }
 
 fn decode(signature: &str) -> Option<Vec<u8>> {
-    STANDARD.decode(signature).ok()
+    base64::decode(signature)
 }
 
 fn signs(bytes: &[u8], key: &PublicKey, text: &[u8]) -> bool {

@@ -1,10 +1,8 @@
 //! The link to the gateway: attaches, asks and answers. Sans-IO.
 
 use super::{BODY_SIZE_MAX, Frame, HEAD_SIZE_MAX, Headers};
-use crate::base::{Instant, Now, Rng, SortedMap};
+use crate::base::{Instant, Now, Rng, SortedMap, base64};
 use crate::identity::Keys;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use core::time::Duration;
 use std::collections::VecDeque;
 
@@ -337,7 +335,7 @@ impl Link {
         let nonce = bs58::encode(self.rng.array::<16>()).into_string();
         let key = self.keys.public_key().to_text();
         let text = ["nara:attach:v1", &self.origin, theirs, &nonce, &key].join("\n");
-        let sig = STANDARD.encode(self.keys.sign(text.as_bytes()).0);
+        let sig = base64::encode(&self.keys.sign(text.as_bytes()).0);
         let frame = Frame {
             nonce,
             key,

@@ -4,10 +4,8 @@
 use super::json::{Bytes, ObjectWriter, compacted, to_go_json};
 use super::reader::{Json, JsonError};
 use super::time::Timestamp;
-use crate::base::{Identity, NaraId, PublicKey, SortedSet};
+use crate::base::{Identity, NaraId, PublicKey, SortedSet, base64};
 use crate::identity::Signature;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use core::fmt;
 use serde::Serialize;
 use serde::de::value::MapAccessDeserializer;
@@ -109,9 +107,9 @@ impl fmt::Display for PayloadError {
         match self {
             Self::NotObject { why } => write!(f, "not a JSON object: {why}"),
             Self::TooManyFields => write!(f, "more than {FIELDS_MAX} fields"),
-            Self::Duplicate { field } => write!(f, "the field {field:?} comes twice"),
+            Self::Duplicate { field } => write!(f, "the field \"{field}\" comes twice"),
             Self::Spelling { found, field } => {
-                write!(f, "the field {field:?} is spelled {found:?}")
+                write!(f, "the field \"{field}\" is spelled \"{found}\"")
             }
             Self::Field { field, why } => write!(f, "{field}: {why}"),
         }
@@ -185,9 +183,7 @@ impl<'a> Fields<'a> {
         text: &'a str,
         known: &'static [&'static str],
     ) -> Result<Self, PayloadError> {
-        let pairs = pairs(text).map_err(|error| PayloadError::NotObject {
-            why: reason(&error),
-        })?;
+        let pairs = pairs(text).map_err(|error| PayloadError::NotObject { why: error.why() })?;
         if pairs.len() > FIELDS_MAX {
             return Err(PayloadError::TooManyFields);
         }
@@ -247,7 +243,7 @@ impl<'a> Fields<'a> {
             wrong: None,
         };
         if let Err(error) = fields.collect(&mut Json::new(text), known) {
-            fields.fail("payload", reason(&error));
+            fields.fail("payload", error.why());
         }
         fields
     }
@@ -315,7 +311,7 @@ impl<'a> Fields<'a> {
             return Cow::Borrowed("");
         };
         json.text(&"a string").unwrap_or_else(|error| {
-            self.fail(name, reason(&error));
+            self.fail(name, error.why());
             Cow::Borrowed("")
         })
     }
@@ -372,7 +368,7 @@ impl<'a> Fields<'a> {
             Some(Ok(number)) => number,
             None => 0,
             Some(Err(error)) => {
-                self.fail(name, reason(&error));
+                self.fail(name, error.why());
                 0
             }
         }
@@ -385,7 +381,7 @@ impl<'a> Fields<'a> {
             Some(Ok(value)) => value,
             None => false,
             Some(Err(error)) => {
-                self.fail(name, reason(&error));
+                self.fail(name, error.why());
                 false
             }
         }
@@ -397,7 +393,7 @@ impl<'a> Fields<'a> {
             return Bytes::default();
         };
         let text = json.text(&"bytes in Base64");
-        let bytes = text.map_err(|error| reason(&error)).and_then(|text| {
+        let bytes = text.map_err(|error| error.why()).and_then(|text| {
             Bytes::decode(&text, limit).ok_or_else(|| "not padded standard Base64".to_owned())
         });
         bytes.unwrap_or_else(|why| {
@@ -418,11 +414,15 @@ impl<'a> Fields<'a> {
     fn fill(&mut self, name: &'static str, bytes: &mut [u8]) {
         let text = self.string(name);
         // A longer text need not be decoded.
-        let is_right = text.len() == bytes.len().div_ceil(3) * 4
-            && STANDARD.decode_slice(text.as_bytes(), bytes) == Ok(bytes.len());
-        if !is_right {
-            let size = bytes.len();
-            self.fail(name, format!("not {size} bytes in padded standard Base64"));
+        let is_right = text.len() == bytes.len().div_ceil(3) * 4;
+        match base64::decode(&text) {
+            Some(decoded) if is_right && decoded.len() == bytes.len() => {
+                bytes.copy_from_slice(&decoded);
+            }
+            _ => {
+                let size = bytes.len();
+                self.fail(name, format!("not {size} bytes in padded standard Base64"));
+            }
         }
     }
 
@@ -550,7 +550,7 @@ impl<'a> Fields<'a> {
                 Vec::new()
             }
             Some(Err(error)) => {
-                self.fail(name, reason(&error));
+                self.fail(name, error.why());
                 Vec::new()
             }
         }
@@ -623,17 +623,10 @@ fn folded(c: char) -> char {
     }
 }
 
+/// A stranger's text, as far as an error shows it.
 fn shortened(name: &str) -> String {
-    name.chars().take(32).collect()
-}
-
-/// What is wrong, without the position within one field's text.
-fn reason(error: &JsonError) -> String {
-    let text = error.to_string();
-    match text.rsplit_once(" at line ") {
-        Some((why, _)) => why.to_owned(),
-        None => text,
-    }
+    let shown = name.chars().filter(|c| !c.is_control());
+    shown.take(32).collect()
 }
 
 /// The fields of an object, each value as it is spelled; at most one more than
@@ -682,7 +675,7 @@ impl<'de> MapAccess<'de> for TypedFields<'de> {
             return Err(PayloadError::custom("a value without a name"));
         };
         seed.deserialize(&mut Json::new(value))
-            .map_err(|error| PayloadError::field(name, reason(&error)))
+            .map_err(|error| PayloadError::field(name, error.why()))
     }
 }
 

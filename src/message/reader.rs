@@ -21,11 +21,30 @@ pub(super) const RAW: &str = "$light_nara::RawJson";
 
 /// Why a text is not the JSON that it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JsonError(String);
+pub struct JsonError {
+    why: String,
+    /// Line and column, from 1.
+    place: Option<(usize, usize)>,
+}
+
+impl JsonError {
+    fn new(why: String) -> Self {
+        Self { why, place: None }
+    }
+
+    /// What is wrong, without the place.
+    pub(super) fn why(self) -> String {
+        self.why
+    }
+}
 
 impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.why)?;
+        match self.place {
+            Some((line, column)) => write!(f, " at line {line} column {column}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -33,7 +52,7 @@ impl core::error::Error for JsonError {}
 
 impl de::Error for JsonError {
     fn custom<T: fmt::Display>(why: T) -> Self {
-        Self(why.to_string())
+        Self::new(why.to_string())
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
@@ -58,12 +77,12 @@ fn mismatch(what: &str, found: Unexpected<'_>, expected: &dyn de::Expected) -> J
         Unexpected::Other(words) => words.to_owned(),
         _ => "number".to_owned(),
     };
-    JsonError(format!("invalid {what}: {found}, expected {expected}"))
+    JsonError::new(format!("invalid {what}: {found}, expected {expected}"))
 }
 
 impl ser::Error for JsonError {
     fn custom<T: fmt::Display>(why: T) -> Self {
-        Self(why.to_string())
+        Self::new(why.to_string())
     }
 }
 
@@ -158,7 +177,10 @@ impl<'de> Json<'de> {
         let line_start = before.iter().rposition(|byte| *byte == b'\n');
         let lines = before.iter().filter(|byte| **byte == b'\n').count();
         let column = before.len() - line_start.map_or(0, |at| at + 1);
-        JsonError(format!("{why} at line {} column {column}", lines + 1))
+        JsonError {
+            why: why.to_owned(),
+            place: Some((lines + 1, column)),
+        }
     }
 
     fn byte(&self) -> u8 {

@@ -3,8 +3,7 @@
 
 pub(super) use kernel::Chunk;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use crate::base::base64;
 
 /// The bytes that a scan stops at.
 pub(super) trait Special {
@@ -36,9 +35,8 @@ pub(super) fn from_base64(text: &str) -> Option<Vec<u8>> {
     let mut bytes = vec![0; text.len() / 4 * 3];
     let (read, written) = kernel::decode(text.as_bytes(), &mut bytes);
     bytes.truncate(written);
-    // The library judges how it ends, and whatever is wrong with it.
-    let rest = STANDARD.decode_vec(text.as_bytes().get(read..)?, &mut bytes);
-    rest.ok().map(|()| bytes)
+    // How it ends, and whatever is wrong with it.
+    base64::decode_into(text.as_bytes().get(read..)?, &mut bytes).map(|()| bytes)
 }
 
 /// Padded standard Base64.
@@ -48,7 +46,7 @@ pub(super) fn to_base64(bytes: &[u8]) -> String {
     text.truncate(written);
     // It is ASCII.
     let mut text = String::from_utf8(text).unwrap_or_default();
-    STANDARD.encode_string(bytes.get(read..).unwrap_or_default(), &mut text);
+    base64::encode_into(bytes.get(read..).unwrap_or_default(), &mut text);
     text
 }
 
@@ -223,6 +221,8 @@ mod kernel {
 mod tests {
     use super::*;
     use crate::base::Rng;
+    use ::base64::Engine as _;
+    use ::base64::engine::general_purpose::STANDARD;
     #[cfg(target_family = "wasm")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 

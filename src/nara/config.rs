@@ -50,7 +50,7 @@ impl fmt::Display for ConfigError {
             Self::Bond(error) => write!(f, "name: {error}"),
             Self::NameCharacter(c) => write!(
                 f,
-                "name: {c:?} cannot be in a name; newspapers go to a plaza topic of that name"
+                "name: '{c}' cannot be in a name; newspapers go to a plaza topic of that name"
             ),
             Self::NameNeeded => f.write_str(
                 "name: this soul belongs to a chosen name, to be given with it, or has a wrong character",
@@ -58,7 +58,7 @@ impl fmt::Display for ConfigError {
             Self::MemoryMode(word) => {
                 write!(
                     f,
-                    "memory: {word:?} is none of \"short\", \"medium\" and \"hog\""
+                    "memory: \"{word}\" is none of \"short\", \"medium\" and \"hog\""
                 )
             }
             Self::Target(target) => {
@@ -79,7 +79,7 @@ impl fmt::Display for ConfigError {
             Self::Padding(word) => {
                 write!(
                     f,
-                    "padding: {word:?} is none of \"full\", \"buckets\" and \"none\""
+                    "padding: \"{word}\" is none of \"full\", \"buckets\" and \"none\""
                 )
             }
         }

@@ -89,7 +89,7 @@ impl fmt::Display for Loss {
             Self::Unexpected => f.write_str("the broker sent a packet out of turn"),
             Self::QosTwo => f.write_str("the broker sent a message at qos 2, which is not spoken"),
             Self::Setting { field, limit } => write!(f, "{field} is over the limit of {limit}"),
-            Self::Topic(topic) => write!(f, "{topic:?} is not a topic"),
+            Self::Topic(topic) => write!(f, "\"{topic}\" is not a topic"),
         }
     }
 }

@@ -80,15 +80,23 @@ impl PendingCall {
     /// message or by its `request_id`, so that it was made after it.
     pub fn is_named_in(&self, payload: &str) -> bool {
         let mut proofs = self.request_id.iter().chain([&self.message_id]);
-        proofs.any(|one| one.len() >= PROOF_LENGTH_MIN && payload.contains(one.as_str()))
+        let is_in = |one: &String| {
+            let mut parts = payload.as_bytes().windows(one.len());
+            parts.any(|part| part == one.as_bytes())
+        };
+        proofs.any(|one| one.len() >= PROOF_LENGTH_MIN && is_in(one))
     }
 }
 
 /// The `request_id` of a payload in canonical form.
 pub(super) fn request_id(payload: &str) -> Option<&str> {
     // A quote inside a text is escaped, so this is the name of a field.
-    let (_, rest) = payload.split_once("\"request_id\":\"")?;
-    rest.split_once('"').map(|(id, _)| id)
+    let mut parts = payload.split('"');
+    loop {
+        if parts.next()? == "request_id" && parts.next()? == ":" {
+            return parts.next();
+        }
+    }
 }
 
 /// Shorter names could be met by chance.

@@ -93,7 +93,7 @@ impl fmt::Display for StashError {
             ),
             Self::NotConnected => f.write_str("the plaza is not reached"),
             Self::NoMemory => f.write_str("there is no memory to store; set one first"),
-            Self::NobodyKnown(id) => write!(f, "id: nobody by the id {id:?} was heard of"),
+            Self::NobodyKnown(id) => write!(f, "id: nobody by the id \"{id}\" was heard of"),
             Self::TooManyNamed(count) => {
                 write!(f, "ids: {count} confidants named; at most {PINNED_MAX} can be")
             }
