@@ -99,6 +99,27 @@ impl ObjectWriter {
         self
     }
 
+    pub(crate) fn i64_or_null(&mut self, name: &str, number: Option<i64>) -> &mut Self {
+        match number {
+            Some(number) => self.i64(name, number),
+            None => self.raw(name, "null"),
+        }
+    }
+
+    pub(crate) fn u64_or_null(&mut self, name: &str, number: Option<u64>) -> &mut Self {
+        match number {
+            Some(number) => self.u64(name, number),
+            None => self.raw(name, "null"),
+        }
+    }
+
+    pub(crate) fn text_or_null(&mut self, name: &str, text: Option<&str>) -> &mut Self {
+        match text {
+            Some(text) => self.text(name, text),
+            None => self.raw(name, "null"),
+        }
+    }
+
     pub(crate) fn bool(&mut self, name: &str, value: bool) -> &mut Self {
         self.raw(name, if value { "true" } else { "false" })
     }
@@ -150,17 +171,7 @@ impl ObjectWriter {
         items: &[T],
         write: impl Fn(&mut ObjectWriter, &T),
     ) -> &mut Self {
-        let mut list = String::from("[");
-        for item in items {
-            if list.len() > 1 {
-                list.push(',');
-            }
-            let mut one = Self::new();
-            write(&mut one, item);
-            list.push_str(&one.finish());
-        }
-        list.push(']');
-        self.raw(name, &list)
+        self.raw(name, &json_list(items, write))
     }
 
     /// How many bytes it has so far.
@@ -173,6 +184,29 @@ impl ObjectWriter {
         text.push('}');
         text
     }
+}
+
+/// A list of objects, each of which `write` fills.
+pub(crate) fn json_list<T>(items: &[T], write: impl Fn(&mut ObjectWriter, &T)) -> String {
+    let mut list = String::from("[");
+    for item in items {
+        if list.len() > 1 {
+            list.push(',');
+        }
+        let mut one = ObjectWriter::new();
+        write(&mut one, item);
+        list.push_str(&one.finish());
+    }
+    list.push(']');
+    list
+}
+
+/// A text in quotes, as Go would write it.
+#[cfg(target_family = "wasm")]
+pub(crate) fn json_text(text: &str) -> String {
+    let mut json = String::new();
+    quoted(&mut json, text);
+    json
 }
 
 /// A byte string: padded standard Base64 on the wire. Go tells a missing byte

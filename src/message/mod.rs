@@ -28,12 +28,16 @@ pub use handoff::{
 pub use howdy::{Howdy, NEIGHBOURS_MAX, Neighbour};
 pub(crate) use json::ObjectWriter;
 pub use json::{Bytes, CIPHERTEXT_SIZE_MAX, NONCE_SIZE, to_go_json};
+#[cfg(target_family = "wasm")]
+pub(crate) use json::{json_list, json_text};
 pub use newspaper::Newspaper;
 pub use payload::{FIELDS_MAX, Payload, PayloadError, canonical_fields, parse_payload};
 pub(crate) use payload::{Fields, read_identities, serde_by_itself};
 pub use presence::{Chau, HeyThere, PresenceEvent, SyncEvent};
 pub(crate) use reader::whole_value;
 pub use reader::{JsonError, RawJson, from_json};
+#[cfg(target_family = "wasm")]
+pub(crate) use reader::{list_items, list_strings};
 pub use stash::{Ack, Delete, REASON_LENGTH_MAX, Refresh, Request, Response, Store};
 pub use status::{MESH_IP_LENGTH_MAX, MODE_LENGTH_MAX, Status, StatusBuilder};
 pub use time::{TIMESTAMP_LENGTH_MAX, Timestamp, TimestampError};

@@ -147,6 +147,31 @@ pub(crate) fn whole_value(text: &str) -> Result<&str, JsonError> {
     Ok(value)
 }
 
+/// The texts of the items of a list.
+///
+/// # Errors
+/// When it is no list.
+#[cfg(target_family = "wasm")]
+pub(crate) fn list_items(text: &str) -> Result<Vec<&str>, JsonError> {
+    let mut json = Json::new(text);
+    let items = json.items()?;
+    json.end()?;
+    Ok(items)
+}
+
+/// The strings of a list.
+///
+/// # Errors
+/// When it is no list, or one of them is none.
+#[cfg(target_family = "wasm")]
+pub(crate) fn list_strings(text: &str) -> Result<Vec<String>, JsonError> {
+    let mut strings = Vec::new();
+    for item in list_items(text)? {
+        strings.push(Json::new(item).text(&"a string")?.into_owned());
+    }
+    Ok(strings)
+}
+
 /// What of a text is still to be read.
 pub(super) struct Json<'de> {
     text: &'de str,

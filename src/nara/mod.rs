@@ -9,6 +9,7 @@
 
 mod config;
 mod older;
+mod shown;
 mod status;
 mod ways;
 

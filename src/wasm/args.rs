@@ -1,7 +1,7 @@
 //! What JavaScript says: lists of texts, as JSON.
 
 use super::words::failure;
-use crate::message::from_json;
+use crate::message::{JsonError, list_items, list_strings};
 use core::time::Duration;
 
 /// A command or an option and what belongs to it. What is left out is empty.
@@ -10,13 +10,16 @@ pub(super) struct Args(Vec<String>);
 impl Args {
     /// Reads one command.
     pub(super) fn of(json: &str) -> Result<Self, String> {
-        read(json).map(Self)
+        list_strings(json).map(Self).map_err(invalid)
     }
 
     /// Reads several lines.
     pub(super) fn lines(json: &str) -> Result<Vec<Self>, String> {
-        let lines: Vec<Vec<String>> = read(json)?;
-        Ok(lines.into_iter().map(Self).collect())
+        let mut lines = Vec::new();
+        for line in list_items(json).map_err(invalid)? {
+            lines.push(Self::of(line)?);
+        }
+        Ok(lines)
     }
 
     pub(super) fn word(&self, at: usize) -> &str {
@@ -47,6 +50,6 @@ impl Args {
     }
 }
 
-fn read<'de, T: serde::Deserialize<'de>>(json: &'de str) -> Result<T, String> {
-    from_json(json).map_err(|error| failure("option_invalid", &error.to_string()))
+fn invalid(error: JsonError) -> String {
+    failure("option_invalid", &error.to_string())
 }

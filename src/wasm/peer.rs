@@ -4,7 +4,7 @@ use super::args::Args;
 use super::service::{self, Mailbox, SharedMailbox};
 use super::words::{Word, failure};
 use crate::base::{Backlog, Instant, Now, WallTime};
-use crate::message::{ObjectWriter, to_go_json};
+use crate::message::ObjectWriter;
 use crate::nara::{Config, ConfigError, Effect, Event, Nara, Newborn};
 use crate::plaza::Credentials;
 use crate::stash::OperationId;
@@ -197,7 +197,7 @@ impl Peer {
             "sleep" => self.nara.sleep(now),
             "watchTraffic" => self.nara.watch_traffic(args.word(1) == "true"),
             "cancel" => self.nara.cancel(now, OperationId(args.number(1))),
-            "status" => return Ok(to_go_json(&self.nara.status(now))),
+            "status" => return Ok(self.nara.status(now).to_json()),
             "me" => {
                 let me = self.nara.me();
                 return Ok(ObjectWriter::new()

@@ -4,7 +4,7 @@ use super::args::Args;
 use super::peer::Peer;
 use super::words::failure;
 use crate::base::{Identity, Now};
-use crate::message::{ObjectWriter, to_go_json};
+use crate::message::{ObjectWriter, json_list, json_text};
 use crate::nara::{Nara, PeerName};
 use crate::runtime::Context;
 use crate::stash::{Ending, Generation, Memory, Receipt, Stash, StashError};
@@ -41,8 +41,8 @@ fn look(nara: &Nara, stash: &Stash, args: &Args) -> Option<String> {
         "memory" => memory_or_null(stash.stash_data()),
         "beside" => memory_or_null(stash.owner().beside()),
         "confidants" => names(nara, stash.confidants()),
-        "holders" => to_go_json(&stash.holders_text()),
-        "marshalState" => to_go_json(&stash.marshal_state()),
+        "holders" => json_text(&stash.holders_text()),
+        "marshalState" => json_text(&stash.marshal_state()),
         "storedStash" => stored(stash, args.word(1)),
         _ => return None,
     })
@@ -77,7 +77,7 @@ fn command(
         ("pushTo", _) => {
             let owner = stash.owner_by_id(args.word(1)).cloned();
             let pushed = owner.is_some_and(|owner| stash.push_to(ctx, &owner));
-            return Ok(Some(to_go_json(&pushed)));
+            return Ok(Some(pushed.to_string()));
         }
         ("clearMyStash", _) => {
             stash.clear_my_stash(ctx);
@@ -126,8 +126,11 @@ fn shown(memory: &Memory) -> ObjectWriter {
 pub(super) fn recovered(nara: &Nara, memory: &Memory, at: Now) -> String {
     let recovery = nara.status(at).recovery;
     shown(memory)
-        .raw("from", &to_go_json(&recovery.from))
-        .raw("tookMs", &to_go_json(&recovery.took_ms))
+        .raw(
+            "from",
+            &recovery.from.map_or_else(null, |from| from.to_json()),
+        )
+        .u64_or_null("tookMs", recovery.took_ms)
         .u64("count", recovery.count as u64)
         .finish()
 }
@@ -156,7 +159,7 @@ pub(super) fn ending(nara: &Nara, ending: &Ending) -> String {
 
 fn names<'a>(nara: &Nara, who: impl Iterator<Item = &'a Identity>) -> String {
     let names: Vec<PeerName> = who.map(|who| nara.name_of(who)).collect();
-    to_go_json(&names)
+    json_list(&names, PeerName::write)
 }
 
 pub(super) fn stash_error(error: &StashError) -> String {

@@ -3,7 +3,7 @@
 use super::service::Said;
 use super::stash;
 use crate::base::Now;
-use crate::message::{ObjectWriter, to_go_json};
+use crate::message::ObjectWriter;
 use crate::nara::{Event, Nara};
 use crate::runtime::{Local, Record, Traffic};
 
@@ -83,7 +83,7 @@ fn local(local: &Local) -> String {
 fn traffic(traffic: &Traffic) -> String {
     let peer = if traffic.incoming { "from" } else { "to" };
     ObjectWriter::new()
-        .raw(peer, &to_go_json(&traffic.peer))
+        .text_or_null(peer, traffic.peer.as_deref())
         .text("kind", &traffic.kind)
         .text("way", traffic.way)
         .text("outcome", traffic.outcome)
