@@ -2,6 +2,8 @@
 
 mod backlog;
 pub mod base64;
+#[cfg(all(target_family = "wasm", target_feature = "simd128"))]
+pub(crate) mod chacha;
 mod expiring;
 mod id;
 mod random;

