@@ -1,6 +1,7 @@
 // The operations of the benchmark, each with its contenders; it runs in Node and in browsers.
 
 import { rates } from "./measure.js";
+import { ownerOf } from "./ours.js";
 import { bytesOf, frameOf, fromBase64, published, rival, toBase64 } from "./rival.js";
 
 const STORES = 40;
@@ -11,7 +12,7 @@ const NEWSPAPERS = 1_000;
 
 /**
  * Measures all of it, and tells of each as it is done. `libraries` has what there is of
- * `{ ours, sodium, noble, fflate, pako, mqttPacket, nodeCrypto }`.
+ * `{ ours, memory, sodium, noble, fflate, pako, mqttPacket, nodeCrypto }`.
  */
 export async function measureAll(libraries, tell) {
   const results = {};
@@ -24,10 +25,10 @@ export async function measureAll(libraries, tell) {
   return results;
 }
 
-function operations({ ours, sodium, noble, fflate, pako, mqttPacket, nodeCrypto }) {
+function operations({ ours, memory: itsMemory, sodium, noble, fflate, pako, mqttPacket, nodeCrypto }) {
   const seed = new Uint8Array(32).fill(7);
   const nonce = new Uint8Array(24).fill(1);
-  const owner = new ours.BenchOwner(seed);
+  const owner = ownerOf(ours, itsMemory, seed);
   const sealKey = owner.derive();
   const noise = Uint8Array.from({ length: 10_224 }, (_, at) => (at * 7) % 251);
   const text = noise.subarray(0, 1_024);

@@ -11,11 +11,11 @@ const ENTRY = "/www/nara/index.js";
 /** `pkg` is the folder of the benchmark's build. */
 window.measure = async (pkg) => {
   const ours = await import(`${pkg}light_nara.js`);
-  await ours.default();
+  const { memory } = await ours.default();
   const [fflate, pako] = [await import("fflate"), await import("pako")];
   const { packets, Buffer } = await import(`${pkg}mqtt-packet.js`);
   const mqttPacket = { parser: packets.parser ?? packets.default.parser, Buffer };
-  return measureAll({ ours, sodium: await libsodium(), noble: await noble(), fflate, pako, mqttPacket }, window.tell);
+  return measureAll({ ours, memory, sodium: await libsodium(), noble: await noble(), fflate, pako, mqttPacket }, window.tell);
 };
 
 /** One sample; the page is new. */

@@ -59,10 +59,10 @@ async function inNode(folder) {
   const { median } = await import("../bench/measure.js");
   const { measureAll } = await import("../bench/operations.js");
   const ours = await import(join(folder, "light_nara.js"));
-  await ours.default({ module_or_path: readFileSync(join(folder, "light_nara_bg.wasm")) });
+  const { memory } = await ours.default({ module_or_path: readFileSync(join(folder, "light_nara_bg.wasm")) });
   const { libsodium, noble } = await import("../bench/known.js");
   const [fflate, pako, mqttPacket, nodeCrypto] = await Promise.all(["fflate", "pako", "mqtt-packet", "node:crypto"].map((name) => import(name)));
-  const libraries = { ours, sodium: await libsodium(), noble: await noble(), fflate, pako, mqttPacket: { parser: mqttPacket.default.parser, Buffer }, nodeCrypto };
+  const libraries = { ours, memory, sodium: await libsodium(), noble: await noble(), fflate, pako, mqttPacket: { parser: mqttPacket.default.parser, Buffer }, nodeCrypto };
   const results = await measureAll(libraries, tell);
 
   const samples = { light_nara: [], libsodium: [] };

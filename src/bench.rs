@@ -68,11 +68,6 @@ impl Owner {
         })
     }
 
-    /// The key that others know.
-    pub fn public_key(&self) -> [u8; 32] {
-        self.keys.public_key().0
-    }
-
     /// XChaCha20-Poly1305 under the key from the soul.
     pub fn seal(&self, nonce: [u8; 24], plaintext: &[u8]) -> Vec<u8> {
         self.keys.seal(nonce, plaintext)
