@@ -361,6 +361,46 @@ fn a_challenge_that_comes_twice_is_signed_once() {
 }
 
 #[test]
+fn a_gateway_that_gives_what_no_greeting_can_name_is_left() {
+    let long = "9".repeat(256);
+    for address in ["", "100.64.0.9:4000\n", "\u{0}", &long] {
+        let mut world = World::new();
+        world.hand(&Frame {
+            nonce: "theirs".into(),
+            ..Frame::new("challenge")
+        });
+        world.hand(&Frame {
+            address: address.into(),
+            ..Frame::new("attached")
+        });
+        assert_eq!(world.closes, 1, "{address:?}");
+        world.run(2 * SECOND);
+        assert_eq!(world.greetings()[0]["hey_there"]["MeshIP"], "");
+    }
+}
+
+#[test]
+fn a_light_nara_is_not_asked_by_the_older_interface_whatever_a_gateway_says() {
+    let other = Keys::new(&Soul::from_seed([4; 32], "other"), "other").unwrap();
+    let mut world = World::attached();
+    world.hear_hello(&other);
+    let mut light = status(&other);
+    light.version = "light-0.1.0";
+    let paper = Newspaper::unsigned("other", light.newspaper());
+    let signature = other.sign(paper.signed_text().as_bytes());
+    world.publish("nara/newspaper/other", &paper.to_json(&signature));
+    world.set("{\"tea\":\"oolong\"}");
+    let asked = world.asked();
+    world.answer(&asked[0], 200, b"{}", Some(&other));
+    let asked = world.asked();
+    assert_eq!(kind(&asked[0]), "stash:store");
+    world.answer(&asked[0], 404, b"", None);
+    assert!(world.asked().is_empty());
+    let said = world.said(&format!("nara/mesh/{}", other.id()));
+    assert_eq!(said[0]["kind"], "stash:store");
+}
+
+#[test]
 fn a_gateway_that_is_silent_or_talks_nonsense_is_left_and_tried_again_less_and_less_often() {
     let mut world = World::attached();
     world.act(|nara, now| nara.handle_mesh_data(now, b"nonsense"));

@@ -3,6 +3,7 @@
 use super::{BODY_SIZE_MAX, Frame, HEAD_SIZE_MAX, Headers};
 use crate::base::{Instant, Now, Rng, SortedMap, base64};
 use crate::identity::Keys;
+use crate::message::MESH_IP_LENGTH_MAX;
 use core::time::Duration;
 use std::collections::VecDeque;
 
@@ -187,6 +188,9 @@ impl Link {
         match (self.state, frame.t.as_str()) {
             (State::Attaching, "challenge") if !self.challenged => self.attach(&frame.nonce),
             (State::Attaching, "attached") if self.challenged => {
+                if !is_address(&frame.address) {
+                    return self.give_up(now.mono);
+                }
                 self.state = State::Attached;
                 self.tries = 0;
                 self.address.clone_from(&frame.address);
@@ -380,6 +384,13 @@ impl Link {
         }
         self.address.clear();
     }
+}
+
+/// Whether a greeting can name this: nobody reads one that names what is longer,
+/// and the nara would be gone from the plaza, too.
+fn is_address(text: &str) -> bool {
+    let is_short = (1..=MESH_IP_LENGTH_MAX).contains(&text.len());
+    is_short && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn with_headers(t: &str, headers: Headers) -> Frame {

@@ -151,9 +151,11 @@ impl Nara {
             return self.fall_back(now, &flight);
         };
         let (proof, address, name) = (peer.proof.clone(), peer.mesh_ip.clone(), peer.name.clone());
-        let within = match peer.light {
-            Some(false) => LAST_ANSWER_WITHIN,
-            _ => ANSWER_WITHIN,
+        let is_go = peer.light == Some(false);
+        let within = if is_go {
+            LAST_ANSWER_WITHIN
+        } else {
+            ANSWER_WITHIN
         };
         let at = self.by_the_clock(now);
         let Some(ways) = &mut self.ways else {
@@ -161,8 +163,8 @@ impl Nara {
         };
         let place = (flight.who.key, address);
         let older = match ways.older.get(now.mono, &place) {
-            Some(()) => older::request_of(&flight.bytes, &name),
-            None => None,
+            Some(()) if is_go => older::request_of(&flight.bytes, &name),
+            _ => None,
         };
         flight.older = older.is_some();
         flight.proving =
@@ -259,7 +261,11 @@ impl Nara {
             }
             return;
         }
-        if status == 404 && !flight.older && older::request_of(&flight.bytes, "").is_some() {
+        // Only Go naras have no other: what is accepted by the older interface
+        // names no store, so a gateway could pass it off for another's.
+        let is_go = self.runtime.peers().is_go(&flight.who);
+        let has_older = || older::request_of(&flight.bytes, "").is_some();
+        if status == 404 && is_go && !flight.older && has_older() {
             ways.older.insert(now.mono, place, ());
             return self.launch(now, flight);
         }
