@@ -279,6 +279,8 @@ impl Stash {
         question: &Question,
         result: Result<&Delivery, CallError>,
     ) {
+        let holder = self.owner.holders().get(&question.to);
+        let acked = holder.map(|holder| holder.revision);
         let response = result.ok().and_then(|delivery| {
             let response = parse_payload::<Response>(delivery.payload()).ok()?;
             let is_mine = response.owner_id == ctx.me().identity.id.as_str();
@@ -300,7 +302,10 @@ impl Stash {
                 self.recovery.ask_further(ctx);
                 self.settle(ctx);
             }
-            Why::Audit => self.judge_audit(ctx, &question.to, answer.map(|(answer, _)| answer)),
+            Why::Audit => {
+                let answer = answer.map(|(answer, _)| answer);
+                self.judge_audit(ctx, &question.to, acked, answer);
+            }
             Why::Stale => {
                 if answer.is_none() {
                     self.owner.forget_stale(ctx, &question.to);

@@ -121,16 +121,20 @@ impl Stash {
         }
     }
 
-    /// What an audited holder showed; `None` when it was silent.
+    /// What an audited holder showed, and which revision it was known to hold;
+    /// `None` when it was silent. Who was not given the newest yet, and shows
+    /// what it was given, has lost nothing.
     pub(super) fn judge_audit(
         &mut self,
         ctx: &mut Context<'_>,
         who: &Identity,
+        acked: Option<u64>,
         answer: Option<Answer>,
     ) {
         let newest = self.owner.memory().map_or(0, |memory| memory.revision);
+        let expected = acked.map_or(newest, |revision| revision.min(newest));
         match answer {
-            Some(Answer::Opened { revision }) if revision >= newest => {}
+            Some(Answer::Opened { revision }) if revision >= expected => {}
             // It may only be out of reach; then it is worth another try.
             None if self.owner.drop_holder(who) => self.owner.note_silence(ctx, who),
             _ => {

@@ -89,6 +89,25 @@ fn a_holder_that_shows_an_older_copy_or_another_or_nothing_is_replaced() {
 }
 
 #[test]
+fn a_holder_that_shows_what_it_was_given_before_the_newest_has_lost_nothing() {
+    let mut rt = safe(&["a", "b", "c"]);
+    rt.set_connected(false);
+    set(&mut rt, "\"newer\"");
+    rt.emitted();
+    rt.set_connected(true);
+    let asked = of_kind(&rt.emitted(), "stash:request");
+    assert_eq!(asked.len(), 3);
+    for request in &asked {
+        let who = MockRuntime::identity(&request.to_id);
+        let shown = copy(request, "\"kept\"", 1);
+        rt.answer(request, &who, "stash:response", &shown);
+        let owner = rt.service::<Stash>().owner();
+        assert_eq!(owner.turned_away(rt.now().mono, &who), None);
+        assert_eq!(owner.holders()[&who].revision, 1);
+    }
+}
+
+#[test]
 fn a_confidant_that_leaves_before_it_answers_is_not_waited_for() {
     let mut rt = newborn(&["a", "b", "c", "d"]);
     set(&mut rt, "1");
