@@ -86,6 +86,10 @@ impl<K: Ord, V> ExpiringMap<K, V> {
     pub fn expire(&mut self, now: Instant) {
         if self.earliest <= now {
             self.entries.retain(|_, (deadline, _)| *deadline > now);
+            if self.entries.is_empty() {
+                // What a crowd took is given back.
+                self.entries = SortedMap::new();
+            }
             self.earliest = self.nearest().min(now + self.lifetime);
         }
     }

@@ -295,6 +295,9 @@ impl Presence {
     fn publish_newspaper(&mut self, ctx: &mut Context<'_>) {
         let now = ctx.now().mono;
         self.newspaper_at = Some(now + ctx.rng().between(NEWSPAPER_EVERY.0, NEWSPAPER_EVERY.1));
+        // Nobody greets for hours, maybe, and what a crowd was answered is long.
+        self.answers.expire(now);
+        self.answered_by.expire(now);
         if self.quiet {
             return;
         }
