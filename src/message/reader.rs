@@ -258,7 +258,13 @@ impl<'de> Json<'de> {
 
     /// What is still to be read.
     pub(super) fn rest(&self) -> &'de str {
-        &self.text[self.at..]
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    /// What was read since. An index would panic where it cuts a character,
+    /// which it never does, with words that bring Unicode's tables.
+    fn since(&self, start: usize) -> &'de str {
+        self.text.get(start..self.at).unwrap_or_default()
     }
 
     /// Whether another item follows, of a list or an object that ends with
@@ -300,7 +306,7 @@ impl<'de> Json<'de> {
         loop {
             match self.byte() {
                 b'"' => {
-                    let last = &self.text[plain..self.at];
+                    let last = self.since(plain);
                     self.at += 1;
                     return Ok(match owned {
                         None => Cow::Borrowed(last),
@@ -309,7 +315,7 @@ impl<'de> Json<'de> {
                 }
                 b'\\' => {
                     let text = owned.get_or_insert_default();
-                    text.push_str(&self.text[plain..self.at]);
+                    text.push_str(self.since(plain));
                     self.at += 1;
                     let c = self.escape()?;
                     owned.get_or_insert_default().push(c);
@@ -367,7 +373,7 @@ impl<'de> Json<'de> {
             b'u' => {
                 let first = self.hex()?;
                 let code = match first {
-                    0xd800..0xdc00 if self.text[self.at..].starts_with("\\u") => {
+                    0xd800..0xdc00 if self.rest().starts_with("\\u") => {
                         self.at += 2;
                         let second = self.hex()?.wrapping_sub(0xdc00);
                         if second > 0x3ff {
@@ -418,7 +424,7 @@ impl<'de> Json<'de> {
             }
             self.digits()?;
         }
-        Ok(&self.text[start..self.at])
+        Ok(self.since(start))
     }
 
     fn digits(&mut self) -> Result<(), JsonError> {
@@ -432,7 +438,7 @@ impl<'de> Json<'de> {
     }
 
     fn word(&mut self, word: &str) -> Result<(), JsonError> {
-        if !self.text[self.at..].starts_with(word) {
+        if !self.rest().starts_with(word) {
             return Err(self.wrong("expected value"));
         }
         self.at += word.len();
@@ -459,7 +465,7 @@ impl<'de> Json<'de> {
             // Here one has ended, or a list or an object has begun.
             loop {
                 let Some(end) = open.last().copied() else {
-                    return Ok(&self.text[start..self.at]);
+                    return Ok(self.since(start));
                 };
                 let is_item = if end == b'}' {
                     self.next_key(&mut is_first)?.is_some()

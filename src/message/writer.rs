@@ -55,7 +55,11 @@ pub(super) fn quoted(out: &mut String, text: &str) {
     out.push('"');
     let mut rest = text;
     loop {
-        let (plain, others) = rest.split_at(plain_length::<WriteSpecial>(rest.as_bytes()));
+        let length = plain_length::<WriteSpecial>(rest.as_bytes());
+        // All that is special begins a character, so nothing is cut.
+        let Some((plain, others)) = rest.split_at_checked(length) else {
+            break;
+        };
         if others.is_empty() {
             break;
         }

@@ -55,8 +55,8 @@ pub(super) struct Core {
     pub(super) dead_letters: VecDeque<(String, String)>,
     pub(super) retries: VecDeque<Retry>,
     pub(super) seen: ExpiringMap<(Option<PublicKey>, String), ()>,
-    pub(super) replies: ExpiringMap<(PublicKey, String), (Outgoing, u8)>,
-    pub(super) rates: ExpiringMap<(String, Option<PublicKey>), (Instant, u32)>,
+    pub(super) replies: ExpiringMap<(Option<PublicKey>, String), (Outgoing, u8)>,
+    pub(super) rates: ExpiringMap<(Option<PublicKey>, String), (Instant, u32)>,
     pub(super) sent_ids: ExpiringMap<String, ()>,
     pub(super) budget: Budget,
     pub(super) last_stamp: i64,
@@ -90,6 +90,7 @@ impl Core {
         ]
     }
 
+    #[inline(never)]
     pub(super) fn scope(&mut self, service: &'static str) -> Scope<'_> {
         let (at, nara) = (self.now.wall, &self.me.identity.id);
         Scope {
@@ -239,6 +240,8 @@ impl<'a> Context<'a> {
     }
 
     /// This service's log.
+    // Once, and not at each of the places that say something.
+    #[inline(never)]
     pub fn log(&mut self) -> Scope<'_> {
         let name = self.service_name();
         self.core.scope(name)
@@ -393,7 +396,7 @@ impl<'a> Context<'a> {
         let before = self.core.outbox.len();
         let outcome = self.core.emit(draft).1;
         if let (Some(sender), Some(sent)) = (&request.sender, self.core.outbox.get(before)) {
-            let key = (sender.key, request.message.id.clone());
+            let key = (Some(sender.key), request.message.id.clone());
             self.core
                 .replies
                 .insert(self.core.now.mono, key, (sent.clone(), 1));

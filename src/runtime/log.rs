@@ -60,7 +60,12 @@ pub struct Scope<'a> {
 impl Scope<'_> {
     /// Writes a record.
     pub fn write(&mut self, level: Level, text: impl Into<String>) {
-        let mut text = text.into();
+        self.put(level, text.into());
+    }
+
+    // Once, and not at each of the places that say something.
+    #[inline(never)]
+    fn put(&mut self, level: Level, mut text: String) {
         if text.len() > TEXT_LENGTH_MAX {
             let end = (0..=TEXT_LENGTH_MAX)
                 .rev()

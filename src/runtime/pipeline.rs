@@ -308,9 +308,7 @@ impl Core {
             self.seen.insert(now, key, ());
             return Outcome::Continue;
         }
-        let sender = delivery.sender.as_ref();
-        let key = sender.map(|sender| (sender.key, id.clone()));
-        if let Some((reply, sent)) = key.and_then(|key| self.replies.get_mut(now, &key))
+        if let Some((reply, sent)) = self.replies.get_mut(now, &key)
             && *sent < REPLY_SENT_MAX
         {
             *sent += 1;
@@ -327,8 +325,8 @@ impl Core {
         };
         let now = self.now.mono;
         let key = (
-            behaviour.kind.clone(),
             delivery.sender.as_ref().map(|sender| sender.key),
+            behaviour.kind.clone(),
         );
         let (since, count) = match self.rates.get(now, &key) {
             Some((since, count)) if now - *since < limit.per => (*since, *count),
