@@ -1,18 +1,25 @@
-//! Packets to bytes and back: the few packets a session needs, through
-//! `mqtt-proto`, with the limits and checks that the library leaves to us.
+//! Packets to bytes and back: the few packets of MQTT 3.1.1 (section 3) that a
+//! session needs, within limits.
 
 use super::{
     CONNECT_FIELD_LENGTH_MAX, Credentials, DropReason, Loss, PACKET_LENGTH_MAX, PublishError,
     Refusal, SessionConfig, TOPIC_COUNT_MAX, TOPIC_LENGTH_MAX,
 };
-use bytes::Bytes;
+use core::str::from_utf8;
 use core::time::Duration;
-use mqtt_proto::v3::{
-    Connack, Connect, ConnectReturnCode, Header, LastWill, Packet, PacketType, Publish, Suback,
-    Subscribe, SubscribeReturnCode,
-};
-use mqtt_proto::{Error, Pid, Protocol, QoS, QosPid, TopicFilter, TopicName, VarBytes};
-use zeroize::Zeroizing;
+
+const CONNECT: u8 = 1;
+const CONNACK: u8 = 2;
+const PUBLISH: u8 = 3;
+const PUBACK: u8 = 4;
+const PUBREL: u8 = 6;
+const SUBSCRIBE: u8 = 8;
+const SUBACK: u8 = 9;
+const UNSUBSCRIBE: u8 = 10;
+const PINGRESP: u8 = 13;
+
+/// The id of the one SUBSCRIBE of a connection.
+const SUBSCRIBE_ID: u16 = 1;
 
 /// What the broker may send to a session.
 pub(super) enum Incoming {
@@ -64,10 +71,10 @@ impl Inbox {
         let Some((header, start)) = fixed_header(rest)? else {
             return Ok(None);
         };
-        if header.remaining_len as usize > PACKET_LENGTH_MAX {
+        if header.length > PACKET_LENGTH_MAX {
             return self.pass_over(header, start).map(Some);
         }
-        let end = start + header.remaining_len as usize;
+        let end = start + header.length;
         let Some(body) = rest.get(start..end) else {
             return Ok(None);
         };
@@ -79,23 +86,49 @@ impl Inbox {
     /// Anybody may publish what is too long, where the broker lets them: it
     /// costs us the message and not the connection.
     fn pass_over(&mut self, header: Header, start: usize) -> Result<Incoming, Loss> {
-        if header.typ != PacketType::Publish {
+        if header.kind() != PUBLISH {
             return Err(Loss::PacketTooLong);
         }
-        if header.qos == QoS::Level2 {
+        if header.qos() == 2 {
             return Err(Loss::QosTwo);
         }
         self.read += start;
-        let length = header.remaining_len as usize;
-        let here = length.min(self.bytes.len() - self.read);
+        let here = header.length.min(self.bytes.len() - self.read);
         self.read += here;
-        self.passing = length - here;
+        self.passing = header.length - here;
         Ok(Incoming::Dropped(DropReason::PacketTooLong))
     }
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
+    }
+}
+
+/// The fixed header: the packet's kind and flags, and how long the rest is.
+#[derive(Clone, Copy)]
+struct Header {
+    control: u8,
+    length: usize,
+}
+
+impl Header {
+    fn kind(self) -> u8 {
+        self.control >> 4
+    }
+
+    fn qos(self) -> u8 {
+        self.control >> 1 & 3
+    }
+
+    /// Whether the flags are those of the kind.
+    fn is_right(self) -> bool {
+        match self.kind() {
+            0 | 15 => false,
+            PUBLISH => self.qos() < 3,
+            PUBREL | SUBSCRIBE | UNSUBSCRIBE => self.control & 15 == 2,
+            _ => self.control & 15 == 0,
+        }
     }
 }
 
@@ -114,83 +147,75 @@ fn fixed_header(bytes: &[u8]) -> Result<Option<(Header, usize)>, Loss> {
         if byte & 0x80 != 0 {
             continue;
         }
-        let start = place + 2;
-        let header = Header::new_with(control, length as u32, (start + length) as u32);
-        return header
-            .map(|header| Some((header, start)))
-            .map_err(malformed);
+        let header = Header { control, length };
+        return match header.is_right() {
+            true => Ok(Some((header, place + 2))),
+            false => Err(Loss::Malformed),
+        };
     }
     Err(Loss::Malformed)
 }
 
-/// Reads one body. The library stops where the last field ends; what is left
-/// over then makes the packet malformed.
+/// Reads one body.
 fn decode(header: Header, body: &[u8]) -> Result<Incoming, Loss> {
-    let mut end = 0;
-    let incoming = match header.typ {
-        PacketType::Connack => connected(Connack::decode(body, &mut end).map_err(malformed)?.code),
-        PacketType::Suback => {
-            subscribed(&Suback::decode(body, &mut end, header).map_err(malformed)?)?
-        }
-        PacketType::Publish if header.qos == QoS::Level2 => return Err(Loss::QosTwo),
-        PacketType::Publish => match Publish::decode(body, &mut end, header) {
-            Ok(publish) => published(publish)?,
-            Err(Error::InvalidString | Error::InvalidTopicName(_)) => {
-                return Ok(Incoming::Dropped(DropReason::TopicInvalid));
-            }
-            Err(error) => return Err(malformed(error)),
-        },
-        PacketType::Pingresp => Incoming::Pong,
-        _ => return Err(Loss::Unexpected),
-    };
-    if end == body.len() {
-        Ok(incoming)
-    } else {
-        Err(Loss::Malformed)
+    match (header.kind(), body) {
+        (CONNACK, [0 | 1, code]) => connected(*code),
+        (SUBACK, [high, low, codes @ ..]) => subscribed(u16::from_be_bytes([*high, *low]), codes),
+        (PUBLISH, _) => published(header.qos(), body),
+        (PINGRESP, []) => Ok(Incoming::Pong),
+        (CONNACK | SUBACK | PINGRESP, _) => Err(Loss::Malformed),
+        _ => Err(Loss::Unexpected),
     }
 }
 
-fn connected(code: ConnectReturnCode) -> Incoming {
-    Incoming::Connected(match code {
-        ConnectReturnCode::Accepted => Ok(()),
-        ConnectReturnCode::UnacceptableProtocolVersion => Err(Refusal::ProtocolVersion),
-        ConnectReturnCode::IdentifierRejected => Err(Refusal::ClientId),
-        ConnectReturnCode::ServerUnavailable => Err(Refusal::Unavailable),
-        ConnectReturnCode::BadUserNameOrPassword => Err(Refusal::BadCredentials),
-        ConnectReturnCode::NotAuthorized => Err(Refusal::NotAuthorised),
-    })
+fn connected(code: u8) -> Result<Incoming, Loss> {
+    Ok(Incoming::Connected(match code {
+        0 => Ok(()),
+        1 => Err(Refusal::ProtocolVersion),
+        2 => Err(Refusal::ClientId),
+        3 => Err(Refusal::Unavailable),
+        4 => Err(Refusal::BadCredentials),
+        5 => Err(Refusal::NotAuthorised),
+        _ => return Err(Loss::Malformed),
+    }))
 }
 
-fn subscribed(suback: &Suback) -> Result<Incoming, Loss> {
+fn subscribed(id: u16, codes: &[u8]) -> Result<Incoming, Loss> {
+    if id == 0 || !codes.iter().all(|code| matches!(code, 0..=2 | 0x80)) {
+        return Err(Loss::Malformed);
+    }
     // There is one SUBSCRIBE per connection, so only its own id makes sense.
-    if suback.pid != Pid::default() {
+    if id != SUBSCRIBE_ID {
         return Err(Loss::Unexpected);
     }
-    let granted = suback
-        .topics
-        .iter()
-        .map(|code| *code != SubscribeReturnCode::Failure)
-        .collect();
-    Ok(Incoming::Subscribed(granted))
+    let granted = codes.iter().map(|code| *code != 0x80);
+    Ok(Incoming::Subscribed(granted.collect()))
 }
 
-fn published(publish: Publish) -> Result<Incoming, Loss> {
-    let topic = &*publish.topic_name;
-    if topic.is_empty() {
+fn published(qos: u8, body: &[u8]) -> Result<Incoming, Loss> {
+    if qos == 2 {
+        return Err(Loss::QosTwo);
+    }
+    let (length, rest) = body.split_first_chunk().ok_or(Loss::Malformed)?;
+    let length = usize::from(u16::from_be_bytes(*length));
+    let (topic, rest) = rest.split_at_checked(length).ok_or(Loss::Malformed)?;
+    let Ok(topic) = from_utf8(topic) else {
+        return Ok(Incoming::Dropped(DropReason::TopicInvalid));
+    };
+    let (receipt, payload) = match (qos, rest) {
+        (0, payload) => (None, payload),
+        (_, [0, 0, ..] | [] | [_]) => return Err(Loss::Malformed),
+        (_, [high, low, payload @ ..]) => (Some(vec![PUBACK << 4, 2, *high, *low]), payload),
+    };
+    if topic.is_empty() || has_reserved(topic) {
         return Ok(Incoming::Dropped(DropReason::TopicInvalid));
     }
     if topic.len() > TOPIC_LENGTH_MAX {
         return Ok(Incoming::Dropped(DropReason::TopicTooLong));
     }
-    let receipt = match publish.qos_pid {
-        QosPid::Level0 => None,
-        QosPid::Level1(packet) => Some(bytes_of(&Packet::Puback(packet))?),
-        QosPid::Level2(_) => return Err(Loss::QosTwo),
-    };
-    let topic = topic.to_owned();
     Ok(Incoming::Published {
-        topic,
-        payload: publish.payload.into(),
+        topic: topic.to_owned(),
+        payload: payload.to_vec(),
         receipt,
     })
 }
@@ -203,28 +228,38 @@ pub(super) fn connect(config: &SessionConfig, who: &Credentials) -> Result<Vec<u
         "the length of the password",
         who.password.as_ref().map_or(0, String::len),
     )?;
-    let last_will = match &config.will {
+    let will = match &config.will {
         None => None,
         Some(will) => {
             within("the length of the will", will.payload.len())?;
-            let topic = name(&will.topic).ok_or_else(|| Loss::Topic(will.topic.clone()))?;
-            let message = Bytes::copy_from_slice(&will.payload);
-            Some(LastWill::new(QoS::Level0, topic, message))
+            if !is_name(&will.topic) {
+                return Err(Loss::Topic(will.topic.clone()));
+            }
+            Some([will.topic.as_bytes(), &will.payload])
         }
     };
-    let password = who
-        .password
-        .as_ref()
-        .map(|password| Bytes::from_owner(Zeroizing::new(password.as_bytes().to_vec())));
-    bytes_of(&Packet::Connect(Connect {
-        protocol: Protocol::V311,
-        clean_session: true,
-        keep_alive: keep_alive_seconds(config.keep_alive),
-        client_id: config.client_id.as_str().into(),
-        last_will,
-        username: Some(who.user.as_str().into()),
-        password,
-    }))
+    let password = who.password.as_ref().map(|password| password.as_bytes());
+    let mut fields = vec![config.client_id.as_bytes()];
+    fields.extend(will.iter().flatten());
+    fields.push(who.user.as_bytes());
+    fields.extend(password);
+    // A clean session, and a user name.
+    let mut flags = 0x82;
+    if will.is_some() {
+        flags |= 0x04;
+    }
+    if password.is_some() {
+        flags |= 0x40;
+    }
+    let size = fields.iter().map(|field| 2 + field.len()).sum::<usize>();
+    let mut packet = begin(CONNECT << 4, 10 + size);
+    put(&mut packet, b"MQTT");
+    packet.extend([4, flags]);
+    packet.extend(keep_alive_seconds(config.keep_alive).to_be_bytes());
+    for field in fields {
+        put(&mut packet, field);
+    }
+    Ok(packet)
 }
 
 /// The keep-alive as MQTT writes it. Zero would mean none at all.
@@ -242,25 +277,33 @@ pub(super) fn subscribe(topics: &[String]) -> Result<Vec<u8>, Loss> {
             limit: TOPIC_COUNT_MAX,
         });
     }
-    let filter = |topic: &String| {
-        let filter = TopicFilter::try_from(topic.as_str()).ok();
-        let filter = filter.filter(|_| topic.len() <= TOPIC_LENGTH_MAX);
-        filter
-            .map(|filter| (filter, QoS::Level0))
-            .ok_or_else(|| Loss::Topic(topic.clone()))
-    };
-    let filters = topics.iter().map(filter).collect::<Result<Vec<_>, _>>()?;
-    bytes_of(&Packet::Subscribe(Subscribe::new(Pid::default(), filters)))
+    if let Some(topic) = topics.iter().find(|topic| !is_filter(topic)) {
+        return Err(Loss::Topic(topic.clone()));
+    }
+    let size = topics.iter().map(|topic| 3 + topic.len()).sum::<usize>();
+    let mut packet = begin(SUBSCRIBE << 4 | 2, 2 + size);
+    packet.extend(SUBSCRIBE_ID.to_be_bytes());
+    for topic in topics {
+        put(&mut packet, topic.as_bytes());
+        // QoS 0.
+        packet.push(0);
+    }
+    Ok(packet)
 }
 
 /// A PUBLISH packet at QoS 0, not retained.
 pub(super) fn publish(topic: &str, payload: &[u8]) -> Result<Vec<u8>, PublishError> {
-    let topic = name(topic).ok_or(PublishError::Topic)?;
-    if 2 + topic.len() + payload.len() > PACKET_LENGTH_MAX {
+    if !is_name(topic) {
+        return Err(PublishError::Topic);
+    }
+    let size = 2 + topic.len() + payload.len();
+    if size > PACKET_LENGTH_MAX {
         return Err(PublishError::TooLong);
     }
-    let publish = Publish::new(QosPid::Level0, topic, Bytes::copy_from_slice(payload));
-    bytes_of(&Packet::Publish(publish)).map_err(|_| PublishError::TooLong)
+    let mut packet = begin(PUBLISH << 4, size);
+    put(&mut packet, topic.as_bytes());
+    packet.extend_from_slice(payload);
+    Ok(packet)
 }
 
 /// A PINGREQ packet.
@@ -269,13 +312,28 @@ pub(super) const PING: [u8; 2] = [0xc0, 0];
 /// A DISCONNECT packet.
 pub(super) const DISCONNECT: [u8; 2] = [0xe0, 0];
 
-/// A topic that may be published to.
-fn name(topic: &str) -> Option<TopicName> {
-    let fits = !topic.is_empty() && topic.len() <= TOPIC_LENGTH_MAX;
-    TopicName::try_from(topic).ok().filter(|_| fits)
+/// Whether this is a topic that may be published to.
+fn is_name(topic: &str) -> bool {
+    !topic.is_empty() && topic.len() <= TOPIC_LENGTH_MAX && !has_reserved(topic)
 }
 
-/// The library writes lengths modulo 65,536, so nothing longer may reach it.
+fn has_reserved(topic: &str) -> bool {
+    topic.bytes().any(|byte| matches!(byte, b'+' | b'#' | 0))
+}
+
+/// Whether this is a topic filter (section 4.7): wildcards are whole levels,
+/// and `#` is the last one.
+fn is_filter(topic: &str) -> bool {
+    let rest = topic.strip_suffix('#').unwrap_or(topic);
+    let is_cut = rest.len() == topic.len() || rest.is_empty() || rest.ends_with('/');
+    let mut levels = rest.split('/');
+    !topic.is_empty()
+        && topic.len() <= TOPIC_LENGTH_MAX
+        && is_cut
+        && levels.all(|level| level == "+" || !has_reserved(level))
+}
+
+/// Lengths have two bytes, so nothing longer may be written.
 fn within(field: &'static str, length: usize) -> Result<(), Loss> {
     let limit = CONNECT_FIELD_LENGTH_MAX;
     if length <= limit {
@@ -285,14 +343,20 @@ fn within(field: &'static str, length: usize) -> Result<(), Loss> {
     }
 }
 
-fn bytes_of(packet: &Packet) -> Result<Vec<u8>, Loss> {
-    Ok(match packet.encode().map_err(malformed)? {
-        VarBytes::Dynamic(bytes) => bytes,
-        short => short.as_ref().to_vec(),
-    })
+/// The fixed header of a packet, with room for the rest.
+fn begin(control: u8, mut length: usize) -> Vec<u8> {
+    let mut packet = Vec::with_capacity(5 + length);
+    packet.push(control);
+    while length >= 128 {
+        packet.push(length as u8 | 128);
+        length /= 128;
+    }
+    packet.push(length as u8);
+    packet
 }
 
-/// The library's errors can hold the broker's text; a reason for people does not.
-fn malformed(_: Error) -> Loss {
-    Loss::Malformed
+/// A field with its length before it.
+fn put(packet: &mut Vec<u8>, field: &[u8]) {
+    packet.extend((field.len() as u16).to_be_bytes());
+    packet.extend_from_slice(field);
 }
