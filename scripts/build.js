@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { digest, linker, lockedVersion, npmPackages, rust, wasmBindgen } from "./setup.js";
-import { withoutNames } from "./sections.js";
+import { withoutLastWords, withoutNames } from "./sections.js";
 import { StepError, ask, isCommand, root, run, runMain, say, toolsDir } from "./steps.js";
 
 /** Sets up what the build needs, then builds what is out of date. */
@@ -70,6 +70,7 @@ async function minify(glue) {
 async function optimise(module, named) {
   const wasmOpt = join(root, "node_modules", "binaryen", "bin", "wasm-opt");
   // The first 1,024 bytes of memory are the far end of the stack, which nobody addresses by a constant.
+  writeFileSync(module, withoutLastWords(readFileSync(module)));
   const args = ["-Oz", "--converge", "--low-memory-unused", "--reorder-functions-by-name", "-g", ...WASM_FEATURES.map((feature) => `--enable-${feature}`), "--strip-producers", module, "-o", named];
   await run("optimise the module", "node", [wasmOpt, ...args], { usual: "about 30 s" });
   if (!existsSync(named)) throw new StepError("wasm-opt wrote nothing");

@@ -6,6 +6,37 @@ export function withoutNames(bytes) {
   return Buffer.concat([bytes.subarray(0, HEADER_SIZE), ...kept.map(({ start, end }) => bytes.subarray(start, end))]);
 }
 
+/**
+ * The module, which must have its names, with panics that trap at once. A panic ends in a trap anyway, and what it would
+ * say goes nowhere: there is nobody who prints it. So its words, and what formats them, need not be loaded. The compiler
+ * does that with `-Cpanic=immediate-abort`, but the stable one not yet.
+ */
+export function withoutLastWords(bytes) {
+  const all = sections(bytes);
+  const names = functionNames(bytes, all.find(({ name }) => name === "name"));
+  const firstOwn = importedFunctions(bytes, all.find(({ id }) => id === IMPORT));
+  const replaced = new Set();
+  const code = (content) => {
+    const reader = new Reader(bytes, content);
+    const count = reader.number();
+    const bodies = [encoded(count)];
+    for (let index = firstOwn; index < firstOwn + count; index++) {
+      const size = reader.number();
+      const name = names.get(index)?.replaceAll(/\[[0-9a-f]+\]/g, "") ?? "";
+      const neverReturns = NEVER_RETURNS.test(name);
+      if (neverReturns) replaced.add(name);
+      bodies.push(neverReturns ? TRAP : Buffer.concat([encoded(size), bytes.subarray(reader.at, reader.at + size)]));
+      reader.at += size;
+    }
+    const section = Buffer.concat(bodies);
+    return Buffer.concat([Buffer.from([CODE]), encoded(section.length), section]);
+  };
+  const written = all.map(({ id, start, content, end }) => (id === CODE ? code(content) : bytes.subarray(start, end)));
+  // Every panic goes through this one; where it is not found, the names have changed and the others may be missed, too.
+  if (!replaced.has("core::panicking::panic_fmt")) throw new Error("the module has no core::panicking::panic_fmt: see NEVER_RETURNS in scripts/sections.js");
+  return Buffer.concat([bytes.subarray(0, HEADER_SIZE), ...written]);
+}
+
 /** Bytes of code by crate, of a module that has its names, and the bytes of its data. */
 export function partSizes(bytes) {
   const parts = new Map();
@@ -84,6 +115,13 @@ function importedFunctions(bytes, section) {
   return functions;
 }
 
+/** An unsigned LEB128. */
+function encoded(number) {
+  const bytes = [];
+  for (; number >= 0x80; number = Math.floor(number / 0x80)) bytes.push((number % 0x80) + 0x80);
+  return Buffer.from([...bytes, number]);
+}
+
 class Reader {
   constructor(bytes, at) {
     this.bytes = bytes;
@@ -109,6 +147,25 @@ class Reader {
   }
 }
 
+/** Functions of the standard library whose type is `!`: none of them returns. */
+const NEVER_RETURNS = new RegExp(
+  [
+    "^core::panicking::panic(_\\w+)?$",
+    "^core::panicking::panic_const::\\w+$",
+    "^core::panicking::assert_failed(_inner|::<.*>)?$",
+    "^core::(option|result)::(unwrap|expect)_failed$",
+    "^core::slice::index::slice_\\w*_fail$",
+    "^core::slice::\\w+::len_mismatch_fail$",
+    "^core::str::slice_error_fail(_rt)?$",
+    "^core::cell::panic_already_\\w+$",
+    "^<alloc::vec::Vec<.*>>::\\w+::assert_failed$",
+    "^alloc::raw_vec::(handle_error|capacity_overflow)$",
+    "^alloc::alloc::handle_alloc_error$",
+    "^__rustc::rust_begin_unwind$",
+  ].join("|"),
+);
+/** The body of a function: its size, no locals, `unreachable`, its end. */
+const TRAP = Buffer.from([3, 0, 0x00, 0x0b]);
 const HEADER_SIZE = 8;
 const [CUSTOM, IMPORT, CODE, DATA] = [0, 2, 10, 11];
 const FUNCTION = 0;

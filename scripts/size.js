@@ -9,8 +9,12 @@ import { StepError, ask, isCommand, root, runMain, say } from "./steps.js";
 /** What a page may load, gzipped, and where it fails. */
 const GOAL = 120_000;
 const LIMIT = 150_000;
-/** The goal is not reached yet; the limit counts from the day it is. */
-const LIMIT_FAILS = false;
+/**
+ * Neither is reached yet. Until then this is the newest figure, to be set anew by whoever changes it; it may grow by a
+ * fiftieth, since compilers differ, and no further.
+ */
+const NEWEST = 210_900;
+const GROWTH = 1.02;
 
 /** Prints the table; fails when the limit counts and is passed. */
 export async function printSizes({ json = false } = {}) {
@@ -27,10 +31,12 @@ export async function printSizes({ json = false } = {}) {
   say("");
   say("the module by part, in bytes before compression:");
   for (const [name, size] of Object.entries(parts).slice(0, PARTS_SHOWN)) say(row(name, [String(size)]));
+  const most = Math.max(LIMIT, Math.round(NEWEST * GROWTH));
   const verdict = ours.gzip <= GOAL ? "reached" : `missed by ${ours.gzip - GOAL} bytes`;
-  say(`the goal of ${GOAL} bytes gzip is ${verdict}; more than ${LIMIT} ${LIMIT_FAILS ? "fails" : "will fail"}`);
+  say(`the goal of ${GOAL} bytes gzip is ${verdict}; more than ${most} fails${most > LIMIT ? `, and more than ${LIMIT} once that is reached` : ""}`);
+  if (ours.gzip * GROWTH < NEWEST && NEWEST > LIMIT) say(`it was ${NEWEST}: set NEWEST in scripts/size.js to ${ours.gzip}`);
   if (json) say(JSON.stringify({ ...ours, tarball, parts }));
-  if (LIMIT_FAILS && ours.gzip > LIMIT) throw new StepError(`a page loads ${ours.gzip} bytes gzipped; at most ${LIMIT} are allowed`);
+  if (ours.gzip > most) throw new StepError(`a page loads ${ours.gzip} bytes gzipped; at most ${most} are allowed: see scripts/size.js`);
 }
 
 /** Module, glue, and our entry point with everything that it imports. */

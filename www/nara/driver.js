@@ -11,13 +11,6 @@ const DEADLINE_MS_MAX = 1e9;
 const PIECE_MAX = 1 << 17;
 const SEED_SIZE = 64;
 
-let random = (bytes) => crypto.getRandomValues(bytes);
-
-/** Says what fills an array with randomness; for entry points. */
-export function seedWith(fill) {
-  random = fill;
-}
-
 /** One nara in the core, with its sockets and its timer. */
 export class Driver {
   #peer;
@@ -217,7 +210,7 @@ function whyClosed({ code, reason }) {
 
 function seeded() {
   try {
-    return random(new Uint8Array(SEED_SIZE));
+    return crypto.getRandomValues(new Uint8Array(SEED_SIZE));
   } catch (error) {
     throw new NaraError("no_randomness", "this platform gives no randomness", { cause: error });
   }

@@ -1,8 +1,6 @@
 // The entry point for Node: the module is read from disk, and `ws` stands in where Node has no WebSocket.
-import { randomFillSync } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import initCore, { initSync } from "./pkg/light_nara.js";
-import { seedWith } from "./driver.js";
 import { loadWith } from "./nara.js";
 
 export { init, Nara } from "./nara.js";
@@ -13,8 +11,6 @@ loadWith(async (input = new URL("./pkg/light_nara_bg.wasm", import.meta.url)) =>
   // Node fetches no files.
   return isFile(input) ? readFile(new URL(input)) : input;
 }, start);
-// Node takes 7 ms to have `crypto`.
-seedWith(randomFillSync);
 
 /** Where there is nothing to fetch, as the glue does it without asking for `Request`: Node takes 25 ms to have one. */
 async function start(input) {
