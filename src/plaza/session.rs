@@ -51,9 +51,9 @@ pub enum State {
     Asleep,
     /// The driver opens a socket and fetches credentials.
     Opening,
-    /// CONNECT is sent.
+    /// CONNECT is sent, and SUBSCRIBE behind it.
     Connecting,
-    /// SUBSCRIBE is sent.
+    /// CONNECT is answered.
     Subscribing,
     /// All is well.
     Online,
@@ -188,8 +188,17 @@ impl Session {
             return;
         }
         match codec::connect(&self.config, &credentials) {
-            Ok(packet) => self.step(State::Connecting, packet),
-            Err(why) => self.hang_up(why),
+            Ok(packet) => self.send(packet),
+            Err(why) => return self.hang_up(why),
+        }
+        self.step(State::Connecting);
+        // Behind a CONNECT the next packet may follow at once (MQTT 3.1.1,
+        // section 3.1.4), which saves a round trip.
+        if !self.config.topics.is_empty() {
+            match codec::subscribe(&self.config.topics) {
+                Ok(packet) => self.send(packet),
+                Err(why) => self.hang_up(why),
+            }
         }
     }
 
@@ -346,7 +355,13 @@ impl Session {
 
     fn handle_incoming(&mut self, incoming: Incoming) {
         match (incoming, self.state) {
-            (Incoming::Connected(Ok(())), State::Connecting) => self.subscribe(),
+            (Incoming::Connected(Ok(())), State::Connecting) => {
+                if self.config.topics.is_empty() {
+                    self.go_online(&[]);
+                } else {
+                    self.step(State::Subscribing);
+                }
+            }
             (Incoming::Connected(Err(why)), State::Connecting) => {
                 self.hang_up(Loss::Refused(why));
             }
@@ -369,16 +384,6 @@ impl Session {
             (Incoming::Dropped(why), State::Subscribing | State::Online) => self.drop_message(why),
             (Incoming::Pong, State::Subscribing | State::Online) => self.ping_deadline = None,
             _ => self.hang_up(Loss::Unexpected),
-        }
-    }
-
-    fn subscribe(&mut self) {
-        if self.config.topics.is_empty() {
-            return self.go_online(&[]);
-        }
-        match codec::subscribe(&self.config.topics) {
-            Ok(packet) => self.step(State::Subscribing, packet),
-            Err(why) => self.hang_up(why),
         }
     }
 
@@ -419,15 +424,13 @@ impl Session {
     }
 
     fn open(&mut self) {
-        self.state = State::Opening;
-        self.step_deadline = self.now + STEP_TIMEOUT;
+        self.step(State::Opening);
         self.outputs.push_back(Output::Open);
     }
 
-    fn step(&mut self, state: State, packet: Vec<u8>) {
+    fn step(&mut self, state: State) {
         self.state = state;
         self.step_deadline = self.now + STEP_TIMEOUT;
-        self.send(packet);
     }
 
     fn ping(&mut self, timeout: Duration) {

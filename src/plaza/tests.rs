@@ -42,10 +42,9 @@ impl Pair {
     fn go_online(&mut self) {
         assert_eq!(self.outputs(), [Output::Open]);
         self.open();
-        self.outputs();
+        let sent = self.sent();
         self.receive(&CONNACK);
-        let subscribe = self.sent();
-        self.receive(&suback(&subscribe, &[0, 0]));
+        self.receive(&suback(behind_connect(&sent), &[0, 0]));
         assert_eq!(self.session.state(), State::Online);
         assert!(self.events().contains(&Event::Connected));
     }
@@ -108,6 +107,12 @@ impl Pair {
     }
 }
 
+/// The SUBSCRIBE that is sent behind a CONNECT of less than 128 bytes.
+fn behind_connect(sent: &[u8]) -> &[u8] {
+    assert_eq!(sent[0], 0x10);
+    &sent[2 + usize::from(sent[1])..]
+}
+
 /// The answer to a SUBSCRIBE, with its packet id.
 fn suback(subscribe: &[u8], codes: &[u8]) -> Vec<u8> {
     assert_eq!(subscribe[0], 0x82);
@@ -143,7 +148,7 @@ fn a_connect_carries_version_client_id_user_password_and_keep_alive() {
         expected.extend(text.bytes());
     }
     expected[1] = (expected.len() - 2) as u8;
-    assert_eq!(pair.sent(), expected);
+    assert!(pair.sent().starts_with(&expected));
 }
 
 #[test]
@@ -151,12 +156,12 @@ fn every_topic_is_subscribed_to_once_after_each_connect() {
     let mut pair = Pair::new();
     pair.outputs();
     pair.open();
-    pair.outputs();
-    pair.receive(&CONNACK);
-    let subscribe = pair.sent();
+    let sent = pair.sent();
+    let subscribe = behind_connect(&sent);
     let topics = [0, 3, b'a', b'/', b'b', 0, 0, 3, b'c', b'/', b'+', 0];
     assert!(subscribe.ends_with(&topics), "{subscribe:?}");
-    pair.receive(&suback(&subscribe, &[0, 0x80]));
+    pair.receive(&CONNACK);
+    pair.receive(&suback(subscribe, &[0, 0x80]));
     let refused = Event::Refused {
         topic: "c/+".to_owned(),
     };
