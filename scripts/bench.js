@@ -265,7 +265,7 @@ async function versions() {
 }
 
 /** The project's folder for a browser, on this machine alone. */
-async function serve() {
+export async function serve() {
   const server = createServer((request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url, "http://localhost").pathname));
     const file = join(root, path);

@@ -1,7 +1,9 @@
 //! A full confidant that everybody wants something of.
 
 use super::report::Report;
-use super::world::{Sender, at, connect, nara, percentile, publish, resident_mib, sent};
+use super::world::{
+    Sender, at, connect, nara, percentile, publish, resident_mib, sent, stranger_or_forger,
+};
 use core::time::Duration;
 use cpu_time::ThreadTime;
 use light_nara::nara::Nara;
@@ -43,18 +45,7 @@ pub(crate) fn run(report: &mut Report) {
     let halfway = at(SECONDS * 500_000);
     let packets: Vec<Vec<u8>> = (0..STRANGERS)
         .map(|n| {
-            let mut store = Sender::new(2_000_000 + n).store(&me, halfway);
-            let owner = &owners[(n / 20 % 50) as usize].keys;
-            match n % 20 {
-                // Under an owner's id, with a key of its own.
-                0 => store.from_id = owner.id().as_str().to_owned(),
-                // Under an owner's id and key, with a signature that does not fit.
-                1 => {
-                    store.from_id = owner.id().as_str().to_owned();
-                    store.key = Some(owner.public_key());
-                }
-                _ => {}
-            }
+            let store = stranger_or_forger(n, &owners, &me, halfway);
             publish(&topic, store.to_json().as_bytes())
         })
         .collect();

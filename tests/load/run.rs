@@ -1,16 +1,20 @@
 //! The native parts of `npm run load` and `npm run scale`: one line of JSON
-//! for each part named.
+//! for each part named. `crowd` and `stores` are what other parts, in
+//! scripts/load.js, let loose on a real broker.
 #![allow(
     clippy::unwrap_used,
     reason = "a measurement stops where its own assumptions fail"
 )]
 
 mod calls;
+mod crowd;
 mod flood;
 mod net;
 mod recovery;
 mod report;
 mod scale;
+mod stores;
+mod wire;
 mod world;
 
 use report::Report;
@@ -34,8 +38,19 @@ const PARTS: &[Part] = &[
 ];
 
 fn main() -> ExitCode {
-    for word in std::env::args().skip(1) {
-        let Some((part, title, run)) = PARTS.iter().find(|(part, ..)| *part == word) else {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match words.split_first() {
+        Some((word, more)) if word == "crowd" => crowd::run(more),
+        Some((word, more)) if word == "stores" => stores::run(more),
+        _ => return measure(&words),
+    }
+    ExitCode::SUCCESS
+}
+
+fn measure(words: &[String]) -> ExitCode {
+    for word in words {
+        let Some((part, title, run)) = PARTS.iter().find(|(part, ..)| *part == word.as_str())
+        else {
             eprintln!("there is no part {word}");
             return ExitCode::FAILURE;
         };

@@ -46,16 +46,20 @@ pub(crate) fn connect(nara: &mut Nara, now: Now) {
 
 /// The PUBLISH that brings a message to a nara (MQTT 3.1.1, section 3.3).
 pub(crate) fn publish(topic: &str, payload: &[u8]) -> Vec<u8> {
-    let mut packet = vec![0x30];
-    let mut length = 2 + topic.len() + payload.len();
+    let length = (topic.len() as u16).to_be_bytes();
+    packet(0x30, &[&length, topic.as_bytes(), payload].concat())
+}
+
+/// A packet of MQTT 3.1.1.
+pub(crate) fn packet(kind: u8, body: &[u8]) -> Vec<u8> {
+    let mut packet = vec![kind];
+    let mut length = body.len();
     while length >= 0x80 {
         packet.push((length & 0x7f) as u8 | 0x80);
         length >>= 7;
     }
     packet.push(length as u8);
-    packet.extend((topic.len() as u16).to_be_bytes());
-    packet.extend(topic.as_bytes());
-    packet.extend(payload);
+    packet.extend(body);
     packet
 }
 
@@ -93,6 +97,21 @@ impl Sender {
         message.signature = Some(self.keys.sign(message.signable().as_bytes()));
         message
     }
+}
+
+/// What nobody wants of a confidant: a store of a stranger's; of 20, one under
+/// an owner's id with another key, and one under its key with a signature that
+/// does not fit.
+pub(crate) fn stranger_or_forger(n: u64, owners: &[Sender], to: &str, now: Now) -> Message {
+    let mut store = Sender::new(2_000_000 + n).store(to, now);
+    let owner = &owners[(n / 20 % owners.len() as u64) as usize].keys;
+    if n % 20 < 2 {
+        store.from_id = owner.id().as_str().to_owned();
+    }
+    if n % 20 == 1 {
+        store.key = Some(owner.public_key());
+    }
+    store
 }
 
 /// The whole packets among what a nara wants to send.

@@ -1,0 +1,23 @@
+// A confidant in a page, for `npm run load -- stores`.
+import { checkThatLongTasksShow, longestTask } from "/bench/tasks.js";
+import { Nara } from "/www/nara/index.js";
+
+let confidant;
+let stop;
+
+window.wake = async (plaza) => {
+  await checkThatLongTasksShow();
+  confidant = await Nara.wake({ plaza, memory: "high" });
+  return confidant.id;
+};
+
+window.isOnline = () => confidant.status().connection.state === "online";
+
+window.look = (owners) => ({
+  held: owners.filter((one) => confidant.stash.hasStashFor(one)).length,
+  drops: confidant.status().drops,
+});
+
+/** The longest task from now until `enough`, in milliseconds. */
+window.watch = () => longestTask(() => new Promise((resolve) => (stop = resolve)));
+window.enough = () => stop();
