@@ -176,7 +176,7 @@ impl Message {
             .text("from_id", &self.from_id)
             .text_if_any("to", &self.to)
             .text_if_any("to_id", &self.to_id)
-            .text("timestamp", &self.timestamp.to_string())
+            .text("timestamp", &self.timestamp.to_text())
             .raw("payload", &self.payload);
         if let Some(signature) = &self.signature {
             object.base64("signature", &signature.0);
@@ -195,7 +195,7 @@ impl Message {
             .text("kind", &self.kind)
             .text("from_id", &self.from_id)
             .text_if_any("to_id", &self.to_id)
-            .text("timestamp", &self.timestamp.to_string())
+            .text("timestamp", &self.timestamp.to_text())
             .raw("payload", &self.payload)
             .finish()
     }
@@ -205,7 +205,7 @@ impl Message {
         let hash = Sha256::new()
             .chain_update(kind)
             .chain_update(from_id)
-            .chain_update(timestamp.to_string())
+            .chain_update(timestamp.to_text())
             .chain_update(payload)
             .finalize();
         let mut id = bs58::encode(hash.as_slice()).into_string();

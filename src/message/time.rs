@@ -69,20 +69,26 @@ impl Timestamp {
         if text.len() > TIMESTAMP_LENGTH_MAX {
             return Err(TimestampError::TooLong);
         }
-        let mut reader = Reader(text.as_bytes());
-        let days = reader.date()?;
-        reader.expect(b'T')?;
-        let seconds = reader.clock()?;
+        let mut reader = Reader {
+            rest: text.as_bytes(),
+            wrong: None,
+        };
+        let days = reader.date();
+        reader.expect(b'T');
+        let seconds = reader.clock();
         let nanos = reader.fraction();
-        let offset_seconds = reader.offset()?;
-        if !reader.0.is_empty() {
-            return Err(TimestampError::Shape);
+        let offset_seconds = reader.offset();
+        if !reader.rest.is_empty() {
+            reader.fail(TimestampError::Shape);
         }
-        Ok(Self {
-            unix_seconds: days * DAY + seconds - offset_seconds,
-            nanos,
-            offset_seconds,
-        })
+        match reader.wrong {
+            Some(error) => Err(error),
+            None => Ok(Self {
+                unix_seconds: days * DAY + seconds - offset_seconds,
+                nanos,
+                offset_seconds,
+            }),
+        }
     }
 
     /// A wall time, in UTC.
@@ -119,31 +125,55 @@ impl Default for Timestamp {
     }
 }
 
-impl fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Timestamp {
+    /// The text, as Go writes it.
+    pub(super) fn to_text(self) -> String {
         let local = self.unix_seconds + self.offset_seconds;
         let (year, month, day) = civil_from_days(local.div_euclid(DAY));
         let clock = local.rem_euclid(DAY);
-        let (hour, minute, second) = (clock / HOUR, clock % HOUR / MINUTE, clock % MINUTE);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
-        )?;
+        let mut text = String::new();
+        digits(&mut text, 4, year);
+        for (before, part) in [
+            ('-', month),
+            ('-', day),
+            ('T', clock / HOUR),
+            (':', clock % HOUR / MINUTE),
+            (':', clock % MINUTE),
+        ] {
+            text.push(before);
+            digits(&mut text, 2, part);
+        }
         if self.nanos > 0 {
-            let digits = format!("{:09}", self.nanos);
-            write!(f, ".{}", digits.trim_end_matches('0'))?;
+            text.push('.');
+            digits(&mut text, 9, i64::from(self.nanos));
+            while text.ends_with('0') {
+                text.pop();
+            }
         }
         if self.offset_seconds == 0 {
-            return f.write_str("Z");
+            text.push('Z');
+            return text;
         }
-        let sign = if self.offset_seconds < 0 { '-' } else { '+' };
         let offset = self.offset_seconds.abs();
-        write!(
-            f,
-            "{sign}{:02}:{:02}",
-            offset / HOUR,
-            offset % HOUR / MINUTE
-        )
+        text.push(if self.offset_seconds < 0 { '-' } else { '+' });
+        digits(&mut text, 2, offset / HOUR);
+        text.push(':');
+        digits(&mut text, 2, offset % HOUR / MINUTE);
+        text
+    }
+}
+
+/// The last `count` digits of a number.
+fn digits(text: &mut String, count: u32, number: i64) {
+    for place in (0..count).rev() {
+        let digit = number / 10_i64.pow(place) % 10;
+        text.push(char::from(b'0' + digit as u8));
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_text())
     }
 }
 
@@ -179,61 +209,89 @@ impl Visitor<'_> for TimestampVisitor {
     }
 }
 
-/// What of the text is still to be read.
-struct Reader<'a>(&'a [u8]);
+/// What of the text is still to be read, and what was wrong first: so each part
+/// is read by one call, and no branch.
+struct Reader<'a> {
+    rest: &'a [u8],
+    wrong: Option<TimestampError>,
+}
 
 impl Reader<'_> {
-    fn expect(&mut self, byte: u8) -> Result<(), TimestampError> {
-        self.0 = self.0.strip_prefix(&[byte]).ok_or(TimestampError::Shape)?;
-        Ok(())
+    fn fail(&mut self, error: TimestampError) {
+        self.wrong.get_or_insert(error);
+    }
+
+    /// Passes a byte, if it is next.
+    fn pass(&mut self, byte: u8) -> bool {
+        let rest = self.rest.strip_prefix(&[byte]);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
+    fn expect(&mut self, byte: u8) {
+        if !self.pass(byte) {
+            self.fail(TimestampError::Shape);
+        }
     }
 
     fn digit(&mut self) -> Option<i64> {
-        let (first, rest) = self.0.split_first()?;
+        let (first, rest) = self.rest.split_first()?;
         let digit = first.is_ascii_digit().then(|| i64::from(first - b'0'))?;
-        self.0 = rest;
+        self.rest = rest;
         Some(digit)
     }
 
-    fn number(&mut self, digits: usize) -> Result<i64, TimestampError> {
-        (0..digits).try_fold(0, |number, _| {
-            Ok(number * 10 + self.digit().ok_or(TimestampError::Shape)?)
-        })
+    fn number(&mut self, digits: usize) -> i64 {
+        let mut number = 0;
+        for _ in 0..digits {
+            let digit = self.digit();
+            if digit.is_none() {
+                self.fail(TimestampError::Shape);
+            }
+            number = number * 10 + digit.unwrap_or(0);
+        }
+        number
+    }
+
+    fn within(&mut self, value: i64, least: i64, most: i64, part: &'static str) {
+        if value < least || value > most {
+            self.fail(TimestampError::Range { part });
+        }
     }
 
     /// Days since the Unix epoch.
-    fn date(&mut self) -> Result<i64, TimestampError> {
-        let year = self.number(4)?;
-        self.expect(b'-')?;
-        let month = self.number(2)?;
-        self.expect(b'-')?;
-        let day = self.number(2)?;
-        within(month, 1, 12, "month")?;
-        within(day, 1, days_in(year, month), "day")?;
-        Ok(days_from_civil(year, month, day))
+    fn date(&mut self) -> i64 {
+        let year = self.number(4);
+        self.expect(b'-');
+        let month = self.number(2);
+        self.expect(b'-');
+        let day = self.number(2);
+        self.within(month, 1, 12, "month");
+        self.within(day, 1, days_in(year, month), "day");
+        days_from_civil(year, month, day)
     }
 
     /// Seconds since midnight. The hour may have one digit; there are no leap
     /// seconds.
-    fn clock(&mut self) -> Result<i64, TimestampError> {
-        let first = self.number(1)?;
+    fn clock(&mut self) -> i64 {
+        let first = self.number(1);
         let hour = self.digit().map_or(first, |second| first * 10 + second);
-        self.expect(b':')?;
-        let minute = self.number(2)?;
-        self.expect(b':')?;
-        let second = self.number(2)?;
-        within(hour, 0, 23, "hour")?;
-        within(minute, 0, 59, "minute")?;
-        within(second, 0, 59, "second")?;
-        Ok(hour * HOUR + minute * MINUTE + second)
+        self.expect(b':');
+        let minute = self.number(2);
+        self.expect(b':');
+        let second = self.number(2);
+        self.within(hour, 0, 23, "hour");
+        self.within(minute, 0, 59, "minute");
+        self.within(second, 0, 59, "second");
+        hour * HOUR + minute * MINUTE + second
     }
 
     /// Nanoseconds, after a point or a comma; further digits are cut off.
     fn fraction(&mut self) -> u32 {
-        let [b'.' | b',', b'0'..=b'9', ..] = self.0 else {
+        let [b'.' | b',', b'0'..=b'9', ..] = self.rest else {
             return 0;
         };
-        self.0 = &self.0[1..];
+        self.rest = &self.rest[1..];
         let (mut nanos, mut unit) = (0, 100_000_000);
         while let Some(digit) = self.digit() {
             nanos += digit as u32 * unit;
@@ -243,31 +301,21 @@ impl Reader<'_> {
     }
 
     /// Seconds east of UTC. Go reads `+01:60` as two hours.
-    fn offset(&mut self) -> Result<i64, TimestampError> {
-        if self.expect(b'Z').is_ok() {
-            return Ok(0);
+    fn offset(&mut self) -> i64 {
+        if self.pass(b'Z') {
+            return 0;
         }
-        let sign = if self.expect(b'-').is_ok() {
-            -1
-        } else {
-            self.expect(b'+')?;
-            1
-        };
-        let hours = self.number(2)?;
-        self.expect(b':')?;
-        let minutes = self.number(2)?;
-        within(minutes, 0, 60, "minutes of the offset")?;
+        let is_west = self.pass(b'-');
+        if !is_west {
+            self.expect(b'+');
+        }
+        let hours = self.number(2);
+        self.expect(b':');
+        let minutes = self.number(2);
+        self.within(minutes, 0, 60, "minutes of the offset");
         let offset = hours * HOUR + minutes * MINUTE;
-        within(offset, 0, DAY - 1, "offset")?;
-        Ok(sign * offset)
-    }
-}
-
-fn within(value: i64, least: i64, most: i64, part: &'static str) -> Result<(), TimestampError> {
-    if (least..=most).contains(&value) {
-        Ok(())
-    } else {
-        Err(TimestampError::Range { part })
+        self.within(offset, 0, DAY - 1, "offset");
+        if is_west { -offset } else { offset }
     }
 }
 

@@ -58,11 +58,12 @@ impl Watch {
 
 /// The last part of a topic, or the one before it where the last is a name.
 pub(super) fn kind_of(topic: &str) -> String {
-    let mut parts = topic.rsplit('/');
-    let last = parts.next().unwrap_or_default();
-    let kind = match parts.next() {
-        Some("newspaper") => "newspaper",
-        _ => last,
-    };
+    let (mut before, mut kind) = ("", "");
+    for part in topic.split('/') {
+        (before, kind) = (kind, part);
+    }
+    if before == "newspaper" {
+        kind = before;
+    }
     kind.to_owned()
 }
