@@ -28,11 +28,13 @@ impl Instant {
 impl Add<Duration> for Instant {
     type Output = Instant;
 
+    // Once, and not at each of the places that wait for something.
+    #[inline(never)]
     fn add(self, duration: Duration) -> Instant {
-        Instant(
-            self.0
-                .saturating_add(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)),
-        )
+        // Within 292,000 years, so that nothing has to be multiplied in 128 bits.
+        let seconds = duration.as_secs().min(u64::MAX / 2_000_000);
+        let micros = seconds * 1_000_000 + u64::from(duration.subsec_micros());
+        Instant(self.0.saturating_add(micros))
     }
 }
 
@@ -55,8 +57,17 @@ impl WallTime {
     }
 
     /// The time `seconds` seconds after the Unix epoch, kept within range.
+    #[inline(never)]
     pub const fn from_unix_seconds(seconds: i64) -> Self {
-        Self(seconds.saturating_mul(1_000_000_000))
+        const MOST: i64 = i64::MAX / 1_000_000_000;
+        let seconds = if seconds > MOST {
+            MOST
+        } else if seconds < -MOST {
+            -MOST
+        } else {
+            seconds
+        };
+        Self(seconds * 1_000_000_000)
     }
 
     /// Nanoseconds since the Unix epoch.

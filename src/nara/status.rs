@@ -317,7 +317,8 @@ impl Looking<'_> {
         let memory = owner.memory();
         StashStatus {
             version: memory.map(|memory| memory.revision),
-            saved_at: memory.map(|memory| memory.timestamp.saturating_mul(1_000)),
+            saved_at: memory
+                .map(|memory| WallTime::from_unix_seconds(memory.timestamp).unix_millis()),
             bytes: memory.map_or(0, |memory| memory.data.len()),
             sealed_bytes: owner.sealed_size().unwrap_or(SEALED_SIZE),
             target: owner.target(),
@@ -365,7 +366,10 @@ impl Looking<'_> {
             let state = owner.turned_away(self.now.mono, who).unwrap_or("pending");
             self.confidant(who, state)
         });
-        holders.chain(asked).collect()
+        // Not as a chain, which is more code than both.
+        let mut confidants: Vec<ConfidantStatus> = holders.collect();
+        confidants.extend(asked);
+        confidants
     }
 
     fn confidant(&self, who: &Identity, state: &'static str) -> ConfidantStatus {
@@ -410,7 +414,7 @@ impl Looking<'_> {
                 id: who.id.as_str().to_owned(),
                 name: held.owner.clone(),
                 bytes: held.sealed.ciphertext.len(),
-                stored_at: held.stored_at.saturating_mul(1_000),
+                stored_at: WallTime::from_unix_seconds(held.stored_at).unix_millis(),
                 presence: self.presence(who),
             });
         let stashes: Vec<HeldStash> = held.collect();

@@ -3,7 +3,7 @@
 use super::args::Args;
 use super::peer::Peer;
 use super::words::failure;
-use crate::base::{Identity, Now};
+use crate::base::{Identity, Now, WallTime};
 use crate::message::{ObjectWriter, json_list, json_text};
 use crate::nara::{Nara, PeerName};
 use crate::runtime::Context;
@@ -111,14 +111,20 @@ fn stored(stash: &Stash, id: &str) -> String {
         .text("ownerId", id)
         .base64("nonce", &held.sealed.nonce)
         .base64("ciphertext", &held.sealed.ciphertext)
-        .i64("storedAt", held.stored_at.saturating_mul(1_000))
+        .i64(
+            "storedAt",
+            WallTime::from_unix_seconds(held.stored_at).unix_millis(),
+        )
         .finish()
 }
 
 fn shown(memory: &Memory) -> ObjectWriter {
     let mut json = ObjectWriter::new();
     json.text("json", &memory.data)
-        .i64("savedAt", memory.timestamp.saturating_mul(1_000))
+        .i64(
+            "savedAt",
+            WallTime::from_unix_seconds(memory.timestamp).unix_millis(),
+        )
         .u64("version", memory.revision);
     json
 }
