@@ -167,7 +167,7 @@ async function thousand(part, where, open) {
   await until(`${CROWD} naras to be online`, () => {
     crowds.forEach((crowd) => crowd.check());
     return online() === CROWD;
-  }, 300_000);
+  }, 360_000);
   const joined = { seconds: (Date.now() - startedAt) / 1_000, cpu: usage(plaza.pid).cpuSeconds };
   clearInterval(progress);
   tell(`${seconds(startedAt)}: all are online; ${STORES} stores, ten a second`);
