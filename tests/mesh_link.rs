@@ -380,7 +380,13 @@ fn a_gateway_that_gives_what_no_greeting_can_name_is_left() {
 }
 
 #[test]
-fn a_light_nara_is_not_asked_by_the_older_interface_whatever_a_gateway_says() {
+fn a_light_nara_that_refuses_is_asked_by_its_topic_and_not_by_the_older_interface() {
+    for status in [401, 404] {
+        refuse_as_light_nara(status);
+    }
+}
+
+fn refuse_as_light_nara(refusal: u16) {
     let other = Keys::new(&Soul::from_seed([4; 32], "other"), "other").unwrap();
     let mut world = World::attached();
     world.hear_hello(&other);
@@ -394,7 +400,7 @@ fn a_light_nara_is_not_asked_by_the_older_interface_whatever_a_gateway_says() {
     world.answer(&asked[0], 200, b"{}", Some(&other));
     let asked = world.asked();
     assert_eq!(kind(&asked[0]), "stash:store");
-    world.answer(&asked[0], 404, b"", None);
+    world.answer(&asked[0], refusal, b"", None);
     assert!(world.asked().is_empty());
     let said = world.said(&format!("nara/mesh/{}", other.id()));
     assert_eq!(said[0]["kind"], "stash:store");

@@ -269,7 +269,11 @@ impl Nara {
             ways.older.insert(now.mono, place, ());
             return self.launch(now, flight);
         }
-        if status == 401 && self.wait(now, flight.clone()) {
+        // A light nara hears its topic meanwhile. It refuses whose clock is off,
+        // and that is put right by its answer or not at all.
+        let peer = self.runtime.peers().peer(&flight.who);
+        let is_light = peer.is_some_and(|peer| peer.light == Some(true));
+        if status == 401 && !is_light && self.wait(now, flight.clone()) {
             return self.runtime.introduce(now, flight.who);
         }
         self.fall_back(now, &flight);
