@@ -104,10 +104,9 @@ pub(super) struct Custody {
 }
 
 impl Custody {
-    pub(super) fn note(&mut self, who: &Identity) {
-        if self.others.len() < OTHERS_MAX {
-            self.others.insert(who.clone());
-        }
+    /// Somebody is said to hold it. Returns whether that was not known.
+    pub(super) fn note(&mut self, who: &Identity) -> bool {
+        self.others.len() < OTHERS_MAX && self.others.insert(who.clone())
     }
 }
 

@@ -7,6 +7,7 @@
 use super::confidant::Confidant;
 use super::foreign::{Foreign, knows};
 use super::grant::{Beginning, check_chain};
+use super::held::Held;
 use super::selection::{Candidate, choose};
 use crate::base::{ExpiringMap, Identity, Instant, PublicKey, SortedMap};
 use crate::message::{
@@ -135,31 +136,49 @@ impl Confidant {
 
     /// Plans to act for every absent owner with too few copies.
     pub(super) fn count_copies(&mut self, ctx: &Context<'_>) {
-        let owners: Vec<Identity> = self.held().keys().cloned().collect();
-        for owner in owners {
-            if self.missing(ctx, &owner) == 0 {
-                self.handoffs.due.remove(&owner);
-                continue;
-            }
-            let wait = HANDOFF_AFTER + HANDOFF_STEP * self.rank(ctx, &owner);
-            let wait = if self.handoffs.leaving {
-                Duration::ZERO
-            } else {
-                wait
-            };
-            let at = ctx.now().mono + wait;
-            let due = self.handoffs.due.get(&owner);
-            let at = due.map_or(at, |due| at.min(*due));
-            self.handoffs.due.insert(owner, at);
+        let held = self.held().iter();
+        let is_short = |(owner, held): &(&Identity, &Held)| self.lacks(ctx, owner, held) > 0;
+        let short: Vec<Identity> = held
+            .filter(is_short)
+            .map(|(owner, _)| owner.clone())
+            .collect();
+        self.handoffs.due.retain(|owner, _| short.contains(owner));
+        for owner in short {
+            self.plan(ctx, owner);
         }
+    }
+
+    /// The same for one owner.
+    pub(super) fn count_copies_of(&mut self, ctx: &Context<'_>, owner: &Identity) {
+        if self.missing(ctx, owner) == 0 {
+            self.handoffs.due.remove(owner);
+        } else {
+            self.plan(ctx, owner.clone());
+        }
+    }
+
+    fn plan(&mut self, ctx: &Context<'_>, owner: Identity) {
+        let wait = if self.handoffs.leaving {
+            Duration::ZERO
+        } else {
+            HANDOFF_AFTER + HANDOFF_STEP * self.rank(ctx, &owner)
+        };
+        let at = ctx.now().mono + wait;
+        let due = self.handoffs.due.get(&owner);
+        let at = due.map_or(at, |due| at.min(*due));
+        self.handoffs.due.insert(owner, at);
+    }
+
+    fn missing(&self, ctx: &Context<'_>, owner: &Identity) -> usize {
+        let held = self.held().get(owner);
+        held.map_or(0, |held| self.lacks(ctx, owner, held))
     }
 
     /// How many copies of an absent owner's stash are missing, as far as this
     /// nara sees; none where it may do nothing about it.
-    fn missing(&self, ctx: &Context<'_>, owner: &Identity) -> usize {
-        let custody = self.held().get(owner).map(|held| &held.custody);
-        let Some((custody, grant)) = custody.and_then(|one| Some((one, one.grant.as_ref()?)))
-        else {
+    fn lacks(&self, ctx: &Context<'_>, owner: &Identity, held: &Held) -> usize {
+        let custody = &held.custody;
+        let Some(grant) = &custody.grant else {
             return 0;
         };
         if !ctx.is_connected()
@@ -169,11 +188,15 @@ impl Confidant {
         {
             return 0;
         }
-        let online = |who: &&Identity| ctx.peers().is_online(who);
-        let others = custody.others.iter().filter(online).count();
-        let coming = self.handoffs.asked(owner).count();
+        let copies = usize::from(grant.copies);
         let mine = usize::from(!self.handoffs.leaving);
-        usize::from(grant.copies).saturating_sub(others + coming + mine)
+        let online = |who: &&Identity| ctx.peers().is_online(who);
+        let others = custody.others.iter().filter(online).take(copies).count();
+        if mine + others >= copies {
+            return 0;
+        }
+        let coming = self.handoffs.asked(owner).count();
+        copies.saturating_sub(others + coming + mine)
     }
 
     fn revision(&self, owner: &Identity) -> Option<u64> {
@@ -227,7 +250,6 @@ impl Confidant {
         if !self.handoffs.leaving {
             holders.insert(0, me.clone());
         }
-        holders.truncate(GRANT_HOLDERS_MAX);
         let room = HANDOFFS_MAX.saturating_sub(self.handoffs.attempts.len());
         let (patience, at_once) = match (self.handoffs.leaving, self.handoffs.in_haste) {
             (false, _) => (HANDOFF_PATIENCE, missing),
@@ -239,6 +261,9 @@ impl Confidant {
         for to in choose(go, missing, ctx.rng()) {
             self.offer_bare(ctx, owner, to);
         }
+        // Each learns of the others that are asked with it, or each of them would
+        // take a copy for missing and make one more. Who refuses is found out.
+        holders.extend(chosen.iter().cloned());
         for to in chosen {
             let text = Link::signed_text(&grant, &me.key, &to);
             let link = Link {
@@ -258,7 +283,12 @@ impl Confidant {
                     .cloned()
                     .chain([link])
                     .collect(),
-                holders: holders.clone(),
+                holders: holders
+                    .iter()
+                    .filter(|who| **who != to)
+                    .take(GRANT_HOLDERS_MAX)
+                    .cloned()
+                    .collect(),
             };
             let call = ctx.call(&to, "stash:handoff", &handoff, "stash:receipt", patience);
             if let Ok(call) = call {
@@ -337,27 +367,21 @@ impl Confidant {
         match check_chain(ctx.crypto(), grant, chain, sender, is_known) {
             // It may be a holder, and nobody whom this one knows says so.
             Ok(Beginning::Cut) => return Outcome::Drop("not_a_holder"),
-            Ok(Beginning::Granted | Beginning::Known) => custody.note(sender),
+            Ok(Beginning::Granted | Beginning::Known) => {
+                custody.note(sender);
+            }
             Err(reason) => return Outcome::Drop(reason),
         }
-        self.count_copies(ctx);
+        self.count_copies_of(ctx, &receipt.owner);
         Outcome::Continue
     }
 
-    /// Tells the other holders that this nara holds a copy.
-    pub(super) fn tell_others(
-        &self,
-        ctx: &mut Context<'_>,
-        owner: &Identity,
-        but: Option<&Identity>,
-        most: usize,
-    ) -> usize {
-        let Some(held) = self.held().get(owner) else {
-            return 0;
-        };
-        let custody = &held.custody;
-        let Some(grant) = &custody.grant else {
-            return 0;
+    /// Tells other holders that this nara holds a copy.
+    pub(super) fn tell(&self, ctx: &mut Context<'_>, owner: &Identity, others: &[Identity]) {
+        let custody = self.held().get(owner).map(|held| &held.custody);
+        let Some((custody, grant)) = custody.and_then(|one| Some((one, one.grant.as_ref()?)))
+        else {
+            return;
         };
         let receipt = HandoffReceipt {
             request_id: String::new(),
@@ -367,12 +391,9 @@ impl Confidant {
             reason: String::new(),
             chain: custody.chain.clone(),
         };
-        let others = custody.others.iter().filter(|who| Some(*who) != but);
-        let others: Vec<&Identity> = others.take(most).collect();
-        for who in &others {
+        for who in others {
             ctx.send(who, "stash:receipt", &receipt);
         }
-        others.len()
     }
 
     /// The plaza is reached again: the other holders may have given this one
@@ -384,7 +405,11 @@ impl Confidant {
             .keys()
             .filter(|owner| !ctx.peers().is_online(owner));
         for owner in away.cloned().collect::<Vec<_>>() {
-            left -= self.tell_others(ctx, &owner, None, left);
+            let others = self.held().get(&owner).map(|held| &held.custody.others);
+            let others = others.into_iter().flat_map(|others| others.iter());
+            let others: Vec<Identity> = others.take(left).cloned().collect();
+            self.tell(ctx, &owner, &others);
+            left -= others.len();
         }
     }
 

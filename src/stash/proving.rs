@@ -6,6 +6,7 @@ use super::held::digest;
 use super::passing::HANDOFF_PATIENCE;
 use crate::base::{ExpiringMap, Identity, PublicKey, SortedMap};
 use crate::message::{Challenge, Digest, Proof, parse_payload};
+use crate::neighbourhood::Presence;
 use crate::runtime::{CallError, CallId, Context, Delivery, Outcome, Sealed};
 use core::time::Duration;
 use sha2::{Digest as _, Sha256};
@@ -16,6 +17,9 @@ const CHALLENGES_MAX: usize = 4;
 /// A holder that is silent so often in a row does not count: it lost the copy,
 /// or was only said to have it.
 const SILENCES_MAX: u8 = 3;
+
+/// The same for one that this nara has never met: it is most likely gone.
+const UNMET_SILENCES_MAX: u8 = 2;
 
 /// Holders whose silence is remembered, and for how long.
 const SILENT_MAX: usize = 256;
@@ -54,6 +58,12 @@ fn proof(challenge: &Digest, by: &PublicKey, sealed: &Sealed) -> Digest {
     Digest(hash.finalize().into())
 }
 
+/// Whether this one is online, or was never met.
+pub(super) fn may_be_here(ctx: &Context<'_>, who: &Identity) -> bool {
+    let peer = ctx.peers().peer(who);
+    peer.is_none_or(|peer| peer.presence == Presence::Online)
+}
+
 impl Confidant {
     /// Challenges a few holders, at random, of copies that I hold for owners
     /// who are away.
@@ -74,12 +84,18 @@ impl Confidant {
             asked.any(|one| one.owner == *owner && one.of == *of)
         };
         let pairs = pairs
-            .filter(|(owner, of)| peers.is_online(of) && !is_asked(owner, of))
+            .filter(|(owner, of)| may_be_here(ctx, of) && !is_asked(owner, of))
             .map(|(owner, of)| (owner.clone(), of.clone()));
-        let (go, mut pairs): (Vec<_>, Vec<_>) = pairs.partition(|(_, of)| ctx.peers().is_go(of));
+        let (go, mut pairs): (Vec<_>, Vec<_>) = pairs.partition(|(_, of)| peers.is_go(of));
         self.ask_some_foreign(ctx, go);
         ctx.rng().shuffle(&mut pairs);
-        self.challenge(ctx, pairs);
+        // Whoever was never met counts once it answers, and is forgotten if it
+        // does not: else the names of those who left would be passed on with
+        // each copy, until there is no room for who is here.
+        let is_unmet = |(_, of): &(Identity, Identity)| ctx.peers().peer(of).is_none();
+        let (mut first, others): (Vec<_>, Vec<_>) = pairs.into_iter().partition(is_unmet);
+        first.extend(others);
+        self.challenge(ctx, first);
     }
 
     /// Challenges the other holders of a copy that was just taken, as far as
@@ -192,7 +208,13 @@ impl Confidant {
             None => {
                 let before = self.challenges.silent.get(now, &pair).copied();
                 let silences = before.unwrap_or(0) + 1;
-                if silences < SILENCES_MAX {
+                let is_met = ctx.peers().peer(&one.of).is_some();
+                let most = if is_met {
+                    SILENCES_MAX
+                } else {
+                    UNMET_SILENCES_MAX
+                };
+                if silences < most {
                     self.challenges.silent.insert(now, pair, silences);
                     return true;
                 }
@@ -205,7 +227,7 @@ impl Confidant {
         self.handoffs.turn_away(now, &one.of);
         let text = format!("{} does not hold the stash of {}", one.of.id, one.owner.id);
         ctx.log().warn(text);
-        self.count_copies(ctx);
+        self.count_copies_of(ctx, &one.owner);
         true
     }
 

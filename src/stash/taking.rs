@@ -4,8 +4,8 @@
 use super::confidant::Confidant;
 use super::grant::{Beginning, check_chain, check_grant};
 use super::held::{Held, check, digest};
-use super::passing::TOLD_MAX;
 use super::places::has_been_here;
+use super::proving::may_be_here;
 use crate::base::{Identity, NaraId, PublicKey};
 use crate::message::{
     Grant, Granted, Handoff, HandoffReceipt, Message, Payload as _, Store, parse_payload,
@@ -13,12 +13,12 @@ use crate::message::{
 use crate::runtime::{Context, Delivery, Outcome, Sealed};
 
 /// What became of a copy that was taken.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Taken {
-    /// It was not held before.
-    New,
-    /// It was.
-    Known,
+#[derive(PartialEq, Eq)]
+struct Taken {
+    /// Whether it was not held before.
+    is_new: bool,
+    /// Other holders that this nara had not known, but for the sender.
+    learned: Vec<Identity>,
 }
 
 impl Confidant {
@@ -41,7 +41,7 @@ impl Confidant {
             chain: Vec::new(),
         };
         let taken = self.take_over(ctx, sender, &handoff);
-        match taken {
+        match &taken {
             Ok(_) => {
                 receipt.held = true;
                 receipt.chain = handoff.chain;
@@ -50,23 +50,27 @@ impl Confidant {
                 let held = self.held().get(&receipt.owner);
                 receipt.reason = held.map_or_else(|| "stale".to_owned(), Held::stale_reason);
             }
-            Err(reason) => reason.clone_into(&mut receipt.reason),
+            Err(reason) => (*reason).clone_into(&mut receipt.reason),
         }
         let answered = ctx.reply(delivery, "stash:receipt", &receipt);
-        if let Err(reason) = taken {
-            self.refusals += 1;
-            let text = format!("{} passes a stash on: refused, {reason}", sender.id);
-            ctx.log().warn(text);
-            return Outcome::Drop(reason);
-        }
+        let taken = match taken {
+            Ok(taken) => taken,
+            Err(reason) => {
+                self.refusals += 1;
+                let text = format!("{} passes a stash on: refused, {reason}", sender.id);
+                ctx.log().warn(text);
+                return Outcome::Drop(reason);
+            }
+        };
         let text = format!(
             "holding the stash of {}, by {}",
             receipt.owner.id, sender.id
         );
         ctx.log().info(text);
         let owner = receipt.owner.clone();
-        if taken == Ok(Taken::New) {
-            self.tell_others(ctx, &owner, Some(sender), TOLD_MAX);
+        // Holders that did not know of each other do from now on.
+        self.tell(ctx, &owner, &taken.learned);
+        if taken.is_new {
             self.challenge_unmet(ctx, &owner);
         }
         answered
@@ -132,6 +136,7 @@ impl Confidant {
                 self.owner_is_away(owner);
             }
         }
+        let mut learned = Vec::new();
         if let Some(held) = self.held_mut(owner) {
             let custody = &mut held.custody;
             let known = custody.grant.as_ref();
@@ -139,11 +144,15 @@ impl Confidant {
                 custody.grant = Some(grant.clone());
                 custody.chain.clone_from(&handoff.chain);
             }
-            for who in handoff.holders.iter().filter(|who| **who != me) {
-                custody.note(who);
+            let others = handoff.holders.iter().filter(|who| **who != me);
+            for who in others.filter(|who| may_be_here(ctx, who)) {
+                if custody.note(who) && who != sender {
+                    learned.push(who.clone());
+                }
             }
         }
-        Ok(if is_same { Taken::Known } else { Taken::New })
+        let is_new = !is_same;
+        Ok(Taken { is_new, learned })
     }
 
     /// Takes the owner's leave to pass its copy on.
@@ -175,12 +184,8 @@ impl Confidant {
         if known.is_some_and(|known| known.given_at > grant.given_at) {
             return Outcome::Drop("stale");
         }
-        custody.others = grant
-            .holders
-            .iter()
-            .filter(|who| **who != me)
-            .cloned()
-            .collect();
+        let others = grant.holders.iter().filter(|who| **who != me);
+        custody.others = others.cloned().collect();
         if grant.holders.contains(&me) {
             custody.chain.clear();
         }

@@ -806,6 +806,69 @@ fn holders_that_have_their_copies_prove_it_and_nothing_is_passed_on() {
 }
 
 #[test]
+fn whoever_is_named_as_a_holder_and_was_never_there_is_forgotten() {
+    let (mut village, handoff) = overheard();
+    let mut payload: Handoff = parse_payload(&handoff.payload).unwrap();
+    let ghosts = (0..10).map(|n| MockRuntime::identity(&format!("ghost{n}")));
+    let ghosts: Vec<Identity> = ghosts.collect();
+    payload.holders.extend(ghosts.clone());
+    let from = MockRuntime::identity(&handoff.from_id);
+    let taker = village.naras.get_mut(&handoff.to_id).unwrap();
+    let message = taker.message(&from, "stash:handoff", &payload);
+    taker.deliver(&message);
+    let owner = MockRuntime::identity("owner");
+    let named = |village: &Village| {
+        let taker = village.naras[&handoff.to_id].service::<Stash>();
+        let others = taker.confidant().held()[&owner].custody.others.clone();
+        ghosts.iter().filter(|one| others.contains(*one)).count()
+    };
+    assert_eq!(named(&village), ghosts.len());
+    village.pass(8 * COUNT_EVERY.as_secs() as u32);
+    assert_eq!(named(&village), 0);
+    assert_eq!(village.holders().len(), 3);
+}
+
+#[test]
+fn those_who_are_asked_at_once_know_of_each_other_and_make_no_more_copies() {
+    let (mut village, _) = away();
+    let before: Vec<String> = village.holders().iter().map(|&one| one.into()).collect();
+    // Both are seen to go before the one that is left acts, so it asks two.
+    village.lose(&before[0]);
+    village.lose(&before[1]);
+    village.pass(60);
+    let holders = village.holders();
+    assert_eq!(holders.len(), 3);
+    let owner = MockRuntime::identity("owner");
+    for holder in &holders {
+        let held = village.naras[*holder].service::<Stash>().confidant().held();
+        let others = held[&owner].custody.others.iter();
+        let others: Vec<&str> = others.map(|who| who.id.as_str()).collect();
+        let expected = holders.iter().copied().filter(|one| one != holder);
+        assert_eq!(others, expected.collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn holders_that_do_not_know_of_each_other_do_once_one_asks_another() {
+    let (mut village, handoff) = overheard();
+    let mut payload: Handoff = parse_payload(&handoff.payload).unwrap();
+    let from = MockRuntime::identity(&handoff.from_id);
+    let taker = village.naras.get_mut(&handoff.to_id).unwrap();
+    let message = taker.message(&from, "stash:handoff", &payload);
+    taker.deliver(&message);
+    receipts(taker);
+    // The same copy once more, from one that knows another holder.
+    let zoe = MockRuntime::identity("zoe");
+    payload.holders.push(zoe.clone());
+    let message = taker.message(&from, "stash:handoff", &payload);
+    taker.deliver(&message);
+    let sent = taker.emitted();
+    let told = of_kind(&sent, "stash:receipt");
+    let told: Vec<&str> = told.iter().map(|one| one.to_id.as_str()).collect();
+    assert_eq!(told, [handoff.from_id.as_str(), "zoe"]);
+}
+
+#[test]
 fn a_proof_is_given_to_other_holders_only_and_fits_one_key_and_one_challenge() {
     let (mut village, _) = away();
     let holders: Vec<String> = village.holders().iter().map(|&one| one.into()).collect();
