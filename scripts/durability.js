@@ -1,27 +1,69 @@
-// How often a memory is lost: `npm run durability -- [--owner-days N] [--seed S] [--threads T] [--mix ID] [--json]`.
-// Simulated by tests/durability; the rows are written into docs/reliability.md.
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { StepError, root, run, runMain, say } from "./steps.js";
+// How often a memory is lost: `npm run durability -- [--owner-days N] [--seed S] [--threads T] [--mix ID] [--resume] [--json]`.
+// Simulated by tests/durability. Each seed's line is kept in target/durability.jsonl as it is done, and the
+// rows are written into docs/reliability.md; `--resume` goes on from the lines that are there.
+import { spawn } from "node:child_process";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { StepError, environment, root, run, runMain, say } from "./steps.js";
 
 const PAGE = join(root, "docs", "reliability.md");
+const LINES = join(root, "target", "durability.jsonl");
 const [BEGIN, END] = ["<!-- durability -->", "<!-- /durability -->"];
-const COMMAND = ["run", "--quiet", "--locked", "--profile", "sim", "--example", "durability", "--"];
+const PROGRAM = join(root, "target", "durability", "examples", "durability");
+const OWNER_DAYS = "300";
+const HEAD = "| peers | owners for each | copies | owner-days | absences | lost | lost in 1,000 owner-days (95%) | returns that found 1 copy, 2 copies | copies found, mean | messages in an owner-day | seeds |\n| --- | ---: | --- | ---: | ---: | ---: | --- | ---: | ---: | ---: | ---: |";
 
 await runMain(async () => {
   const words = process.argv.slice(2);
-  const isJson = words.includes("--json");
-  if (!isJson) say("about a second of processor for each owner-day; without --owner-days 1,000 of each mix, which takes hours");
-  const output = await run("simulate owners and peers that come and go", "cargo", [...COMMAND, ...words.filter((word) => word !== "--json")]);
-  const rows = output.split("\n").filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+  const [isJson, goesOn] = ["--json", "--resume"].map((word) => words.includes(word));
+  const options = words.filter((word) => word !== "--json" && word !== "--resume");
+  if (!options.includes("--owner-days")) options.push("--owner-days", OWNER_DAYS);
+  if (!options.includes("--threads")) options.push("--threads", String(availableParallelism()));
+  if (!isJson) say(`days of owners and peers; with ${OWNER_DAYS} owner-days of each mix some half an hour on two cores`);
+  await run("compile the simulation", "cargo", ["build", "--quiet", "--locked", "--profile", "durability", "--example", "durability"]);
+  if (!goesOn) rmSync(LINES, { force: true });
+  const done = goesOn && existsSync(LINES) ? readFileSync(LINES, "utf8").trim().split("\n").map((line) => JSON.parse(line)) : [];
+  const seen = new Set(done.map(({ mix, seed }) => `${mix} ${seed}`));
+  mkdirSync(dirname(LINES), { recursive: true });
+  if (seen.size > 0) options.push("--done", [...seen].map((one) => one.replace(" ", ":")).join(","));
+  await simulate(options, (text) => {
+    const one = JSON.parse(text);
+    appendFileSync(LINES, `${text}\n`);
+    done.push(one);
+    write(sums(done));
+    const { ownerDays, lost, notGiven } = sums(done).find(({ mix }) => mix === one.mix);
+    if (!isJson) say(`  ${one.mix}, seed ${one.seed}: ${one.seconds.toFixed(0)} s of processor; ${lost + notGiven} lost in ${ownerDays.toFixed(0)} owner-days so far`);
+  });
+  const rows = sums(done);
   if (rows.length === 0) throw new StepError("no mix was simulated");
-  if (isJson) rows.forEach((row) => say(JSON.stringify(row)));
-  else rows.forEach((row) => say(line(row)));
   write(rows);
+  rows.forEach((row) => say(isJson ? JSON.stringify(row) : line(row)));
   const broken = rows.filter(isBroken);
   say(broken.length === 0 ? "no mix loses more than was promised" : `not as promised: ${broken.map(({ mix }) => mix).join(", ")}`);
   if (broken.length > 0) process.exitCode = 1;
 });
+
+/** Runs the program, and gives each line of it as it comes. */
+async function simulate(options, onLine) {
+  const child = spawn(PROGRAM, options, { env: environment, stdio: ["ignore", "pipe", "inherit"] });
+  const ended = new Promise((resolve, reject) => child.on("error", reject).on("close", resolve));
+  for await (const text of createInterface({ input: child.stdout })) onLine(text);
+  if ((await ended) !== 0) throw new StepError("the simulation failed");
+}
+
+/** A row for each mix: the sums over its seeds. */
+function sums(lines) {
+  const rows = new Map();
+  for (const one of lines) {
+    const row = rows.get(one.mix) ?? { ...one, seeds: [], ownerDays: 0, absences: 0, lost: 0, notGiven: 0, unsaved: 0, foundOne: 0, foundTwo: 0, copies: 0, messages: 0, seconds: 0 };
+    for (const name of ["ownerDays", "absences", "lost", "notGiven", "unsaved", "foundOne", "foundTwo", "copies", "messages", "seconds"]) row[name] += one[name];
+    row.seeds.push(one.seed);
+    rows.set(one.mix, row);
+  }
+  return [...rows.values()];
+}
 
 /** In a thousand owner-days. */
 function rate({ lost, notGiven, ownerDays }) {
@@ -56,13 +98,14 @@ function line(row) {
     row.title,
     row.ownersPerPeer,
     row.policy,
-    row.ownerDays.toLocaleString("en"),
+    Math.round(row.ownerDays).toLocaleString("en"),
     row.absences.toLocaleString("en"),
     row.lost + row.notGiven,
     `${number(rate(row))} (at most ${number(rateAtMost(row))})${row.limit === null ? "" : `, promised ${row.limit}`}`,
     `${row.foundOne}, ${row.foundTwo}`,
-    row.copies.toFixed(1),
-    `${row.seed} to ${row.seed + row.seeds - 1}`,
+    (row.copies / Math.max(1, row.absences)).toFixed(1),
+    Math.round(row.messages / row.ownerDays).toLocaleString("en"),
+    `${Math.min(...row.seeds)} to ${Math.max(...row.seeds)}`,
   ];
   return `| ${cells.join(" | ")} |`;
 }
@@ -74,13 +117,14 @@ function write(rows) {
   if (begin < 0 || end < begin) throw new StepError(`${PAGE} has no ${BEGIN} … ${END}`);
   const [, , ...older] = page.slice(begin + BEGIN.length, end).trim().split("\n");
   const key = (text) => text.split("|").slice(1, 4).join("|");
-  const table = older.map((text) => [key(text), text]);
+  // Rows of an older form go.
+  const fits = (text) => text.split("|").length === HEAD.split("\n")[0].split("|").length;
+  const table = older.filter(fits).map((text) => [key(text), text]);
   for (const text of rows.map(line)) {
     const place = table.findIndex(([one]) => one === key(text));
     if (place < 0) table.push([key(text), text]);
     else table[place] = [key(text), text];
   }
-  const head = "| peers | owners for each | copies | owner-days | absences | lost | lost in 1,000 owner-days (95%) | returns that found 1 copy, 2 copies | copies found, mean | seeds |\n| --- | ---: | --- | ---: | ---: | ---: | --- | ---: | ---: | ---: |";
-  const text = [BEGIN, head, ...table.map(([, one]) => one), END].join("\n");
+  const text = [BEGIN, HEAD, ...table.map(([, one]) => one), END].join("\n");
   writeFileSync(PAGE, page.slice(0, begin) + text + page.slice(end + END.length));
 }

@@ -1,5 +1,5 @@
 //! `npm run durability`: how often a memory is lost, for mixes of peers that
-//! come and go. One line of JSON for each mix.
+//! come and go. One line of JSON for each mix and seed.
 #![allow(
     clippy::unwrap_used,
     reason = "a measurement stops where its own assumptions fail"
@@ -9,24 +9,23 @@ mod mix;
 mod peer;
 mod world;
 
-use cpu_time::ProcessTime;
+use cpu_time::ThreadTime;
 use mix::{MIXES, Mix};
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use world::Sums;
 
 /// Each seed is simulated for so long.
 const DAYS: u64 = 1;
 
-const USAGE: &str =
-    "--owner-days N (of each mix), --seed S (the first), --threads T, --mix ID (that one alone)";
+const USAGE: &str = "--owner-days N (of each mix), --seed S (the first), --threads T, --mix ID (that one alone), --done MIX:SEED,... (leave these out)";
 
 struct Wish {
     owner_days: u64,
     seed: u64,
     threads: u64,
     mixes: Vec<&'static Mix>,
+    done: Vec<String>,
 }
 
 fn main() -> ExitCode {
@@ -49,6 +48,7 @@ fn read(mut words: impl Iterator<Item = String>) -> Result<Wish, String> {
         seed: 1,
         threads: 1,
         mixes: MIXES.iter().collect(),
+        done: Vec::new(),
     };
     while let Some(word) = words.next() {
         let value = words.next().unwrap_or_default();
@@ -60,6 +60,7 @@ fn read(mut words: impl Iterator<Item = String>) -> Result<Wish, String> {
             "--owner-days" => wish.owner_days = number()?,
             "--seed" => wish.seed = number()?,
             "--threads" => wish.threads = number()?,
+            "--done" => wish.done = value.split(',').map(str::to_owned).collect(),
             "--mix" => {
                 wish.mixes = MIXES.iter().filter(|mix| mix.id == value).collect();
                 if wish.mixes.is_empty() {
@@ -77,8 +78,7 @@ fn measure(wish: &Wish, mix: &'static Mix) {
     let peers: usize = mix.seats.iter().map(|one| one.count).sum();
     let owners = (peers * mix.owners_per_peer) as u64;
     let seeds = wish.owner_days.div_ceil(owners * DAYS);
-    let started = ProcessTime::now();
-    let (next, sums) = (AtomicU64::new(0), Mutex::new(vec![None; seeds as usize]));
+    let next = AtomicU64::new(0);
     std::thread::scope(|scope| {
         for _ in 0..wish.threads.min(seeds) {
             scope.spawn(|| {
@@ -87,37 +87,29 @@ fn measure(wish: &Wish, mix: &'static Mix) {
                     if number >= seeds {
                         return;
                     }
-                    let one = world::run(*mix, wish.seed + number, DAYS);
-                    let mut all = sums.lock().unwrap();
-                    all[number as usize] = Some(one);
-                    let done = all.iter().flatten().count();
-                    let seconds = started.elapsed().as_secs();
-                    eprintln!(
-                        "{}: {done} of {seeds} days simulated in {seconds} s of processor",
-                        mix.id
-                    );
+                    let (seed, started) = (wish.seed + number, ThreadTime::now());
+                    if wish.done.contains(&format!("{}:{seed}", mix.id)) {
+                        continue;
+                    }
+                    let sums = world::run(*mix, seed, DAYS);
+                    print(mix, seed, &sums, started.elapsed().as_secs_f64());
                 }
             });
         }
     });
-    let mut sum = Sums::default();
-    for one in sums.into_inner().unwrap().iter().flatten() {
-        sum.add(one);
-    }
-    print(wish, mix, seeds, &sum, started.elapsed().as_secs_f64());
 }
 
-fn print(wish: &Wish, mix: &Mix, seeds: u64, sum: &Sums, seconds: f64) {
+/// A line for each seed, as soon as it is done.
+fn print(mix: &Mix, seed: u64, sum: &Sums, seconds: f64) {
     let limit = mix
         .limit
         .map_or("null".to_owned(), |limit| limit.to_string());
     println!(
-        "{{\"mix\":\"{}\",\"title\":\"{}\",\"ownersPerPeer\":{},\"policy\":\"{}\",\"limit\":{limit},\"seed\":{},\"seeds\":{seeds},\"days\":{DAYS},\"ownerDays\":{:.0},\"absences\":{},\"lost\":{},\"notGiven\":{},\"unsaved\":{},\"foundOne\":{},\"foundTwo\":{},\"copies\":{:.2},\"seconds\":{seconds:.0}}}",
+        "{{\"mix\":\"{}\",\"title\":\"{}\",\"ownersPerPeer\":{},\"policy\":\"{}\",\"limit\":{limit},\"seed\":{seed},\"ownerDays\":{:.3},\"absences\":{},\"lost\":{},\"notGiven\":{},\"unsaved\":{},\"foundOne\":{},\"foundTwo\":{},\"copies\":{},\"messages\":{},\"seconds\":{seconds:.2}}}",
         mix.id,
         mix.title,
         mix.owners_per_peer,
         mix.policy.name,
-        wish.seed,
         sum.owner_days,
         sum.absences,
         sum.lost,
@@ -125,6 +117,7 @@ fn print(wish: &Wish, mix: &Mix, seeds: u64, sum: &Sums, seconds: f64) {
         sum.unsaved,
         sum.found[0],
         sum.found[1],
-        sum.copies as f64 / sum.absences.max(1) as f64,
+        sum.copies,
+        sum.messages,
     );
 }

@@ -30,8 +30,9 @@ const SILENCE_NOTICED: u64 = 45 * SECOND;
 const WILL_BELIEVED: (Duration, Duration) =
     (Duration::from_millis(3_500), Duration::from_millis(4_900));
 
-/// Of those who are there, so many answer a greeting at once; the others are
-/// known when they greet again, and their modes with their newspapers.
+/// Of those who are there, so many answer a greeting at once, and everybody
+/// hears the answers; the others are known when they answer somebody else or
+/// greet again, and their modes with their newspapers.
 const ANSWERS: usize = 5;
 const ANSWERED_WITHIN: Duration = Duration::from_millis(600);
 const GREET_AGAIN: Duration = Duration::from_secs(207);
@@ -49,6 +50,8 @@ enum Happening {
     Plaza(u32, Rc<str>, Rc<[u8]>),
     /// One gets to know another, with its mode or without; it may have greeted.
     Meet(u32, u32, bool, bool),
+    /// One answers a greeting, and whoever had not met it hears that.
+    Answer(u32),
     Miss(u32, Identity, Presence),
     /// This one was silent for too long.
     Noticed(Identity),
@@ -84,19 +87,8 @@ pub(crate) struct Sums {
     pub(crate) found: [u64; 2],
     /// Copies found in all.
     pub(crate) copies: u64,
-}
-
-impl Sums {
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.owner_days += other.owner_days;
-        self.absences += other.absences;
-        self.lost += other.lost;
-        self.not_given += other.not_given;
-        self.unsaved += other.unsaved;
-        self.found[0] += other.found[0];
-        self.found[1] += other.found[1];
-        self.copies += other.copies;
-    }
+    /// What was sent from one to another.
+    pub(crate) messages: u64,
 }
 
 struct World {
@@ -194,6 +186,7 @@ impl World {
             owner.saved_since.get_or_insert(self.micros);
         }
         for one in sent {
+            self.sums.messages += 1;
             let bytes: Rc<[u8]> = one.bytes.into();
             match one.way {
                 Way::Direct { to } => {
@@ -246,7 +239,22 @@ impl World {
                     return;
                 };
                 let (who, mode) = (other.who.clone(), knows_mode.then_some(other.mode));
-                self.act(one, |peer, micros| peer.meet(micros, &who, mode, greets));
+                let is_news = |peer: &Peer| greets || !peer.knows(&who, mode);
+                if self.peers.get(&one).is_some_and(is_news) {
+                    self.act(one, |peer, micros| peer.meet(micros, &who, mode, greets));
+                }
+            }
+            Happening::Answer(one) => {
+                let Some(author) = self.peers.get(&one).filter(|peer| !peer.is_lost) else {
+                    return;
+                };
+                let who = author.who.clone();
+                let hearers = self.peers.iter();
+                let hearers =
+                    hearers.filter(|(place, peer)| **place != one && !peer.knows(&who, None));
+                for place in hearers.map(|(place, _)| *place).collect::<Vec<_>>() {
+                    self.act(place, |peer, micros| peer.meet(micros, &who, None, false));
+                }
             }
             Happening::Miss(one, who, how) => {
                 // It may be back already.
@@ -291,11 +299,14 @@ impl World {
             let first = self.wait(FIRST_NEWSPAPER);
             self.schedule(way + first, Happening::Meet(other, place, true, false));
             let known = if count < ANSWERS {
-                way + self.wait(ANSWERED_WITHIN)
+                let known = way + self.wait(ANSWERED_WITHIN);
+                self.schedule(known, Happening::Answer(other));
+                known
             } else {
-                self.wait(GREET_AGAIN)
+                let known = self.wait(GREET_AGAIN);
+                self.schedule(known, Happening::Meet(place, other, false, false));
+                known
             };
-            self.schedule(known, Happening::Meet(place, other, false, false));
             let newspaper = self.wait(NEWSPAPER);
             self.schedule(
                 known + newspaper,
