@@ -163,6 +163,8 @@ impl CallRegistry {
         let echoed = request_id(&message.payload).filter(|id| !id.is_empty());
         let answered = |call: &PendingCall| {
             call.message_id == message.in_reply_to
+                // Who slept reads late what came in time, and what came later.
+                && call.deadline > delivery.at.mono
                 && call.to == *sender
                 && call.reply_kind == message.kind
                 && echoed.is_none_or(|id| call.request_id.as_ref().is_none_or(|own| own == id))

@@ -220,6 +220,11 @@ impl MockRuntime {
         self.step_to(end);
     }
 
+    /// Moves the clock on while no deadline is heeded, as in a tab that sleeps.
+    pub fn oversleep(&mut self, by: Duration) {
+        self.step_to(self.now.mono + by);
+    }
+
     fn step_to(&mut self, at: Instant) {
         let passed = i64::try_from((at - self.now.mono).as_nanos()).unwrap_or(i64::MAX);
         let wall = self.now.wall.unix_nanos().saturating_add(passed);

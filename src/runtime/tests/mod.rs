@@ -313,6 +313,18 @@ fn a_call_ends_at_its_deadline_exactly_once() {
 }
 
 #[test]
+fn a_reply_that_is_read_after_the_deadline_is_late_however_long_nobody_looked() {
+    let mut rt = parrot();
+    call(&mut rt, "x").unwrap();
+    let request = rt.emitted().remove(0);
+    rt.oversleep(CALL_DEADLINE);
+    rt.answer(&request, &friend(), "parrot:echo", &word("x"));
+    assert_eq!(heard(&rt), ["late x"]);
+    rt.advance(Duration::from_secs(1));
+    assert_eq!(ends(&rt), [Err(CallError::Timeout)]);
+}
+
+#[test]
 fn a_cancelled_call_never_ends_and_its_reply_is_late() {
     let mut rt = parrot();
     let id = call(&mut rt, "x").unwrap();
