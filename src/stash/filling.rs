@@ -1,6 +1,6 @@
 //! Filling up the copies: whom to ask next, and what the answers mean.
 
-use super::owner::{HOLDERS_MAX, Owner, enough_are_grown};
+use super::owner::{Owner, enough_are_grown};
 use super::selection::{Candidate, choose};
 use crate::base::{Identity, Instant, WallTime, sort_by_key};
 use crate::message::{Ack, Bytes, Store};
@@ -148,7 +148,7 @@ impl Owner {
         let free = |who: &Identity| {
             !self.is_busy(who, revision)
                 && self.turned_away(now, who).is_none()
-                && self.stale.get(who) != Some(&revision)
+                && self.stale.get(now, who) != Some(&revision)
         };
         // Whom the user named is asked whoever else holds it.
         let named = self
@@ -161,7 +161,7 @@ impl Owner {
             let again = |who: &Identity| {
                 !self.is_busy(who, revision)
                     && self.is_worth_another_try(now, who)
-                    && self.stale.get(who) != Some(&revision)
+                    && self.stale.get(now, who) != Some(&revision)
             };
             chosen.extend(self.rank(ctx, missing - chosen.len(), again));
         }
@@ -292,11 +292,8 @@ impl Owner {
             Reply::Stale => {
                 ctx.log()
                     .warn(format!("{} holds something newer", attempt.to.id));
-                if self.stale.len() < HOLDERS_MAX {
-                    self.stale.insert(attempt.to.clone(), attempt.revision);
-                } else {
-                    self.note_refusal(ctx, &attempt.to, "stale");
-                }
+                let now = ctx.now().mono;
+                self.stale.insert(now, attempt.to.clone(), attempt.revision);
             }
             // Whoever was given up before was noted then.
             Reply::Silent if attempt.wait == Wait::GivenUp => {}

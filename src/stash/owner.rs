@@ -31,6 +31,10 @@ pub const REFUSED_FOR: Duration = Duration::from_secs(5 * 60);
 /// long.
 pub const SILENT_FOR: Duration = Duration::from_secs(60);
 
+/// Who holds something newer is asked again after this: it may have been dated
+/// ahead by a clock that has been put right since.
+const STALE_FOR: Duration = Duration::from_secs(20);
+
 /// Where nobody else is left to ask, the silent are asked again after this.
 const ANOTHER_TRY_AFTER: Duration = Duration::from_secs(10);
 
@@ -87,6 +91,8 @@ pub struct Owner {
     safe_revision: u64,
     /// The highest revision and the latest time seen anywhere.
     highest: (u64, i64),
+    /// The latest time seen that was no further ahead than holders take.
+    reached: i64,
     /// Another memory that turned up beside the one set here.
     beside: Option<Memory>,
     /// Whether the memory was given up here; no push brings it back by itself.
@@ -100,8 +106,8 @@ pub struct Owner {
     pub(super) refused: ExpiringMap<Identity, String>,
     /// Since when somebody is silent; nothing for those who lost a copy.
     pub(super) silent: ExpiringMap<Identity, Option<Instant>>,
-    /// Who holds something newer than this revision of mine.
-    pub(super) stale: SortedMap<Identity, u64>,
+    /// Who holds something newer than this revision of mine, as it said lately.
+    pub(super) stale: ExpiringMap<Identity, u64>,
     /// Whom the user does not want.
     shunned: SortedSet<Identity>,
 }
@@ -119,6 +125,7 @@ impl Owner {
             set_here: false,
             safe_revision: 0,
             highest: (0, 0),
+            reached: 0,
             beside: None,
             cleared: false,
             holders: SortedMap::new(),
@@ -127,7 +134,7 @@ impl Owner {
             attempts: SortedMap::new(),
             refused: ExpiringMap::new(TURNED_AWAY_MAX, REFUSED_FOR),
             silent: ExpiringMap::new(TURNED_AWAY_MAX, SILENT_FOR),
-            stale: SortedMap::new(),
+            stale: ExpiringMap::new(HOLDERS_MAX, STALE_FOR),
             shunned: SortedSet::new(),
         }
     }
@@ -256,6 +263,10 @@ impl Owner {
     ) -> Adopted {
         self.highest.0 = self.highest.0.max(memory.revision);
         self.highest.1 = self.highest.1.max(memory.timestamp);
+        let now = ctx.now().wall.unix_seconds();
+        if is_in_reach(memory.timestamp, now) {
+            self.reached = self.latest_in_reach(now).max(memory.timestamp);
+        }
         if self.cleared {
             return Adopted::Nothing;
         }
@@ -297,8 +308,8 @@ impl Owner {
     pub(super) fn rise(&mut self, ctx: &mut Context<'_>) -> bool {
         // What is too far ahead to be outdone now is outdone when it is reached.
         let now = ctx.now().wall.unix_seconds();
-        let is_reached = self.highest.1.saturating_sub(now) <= AHEAD_SECONDS_MAX;
-        let is_late = |memory: &Memory| is_reached && memory.timestamp < self.highest.1;
+        let latest = self.latest_in_reach(now);
+        let is_late = |memory: &Memory| memory.timestamp < latest;
         let lower = |memory: &Memory| memory.revision < self.highest.0 || is_late(memory);
         self.memory.as_ref().is_some_and(lower) && self.seal_anew(ctx)
     }
@@ -318,11 +329,13 @@ impl Owner {
     /// both cannot be, the revision decides for those who can open it.
     fn next_time(&self, ctx: &Context<'_>) -> i64 {
         let now = ctx.now().wall.unix_seconds();
-        if self.highest.1.saturating_sub(now) > AHEAD_SECONDS_MAX {
-            now
-        } else {
-            now.max(self.highest.1)
-        }
+        now.max(self.latest_in_reach(now))
+    }
+
+    /// The latest time seen that a version may be dated now.
+    fn latest_in_reach(&self, now: i64) -> i64 {
+        let seen = [self.highest.1, self.reached].into_iter();
+        seen.filter(|at| is_in_reach(*at, now)).max().unwrap_or(0)
     }
 
     fn seal_anew(&mut self, ctx: &mut Context<'_>) -> bool {
@@ -501,6 +514,11 @@ impl Owner {
         }
         self.silent.get(now, who).map(|_| "silent")
     }
+}
+
+/// Whether holders take a version of this time.
+fn is_in_reach(at: i64, now: i64) -> bool {
+    at.saturating_sub(now) <= AHEAD_SECONDS_MAX
 }
 
 /// Whether so many of these are grown that no spare copies are needed.

@@ -285,6 +285,25 @@ fn a_holder_of_something_newer_is_asked_for_it_and_mine_goes_on_top() {
     assert_eq!(ack_all(&mut rt), 1);
 }
 
+/// It holds the first revision, with a time so many seconds ahead of mine.
+fn show_ahead(rt: &mut MockRuntime, asked: &Message, seconds: i64) -> i64 {
+    let memory = Memory {
+        data: "1".into(),
+        timestamp: rt.now().wall.unix_seconds() + seconds,
+        revision: 1,
+    };
+    let me = MockRuntime::identity("owner");
+    let plaintext = codec::encode(&memory, &[], Padding::Full).unwrap();
+    let sealed = crate::runtime::Crypto::seal(&MockCrypto::new(me.key), [1; 24], &plaintext);
+    let request: Request = parse_payload(&asked.payload).unwrap();
+    let mut ahead = response_of(&me, "1", 1);
+    ahead.request_id = request.request_id;
+    ahead.ciphertext = Bytes::from(sealed);
+    let peer = MockRuntime::identity("peer0");
+    rt.answer(asked, &peer, "stash:response", &ahead);
+    memory.timestamp
+}
+
 #[test]
 fn a_holder_with_a_later_clock_is_not_refused_by_for_ever() {
     let mut rt = wanting(1, 0, 1);
@@ -293,27 +312,31 @@ fn a_holder_with_a_later_clock_is_not_refused_by_for_ever() {
     let store = of_kind(&rt.emitted(), "stash:store").pop().unwrap();
     refuse(&mut rt, &store, "stale");
     let asked = of_kind(&rt.emitted(), "stash:request").remove(0);
-    // It holds the first revision, with a time ahead of mine.
-    let memory = Memory {
-        data: "1".into(),
-        timestamp: rt.now().wall.unix_seconds() + 20,
-        revision: 1,
-    };
-    let me = MockRuntime::identity("owner");
-    let plaintext = codec::encode(&memory, &[], Padding::Full).unwrap();
-    let sealed = crate::runtime::Crypto::seal(&MockCrypto::new(me.key), [1; 24], &plaintext);
-    let mut ahead = response_of(&me, "1", 1);
-    ahead.ciphertext = Bytes::from(sealed);
-    rt.answer(
-        &asked,
-        &MockRuntime::identity("peer0"),
-        "stash:response",
-        &ahead,
-    );
+    let ahead = show_ahead(&mut rt, &asked, 20);
     let store = of_kind(&rt.emitted(), "stash:store").pop().unwrap();
     let store: Store = parse_payload(&store.payload).unwrap();
-    assert!(store.ts >= memory.timestamp);
+    assert!(store.ts >= ahead);
     assert_eq!(data_of(&rt).as_deref(), Some("\"second\""));
+}
+
+#[test]
+fn a_time_out_of_reach_that_was_seen_once_hides_no_later_one() {
+    let mut rt = wanting(1, 0, 1);
+    set(&mut rt, "1");
+    set(&mut rt, "\"second\"");
+    let store = of_kind(&rt.emitted(), "stash:store").pop().unwrap();
+    refuse(&mut rt, &store, "stale");
+    let asked = of_kind(&rt.emitted(), "stash:request").remove(0);
+    show_ahead(&mut rt, &asked, 8 * 86_400);
+    // Its clock was put right meanwhile, and it took another version.
+    rt.advance(SILENT_FOR);
+    let store = of_kind(&rt.emitted(), "stash:store").pop().unwrap();
+    refuse(&mut rt, &store, "stale");
+    let asked = of_kind(&rt.emitted(), "stash:request").pop().unwrap();
+    let ahead = show_ahead(&mut rt, &asked, 20);
+    let store = of_kind(&rt.emitted(), "stash:store").pop().unwrap();
+    let store: Store = parse_payload(&store.payload).unwrap();
+    assert!(store.ts >= ahead);
 }
 
 #[test]
