@@ -518,6 +518,18 @@ fn a_memory_goes_to_a_go_nara_only_after_a_small_exchange_that_its_key_signed() 
 }
 
 #[test]
+fn an_answer_that_is_read_after_a_sleep_proves_no_address() {
+    let gopher = gopher();
+    let mut world = World::beside(&gopher);
+    world.set("{\"tea\":\"oolong\"}");
+    let asked = world.asked();
+    assert_eq!(asked[0].path, "/events/sync");
+    world.micros += 60_000_000;
+    world.answer(&asked[0], 200, b"{}", Some(&gopher));
+    assert!(world.asked().is_empty());
+}
+
+#[test]
 fn a_go_nara_that_greeted_before_is_asked_at_the_address_in_its_newspaper() {
     let gopher = gopher();
     let mut world = World::attached();

@@ -210,7 +210,14 @@ impl Link {
                 };
                 self.tell(now.mono, Event::Asked(request));
             }
-            (State::Attached, "answer") if self.pending.remove(&frame.n).is_some() => {
+            // What is read late, after a sleep, proves nothing of now.
+            (State::Attached, "answer")
+                if self
+                    .pending
+                    .get(&frame.n)
+                    .is_some_and(|until| *until > now.mono) =>
+            {
+                self.pending.remove(&frame.n);
                 let headers = Headers {
                     name: frame.name,
                     timestamp: frame.at,

@@ -53,6 +53,8 @@ const SYNC: &str = "/events/sync";
 #[derive(Clone)]
 struct Flight {
     who: Identity,
+    /// Where it went; the peer may have announced another address since.
+    address: String,
     bytes: Vec<u8>,
     since: Instant,
     /// Whether this goes by the older interface of the stash.
@@ -109,6 +111,7 @@ impl Nara {
             let flight = Flight {
                 persists: is_go && !self.runtime.awaits(&bytes),
                 who,
+                address: String::new(),
                 bytes,
                 since: now.mono,
                 older: false,
@@ -161,6 +164,7 @@ impl Nara {
         let Some(ways) = &mut self.ways else {
             return self.fall_back(now, &flight);
         };
+        flight.address.clone_from(&address);
         let place = (flight.who.key, address);
         let older = match ways.older.get(now.mono, &place) {
             Some(()) if is_go => older::request_of(&flight.bytes, &name),
@@ -249,9 +253,7 @@ impl Nara {
         let Some(flight) = ways.flights.remove(&n) else {
             return;
         };
-        let address = self.runtime.peers().peer(&flight.who);
-        let address = address.map_or_else(String::new, |peer| peer.mesh_ip.clone());
-        let place = (flight.who.key, address);
+        let place = (flight.who.key, flight.address.clone());
         if status == 200 && headers.prove_answer(body, &flight.who.key) {
             ways.proven.insert(now.mono, place, ());
             if flight.proving {
