@@ -25,6 +25,7 @@ function plant() {
   const files = ["Cargo.toml", "Cargo.lock", ...["src", "tests/sim"].flatMap((folder) => filesIn(folder))];
   const texts = new Map(files.map((file) => [file, readFileSync(join(root, file), "utf8")]));
   texts.set("Cargo.toml", manifest(texts.get("Cargo.toml")));
+  texts.set("Cargo.lock", renamed(texts.get("Cargo.lock")));
   for (const { name, edits } of bugs) {
     for (const { file, old, new: bad } of edits) {
       const path = `src/${file}`;
@@ -45,12 +46,16 @@ function plant() {
   }
 }
 
-/** The package under another name for its program, and without what is measured. */
+/** The package under another name, or cargo would take what is built of it for what it built of ours, and without what is measured. */
 function manifest(text) {
   const blocks = text.split(/^(?=\[)/m);
   const isKept = (block) => !/^\[\[(bench|example)\]\]/.test(block) || /^name = "sim"$/m.test(block);
   const kept = blocks.filter(isKept);
-  return kept.join("").replace('name = "sim"', `name = "${PROGRAM}"`);
+  return renamed(kept.join("").replace('name = "sim"', `name = "${PROGRAM}"`)).replace("[lib]", '[lib]\nname = "light_nara"');
+}
+
+function renamed(text) {
+  return text.replace('name = "light-nara"', 'name = "light-nara-planted"');
 }
 
 function filesIn(folder, base = root) {
