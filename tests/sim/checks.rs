@@ -1,10 +1,12 @@
 //! What must hold after every step, and once all is healed.
 
 use super::broker::{self, Packet};
+use super::gateway::port_of;
 use super::host::{Host, Place};
 use super::vice::Vice;
-use super::world::World;
+use super::world::{SECOND, World};
 use light_nara::base::WallTime;
+use light_nara::mesh::Frame;
 use light_nara::message::Message;
 use light_nara::nara::DIRECT_TOPIC;
 use light_nara::stash::{Gate, Held, PROVISIONAL_FOR, PRUNE_EVERY, Receipt};
@@ -12,6 +14,11 @@ use std::collections::BTreeMap;
 
 /// Who has proved nothing is sent so many bytes for each of its own.
 const AMPLIFICATION_MAX: usize = 3;
+
+/// What is longer goes only to an address that answered under its key within
+/// this time, and what the answer took.
+const UNPROVEN_SIZE_MAX: usize = 4_096;
+const PROVEN_FOR: u64 = 660 * SECOND;
 
 /// The kind of a message is among its first bytes.
 const HEAD: usize = 256;
@@ -36,6 +43,47 @@ impl World {
                 return Err(format!("{sent} bytes for {from} of an unproven peer"));
             }
         }
+        self.check_said(place, &payload)
+    }
+
+    /// The same for a frame to the gateway. Nothing long goes to an address
+    /// that has not answered, and nothing by the older interface, whose acks
+    /// name no store: all here are light naras.
+    pub(super) fn check_sent_to_gateway(
+        &mut self,
+        place: usize,
+        bytes: &[u8],
+    ) -> Result<(), String> {
+        let host = &self.hosts[place];
+        if host.secrets.are_in(bytes) {
+            return Err("a secret is in a frame".to_owned());
+        }
+        let frame = Frame::parse(bytes).ok_or("what it sends is no frame")?;
+        if frame.t != "request" {
+            return Ok(());
+        }
+        if frame.path.starts_with("/stash/") {
+            return Err("it takes a light nara for an older one".to_owned());
+        }
+        let is_late = |at: &u64| at + PROVEN_FOR < self.micros;
+        let of = self.whose(&frame.proof).zip(port_of(&frame.proof));
+        let at = of.and_then(|of| host.proven.get(&of));
+        if frame.body.len() > UNPROVEN_SIZE_MAX && at.is_none_or(is_late) {
+            let size = frame.body.len();
+            return Err(format!("{size} bytes to an address that is not proven"));
+        }
+        self.check_said(place, &frame.body)
+    }
+
+    /// Whom a hey_there or a newspaper is of.
+    pub(super) fn whose(&self, proof: &str) -> Option<usize> {
+        let names = |host: &Host| proof.contains(&host.who().key.to_text());
+        self.hosts.iter().position(names)
+    }
+
+    /// What is said to one peer, on whatever way.
+    fn check_said(&mut self, place: usize, payload: &[u8]) -> Result<(), String> {
+        let host = &self.hosts[place];
         let head = &payload[..payload.len().min(HEAD)];
         let says = |kind: &[u8]| head.windows(kind.len()).any(|part| part == kind);
         if says(b"\"kind\":\"stash:store\"") {
@@ -44,7 +92,7 @@ impl World {
                 return Err("it stores before its gate is open".to_owned());
             }
         } else if says(b"\"kind\":\"stash:delete\"") {
-            let to = Message::parse(&payload).map(|message| message.to_id);
+            let to = Message::parse(payload).map(|message| message.to_id);
             let is_told = |one: &Host| to.as_ref().is_ok_and(|to| one.who().id.as_str() == to);
             if let Some(told) = self.hosts.iter().position(is_told) {
                 self.hosts[place].deleted_at.insert(told);
@@ -213,8 +261,10 @@ impl World {
             let giver = &self.hosts[at];
             giver.is_well(self.micros) && giver.connected_at <= *woken_at
         };
-        let is_calm =
-            self.weather.has_good_links() && self.clocks_were_right && host.is_well(self.micros);
+        let is_calm = self.weather.has_good_links()
+            && self.gateway.was_well_since(*woken_at)
+            && self.clocks_were_right
+            && host.is_well(self.micros);
         let expected = givers.iter().filter(|(at, _)| is_calm && stays(*at));
         let expected = expected.map(|(_, revision)| *revision).max();
         let found = nara.memory().map(|memory| memory.revision);

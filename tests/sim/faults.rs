@@ -35,10 +35,21 @@ pub(super) enum Fault {
     Forge(u32),
     /// So many invented owners store with a host.
     Crowd(u32),
+    /// The gateway ends, and is back after so many seconds.
+    Gateway(u64),
+    /// The gateway lets go of a link.
+    Unhook,
+    /// Each frame takes the gateway so many milliseconds.
+    Drag(u64),
+    /// The gateway says so many things to a host that nobody said.
+    Invent(u32),
 }
 
 /// Kinds of faults.
-const KINDS: usize = 12;
+const KINDS: usize = 16;
+
+/// The first of those that need a gateway.
+const OF_GATEWAY: usize = 12;
 
 /// How likely each fault is in one run.
 pub(super) struct Weather {
@@ -80,6 +91,11 @@ impl Weather {
             weights,
             every,
         }
+    }
+
+    /// Nothing of a gateway goes wrong where there is none.
+    pub(super) fn without_gateway(&mut self) {
+        self.weights[OF_GATEWAY..].fill(0);
     }
 
     /// Whether every message arrives, whole and once.
@@ -126,7 +142,12 @@ impl Weather {
                 8 => Fault::Replay(rng.below(50) + 1),
                 9 => Fault::Flood(rng.below(500) + 1),
                 10 => Fault::Forge(rng.below(50) + 1),
-                _ => Fault::Crowd(rng.below(10) + 1),
+                11 => Fault::Crowd(rng.below(10) + 1),
+                12 => Fault::Gateway(seconds(rng, 300)),
+                13 => Fault::Unhook,
+                14 if rng.below(2) == 0 => Fault::Drag(0),
+                14 => Fault::Drag(u64::from(rng.below(8_000))),
+                _ => Fault::Invent(rng.below(100) + 1),
             });
         }
         None

@@ -2,6 +2,7 @@
 //! of it.
 
 use super::broker::Client;
+use super::gateway::ORIGIN;
 use super::memo::Remembering;
 use super::probe::Probe;
 use super::secrets::Secrets;
@@ -32,6 +33,9 @@ pub(super) enum Input {
     Opened,
     Closed,
     Data(Rc<[u8]>),
+    /// From the socket to the gateway.
+    MeshClosed,
+    MeshData(Rc<[u8]>),
 }
 
 /// How a host gives one owner a place.
@@ -55,6 +59,12 @@ pub(super) struct Host {
     pub(super) life: u32,
     /// Counts sockets, likewise.
     pub(super) socket: u32,
+    /// Those to the gateway.
+    pub(super) mesh_socket: u32,
+    /// Whether it knows of the gateway.
+    has_gateway: bool,
+    /// Under which key and address somebody answered, and when.
+    pub(super) proven: BTreeMap<(usize, u16), u64>,
     pub(super) client: Option<Client>,
     pub(super) latency: u64,
     pub(super) cut_until: u64,
@@ -91,7 +101,7 @@ pub(super) struct Host {
 }
 
 impl Host {
-    pub(super) fn new(rng: &mut Rng) -> Self {
+    pub(super) fn new(rng: &mut Rng, gateway_exists: bool) -> Self {
         let born = Config::born(Newborn(rng.array()), None).unwrap();
         let soul = born.soul().to_text();
         let parsed = Soul::parse(&soul).unwrap();
@@ -106,6 +116,9 @@ impl Host {
             timer: None,
             life: 0,
             socket: 0,
+            mesh_socket: 0,
+            has_gateway: gateway_exists && rng.below(4) > 0,
+            proven: BTreeMap::new(),
             client: None,
             latency: 1_000 * (u64::from(rng.below(80)) + 5),
             cut_until: 0,
@@ -140,6 +153,10 @@ impl Host {
             Config::reborn(&self.soul, None).unwrap()
         };
         let config = config.with_padding(self.padding).unwrap();
+        let config = match self.has_gateway {
+            true => config.with_gateway(ORIGIN),
+            false => config,
+        };
         self.life += 1;
         let now = self.now(micros);
         let nara = Nara::with_crypto(config, seed, now, |keys| Box::new(Remembering(keys)));
@@ -153,6 +170,8 @@ impl Host {
         let probe = nara.as_ref().and_then(|nara| nara.service::<Probe>());
         let ended = probe.map_or(0, |probe| probe.ended);
         self.socket += 1;
+        self.mesh_socket += 1;
+        self.proven.clear();
         self.inbox.clear();
         self.operations.clear();
         self.looked_at.clear();
@@ -160,6 +179,14 @@ impl Host {
         self.places.clear();
         self.woken = None;
         ended
+    }
+
+    /// The socket that this would have to come from.
+    pub(super) fn socket_for(&self, input: &Input) -> u32 {
+        match input {
+            Input::MeshClosed | Input::MeshData(_) => self.mesh_socket,
+            _ => self.socket,
+        }
     }
 
     /// Whether nothing keeps it from being heard.

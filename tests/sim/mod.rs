@@ -1,7 +1,11 @@
 //! The simulation: whole naras in one process, a broker that speaks MQTT as
 //! bytes, virtual time and one seeded generator. Links and hosts fail in every
 //! way; then all heals, and the naras must come together again.
-#![allow(dead_code, reason = "the command and the tests use what they need")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "the command and the tests use what they need"
+)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,15 +15,20 @@
 mod broker;
 mod checks;
 mod faults;
+mod gateway;
 mod host;
+mod idle;
+mod lies;
 mod memo;
 mod plaza;
 mod probe;
 mod secrets;
 mod storm;
+mod user;
 mod vice;
 mod world;
 
+pub(crate) use idle::idle;
 pub(crate) use world::run;
 
 use std::collections::VecDeque;

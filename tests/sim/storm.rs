@@ -1,7 +1,7 @@
 //! What goes wrong in the world, and how all of it heals.
 
 use super::faults::Fault;
-use super::host::Input;
+use super::host::{Host, Input};
 use super::vice::{Vice, speak};
 use super::world::{Happening, SECOND, World};
 use light_nara::base::{Rng, WallTime};
@@ -26,20 +26,18 @@ impl World {
         self.clocks_were_right &= !matches!(fault, Fault::Skew(_) | Fault::Freeze);
         let host = &mut self.hosts[place];
         match fault {
-            Fault::Crash(wait) if host.nara.is_some() => {
-                self.outcome.crashes += 1;
-                self.outcome.calls += host.end_nara();
-                self.drop_client(place);
-                self.schedule(wait * SECOND, Happening::Start(place));
-            }
+            Fault::Crash(wait) => self.crash(place, wait),
             Fault::Leave(wait) if host.nara.is_some() && !host.dozes(micros) => {
                 // What it says last is still carried; its memory is gone.
                 self.act(place, 8, &[], |nara, now| nara.sleep(now))?;
                 self.outcome.calls += self.hosts[place].end_nara();
                 self.schedule(wait * SECOND, Happening::Start(place));
             }
-            Fault::Crash(_) | Fault::Leave(_) => {}
-            Fault::Cut(time) => host.cut_until = micros + time * SECOND,
+            Fault::Leave(_) => {}
+            Fault::Cut(time) => {
+                host.cut_until = micros + time * SECOND;
+                self.schedule(time * SECOND, Happening::Returned(place));
+            }
             Fault::Doze(time) => {
                 host.dozes_until = micros + time * SECOND;
                 self.schedule(time * SECOND, Happening::Awake(place));
@@ -67,14 +65,65 @@ impl World {
             Fault::Flood(count) => self.flood(place, count),
             Fault::Forge(count) => self.forge(place, count),
             Fault::Crowd(count) => self.crowd(place, count),
+            Fault::Gateway(time) => {
+                self.end_gateway();
+                self.schedule(time * SECOND, Happening::GatewayIsBack);
+            }
+            Fault::Unhook => {
+                self.gateway.troubled_at = micros;
+                self.unhook(place);
+            }
+            Fault::Drag(slow) => {
+                self.gateway.slow = slow * 1_000;
+                self.gateway.troubled_at = micros;
+            }
+            Fault::Invent(count) => {
+                self.gateway.troubled_at = micros;
+                self.invent(place, count);
+            }
         }
         Ok(())
+    }
+
+    fn crash(&mut self, place: usize, wait: u64) {
+        if self.hosts[place].nara.is_none() {
+            return;
+        }
+        self.outcome.crashes += 1;
+        self.outcome.calls += self.hosts[place].end_nara();
+        self.drop_client(place);
+        self.unhook(place);
+        self.schedule(wait * SECOND, Happening::Start(place));
+    }
+
+    /// A host is back that was cut off. Often just then somebody starts again
+    /// whose newest copy it missed: it is told of two revisions at once.
+    pub(super) fn returned(&mut self, place: usize) {
+        if self.is_healed || self.hosts[place].is_cut(self.micros) || self.rng.below(2) == 0 {
+            return;
+        }
+        let held = self.hosts[place].held.iter();
+        let is_outdated = |(of, (revision, _)): &(&usize, &(u64, i64))| {
+            let held = |one: &Host| one.held.get(of).map(|(newer, _)| *newer);
+            self.hosts
+                .iter()
+                .filter_map(held)
+                .any(|one| one > *revision)
+        };
+        let outdated = held.filter(is_outdated).map(|(of, _)| *of);
+        let outdated: Vec<usize> = outdated.collect();
+        let at = self.rng.below(outdated.len() as u32) as usize;
+        if let Some(of) = outdated.get(at) {
+            let wait = u64::from(self.rng.below(3)) + 1;
+            self.note(&format!("{of:3} Crash({wait}), as {place} is back"));
+            self.crash(*of, wait);
+        }
     }
 
     /// A peer with that vice sends signed messages, anybody else nonsense.
     fn flood(&mut self, place: usize, count: u32) {
         let to = self.hosts[place].who().clone();
-        let floods = |host: &super::host::Host| host.vice == Vice::Floods;
+        let floods = |host: &Host| host.vice == Vice::Floods;
         let flooder = self.hosts.iter().position(floods);
         let nonsense = format!("nara/mesh/{}", to.id);
         for _ in 0..count {
@@ -175,6 +224,8 @@ impl World {
         self.weather.clear();
         self.is_healed = true;
         self.broker_is_up = true;
+        self.end_gateway();
+        self.gateway.heal();
         self.disturbed_at = self.micros;
         for place in 0..self.hosts.len() {
             let host = &mut self.hosts[place];

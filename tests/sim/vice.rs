@@ -6,6 +6,7 @@ use super::broker::{self, Packet};
 use super::host::Host;
 use light_nara::base::{Identity, Rng, WallTime};
 use light_nara::identity::Keys;
+use light_nara::mesh::Frame;
 use light_nara::message::{Message, Payload, Response, Timestamp, parse_payload, to_go_json};
 use std::rc::Rc;
 
@@ -40,6 +41,13 @@ impl Vice {
     }
 }
 
+/// What becomes of what somebody says.
+enum Word {
+    AsItIs,
+    Unsaid,
+    Changed(String),
+}
+
 /// What becomes of a packet that this host sends; `None` if it is not sent.
 pub(super) fn twist(host: &mut Host, rng: &mut Rng, packet: Vec<u8>) -> Option<Vec<u8>> {
     if host.vice.is_honest() {
@@ -48,8 +56,35 @@ pub(super) fn twist(host: &mut Host, rng: &mut Rng, packet: Vec<u8>) -> Option<V
     let Packet::Publish(topic, payload) = broker::read(&packet) else {
         return Some(packet);
     };
-    let Ok(message) = Message::parse(&payload) else {
-        return Some(packet);
+    match twist_message(host, rng, &payload) {
+        Word::AsItIs => Some(packet),
+        Word::Unsaid => None,
+        Word::Changed(text) => Some(broker::publish(&topic, text.as_bytes())),
+    }
+}
+
+/// What becomes of a frame that it sends to the gateway. The headers do not
+/// cover the message in it.
+pub(super) fn twist_frame(host: &mut Host, rng: &mut Rng, bytes: Vec<u8>) -> Option<Vec<u8>> {
+    if host.vice.is_honest() {
+        return Some(bytes);
+    }
+    let Some(mut frame) = Frame::parse(&bytes).filter(|frame| frame.t == "request") else {
+        return Some(bytes);
+    };
+    match twist_message(host, rng, &frame.body) {
+        Word::AsItIs => Some(bytes),
+        Word::Unsaid => None,
+        Word::Changed(text) => {
+            frame.body = text.into_bytes();
+            Some(frame.to_bytes())
+        }
+    }
+}
+
+fn twist_message(host: &mut Host, rng: &mut Rng, payload: &[u8]) -> Word {
+    let Ok(message) = Message::parse(payload) else {
+        return Word::AsItIs;
     };
     match message.kind.as_str() {
         "stash:response" => {}
@@ -58,18 +93,20 @@ pub(super) fn twist(host: &mut Host, rng: &mut Rng, packet: Vec<u8>) -> Option<V
             let text = message
                 .payload
                 .replace("\"success\":false", "\"success\":true");
-            return Some(if refused && rng.below(2) == 0 {
-                publish(host, &topic, message, text)
+            return if refused && rng.below(2) == 0 {
+                changed(host, message, text)
             } else {
-                packet
-            });
+                Word::AsItIs
+            };
         }
-        "stash:handoff" => return None,
-        _ => return Some(packet),
+        "stash:handoff" => return Word::Unsaid,
+        _ => return Word::AsItIs,
     }
-    let mut response = parse_payload::<Response>(&message.payload).ok()?;
+    let Ok(mut response) = parse_payload::<Response>(&message.payload) else {
+        return Word::Unsaid;
+    };
     if response.request_id.is_empty() && host.vice == Vice::Drops {
-        return None;
+        return Word::Unsaid;
     }
     let oldest = host
         .oldest
@@ -97,13 +134,13 @@ pub(super) fn twist(host: &mut Host, rng: &mut Rng, packet: Vec<u8>) -> Option<V
         }
     }
     let text = to_go_json(&response);
-    Some(publish(host, &topic, message, text))
+    changed(host, message, text)
 }
 
-fn publish(host: &Host, topic: &str, mut message: Message, payload: String) -> Vec<u8> {
+fn changed(host: &Host, mut message: Message, payload: String) -> Word {
     message.payload = payload;
     sign(&host.keys, &mut message);
-    broker::publish(topic, message.to_json().as_bytes())
+    Word::Changed(message.to_json())
 }
 
 fn sign(keys: &Keys, message: &mut Message) {

@@ -1,26 +1,20 @@
 //! The naras, the broker between them, and the time.
 
 use super::faults::Weather;
+use super::gateway::{Gateway, Said};
 use super::host::{Host, Input};
 use super::memo::digest;
 use super::probe::Probe;
-use super::secrets::CANARY;
-use super::vice::{Vice, twist};
+use super::vice::{Vice, twist, twist_frame};
 use super::{Outcome, Plan};
-use core::time::Duration;
 use light_nara::base::{Identity, Now, Rng};
 use light_nara::nara::{Effect, Event, Nara};
 use light_nara::plaza::Credentials;
-use light_nara::runtime::Context;
-use light_nara::stash::{Gate, Stash};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::rc::Rc;
 
 pub(super) const SECOND: u64 = 1_000_000;
-
-/// How long one may wait for a set or a recovery.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// After all is healed everybody must be whole so soon after the last nara
 /// reached the plaza and the last loss was noticed.
@@ -53,6 +47,11 @@ pub(super) enum Happening {
     ToHost(usize, u32, Input),
     /// What this host's socket sent.
     ToBroker(usize, u32, Vec<u8>),
+    /// What this host's socket to the gateway says.
+    ToGateway(usize, u32, Said),
+    /// A request to the gateway was not answered in time.
+    GatewayTires(u32),
+    GatewayIsBack,
     /// A user writes or reads.
     User(usize),
     Start(usize),
@@ -60,6 +59,8 @@ pub(super) enum Happening {
     Fault,
     BrokerIsBack,
     BrokerLooks,
+    /// This host was cut off, and is not any more.
+    Returned(usize),
 }
 
 pub(super) struct World {
@@ -72,6 +73,7 @@ pub(super) struct World {
     pub(super) hosts: Vec<Host>,
     pub(super) weather: Weather,
     pub(super) broker_is_up: bool,
+    pub(super) gateway: Gateway,
     pub(super) is_healed: bool,
     /// Whether no clock was ever wrong: naras go by each other's for an hour.
     pub(super) clocks_were_right: bool,
@@ -89,32 +91,7 @@ pub(super) struct World {
 
 /// Runs one seed to its end.
 pub(crate) fn run(plan: Plan) -> Outcome {
-    let mut seed = [0; 32];
-    seed[..8].copy_from_slice(&plan.seed.to_le_bytes());
-    let mut rng = Rng::from_seed(seed);
-    let weather = Weather::draw(&mut rng);
-    let mut world = World {
-        plan,
-        rng,
-        micros: SECOND,
-        order: 0,
-        queue: BinaryHeap::new(),
-        happenings: BTreeMap::new(),
-        hosts: Vec::new(),
-        weather,
-        broker_is_up: true,
-        is_healed: false,
-        clocks_were_right: true,
-        due_at_once: 0,
-        disturbed_at: 0,
-        overheard: VecDeque::new(),
-        invented: BTreeSet::new(),
-        revisions: BTreeMap::new(),
-        outcome: Outcome {
-            trace: 0xcbf2_9ce4_8422_2325,
-            ..Outcome::default()
-        },
-    };
+    let mut world = World::new(plan);
     let result = world.live();
     let probes = world
         .hosts
@@ -130,9 +107,40 @@ pub(crate) fn run(plan: Plan) -> Outcome {
 }
 
 impl World {
+    pub(super) fn new(plan: Plan) -> Self {
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&plan.seed.to_le_bytes());
+        let mut rng = Rng::from_seed(seed);
+        let mut weather = Weather::draw(&mut rng);
+        let gateway = Gateway::draw(&mut rng, &mut weather);
+        Self {
+            plan,
+            rng,
+            micros: SECOND,
+            order: 0,
+            queue: BinaryHeap::new(),
+            happenings: BTreeMap::new(),
+            hosts: Vec::new(),
+            weather,
+            broker_is_up: true,
+            gateway,
+            is_healed: false,
+            clocks_were_right: true,
+            due_at_once: 0,
+            disturbed_at: 0,
+            overheard: VecDeque::new(),
+            invented: BTreeSet::new(),
+            revisions: BTreeMap::new(),
+            outcome: Outcome {
+                trace: 0xcbf2_9ce4_8422_2325,
+                ..Outcome::default()
+            },
+        }
+    }
+
     fn live(&mut self) -> Result<(), String> {
         for _ in 0..self.plan.naras {
-            let host = Host::new(&mut self.rng);
+            let host = Host::new(&mut self.rng, self.gateway.exists);
             self.hosts.push(host);
         }
         if self.rng.below(3) > 0 {
@@ -184,7 +192,7 @@ impl World {
         self.happenings.insert(self.order, what);
     }
 
-    fn run_until(&mut self, end: u64) -> Result<(), String> {
+    pub(super) fn run_until(&mut self, end: u64) -> Result<(), String> {
         loop {
             let queued = self.queue.peek().map(|Reverse((at, _))| *at);
             let timer = self.next_timer();
@@ -230,16 +238,33 @@ impl World {
                 self.hear(place, socket, &packet);
                 Ok(())
             }
+            Happening::ToGateway(place, socket, said) => {
+                self.hear_link(place, socket, said);
+                Ok(())
+            }
+            Happening::GatewayTires(n) => {
+                self.tire(n);
+                Ok(())
+            }
+            Happening::GatewayIsBack => {
+                self.gateway.is_up = true;
+                Ok(())
+            }
             Happening::User(place) => self.use_nara(place),
             Happening::Start(place) => self.start(place),
             Happening::Awake(place) => self.awake(place),
             Happening::Fault => self.fault(),
+            Happening::Returned(place) => {
+                self.returned(place);
+                Ok(())
+            }
             Happening::BrokerIsBack => {
                 self.broker_is_up = true;
                 Ok(())
             }
             Happening::BrokerLooks => {
                 self.drop_silent();
+                self.pulse();
                 self.honour();
                 self.schedule(30 * SECOND, Happening::BrokerLooks);
                 Ok(())
@@ -305,6 +330,21 @@ impl World {
                     let wait = host.latency;
                     self.schedule(wait, Happening::ToBroker(place, socket, Vec::new()));
                 }
+                Effect::OpenMesh => {
+                    host.mesh_socket += 1;
+                    self.say_to_gateway(place, Said::Opened);
+                }
+                Effect::SendMesh(frame) => {
+                    self.check_sent_to_gateway(place, &frame)?;
+                    let host = &mut self.hosts[place];
+                    if let Some(frame) = twist_frame(host, &mut self.rng, frame) {
+                        self.say_to_gateway(place, Said::Frame(frame));
+                    }
+                }
+                Effect::CloseMesh => {
+                    self.say_to_gateway(place, Said::Closed);
+                    self.hosts[place].mesh_socket += 1;
+                }
                 Effect::Event(Event::Set(operation, result)) => {
                     host.end(operation)?;
                     if let Ok(receipt) = result {
@@ -324,6 +364,12 @@ impl World {
                 _ => {}
             }
         }
+    }
+
+    fn say_to_gateway(&mut self, place: usize, said: Said) {
+        let host = &self.hosts[place];
+        let (socket, wait) = (host.mesh_socket, host.latency);
+        self.schedule(wait, Happening::ToGateway(place, socket, said));
     }
 
     pub(super) fn note(&mut self, line: &str) {
@@ -348,89 +394,11 @@ impl World {
         self.act(place, 0, &[], |nara, now| nara.wake(now))
     }
 
-    fn use_nara(&mut self, place: usize) -> Result<(), String> {
-        let pause = match self.is_healed {
-            false => u64::from(self.rng.below(240) + 30) * SECOND,
-            true => 5 * SECOND,
-        };
-        self.schedule(pause, Happening::User(place));
-        let host = &self.hosts[place];
-        let Some(stash) = host.nara.as_ref().and_then(Nara::stash) else {
-            return Ok(());
-        };
-        if host.dozes(self.micros) {
-            return Ok(());
-        }
-        let is_elsewhere = stash.is_elsewhere();
-        let gate = stash.gate();
-        let mut honest = self.hosts.iter().filter(|one| one.vice.is_honest());
-        let has_copy = honest.any(|one| one.held.contains_key(&place));
-        let (saved, until) = (host.saved, self.micros + PATIENCE.as_micros() as u64);
-        if is_elsewhere {
-            return self.command(place, |stash, ctx| stash.go_on(ctx));
-        }
-        match gate {
-            Gate::Open if self.is_healed => Ok(()),
-            Gate::Open => {
-                self.act(place, 9, &[], |nara, now| {
-                    nara.command_on(now, |probe: &mut Probe, ctx| probe.ask(ctx));
-                })?;
-                let host = &self.hosts[place];
-                let count = host.sets + 1;
-                let pad = "x".repeat(self.rng.below(2_000) as usize);
-                let data = format!("{{\"{CANARY}\":\"{place}-{count}\",\"pad\":\"{pad}\"}}");
-                let mut begun = None;
-                let text = data.clone();
-                let host = &mut self.hosts[place];
-                host.sets = count;
-                let now = host.now(self.micros);
-                if let Some(nara) = &mut host.nara {
-                    begun = nara.set(now, text, PATIENCE).ok();
-                }
-                if let Some(operation) = begun {
-                    let memory = host.nara.as_ref().and_then(Nara::memory);
-                    let revision = memory.map_or(0, |memory| memory.revision);
-                    host.written.entry(revision).or_default().push(data);
-                    host.operations.push((operation, until));
-                }
-                self.act(place, 4, &[], |_, _| {})
-            }
-            Gate::Undecided if saved.is_none() || (self.is_healed && !has_copy) => {
-                self.outcome.lost += u64::from(saved.is_some());
-                self.hosts[place].saved = None;
-                self.command(place, |stash, ctx| {
-                    let _ = stash.start_empty(ctx);
-                })
-            }
-            _ => {
-                let host = &mut self.hosts[place];
-                let now = host.now(self.micros);
-                let begun = host
-                    .nara
-                    .as_mut()
-                    .and_then(|nara| nara.recover(now, PATIENCE).ok());
-                host.operations
-                    .extend(begun.map(|operation| (operation, until)));
-                self.act(place, 5, &[], |_, _| {})
-            }
-        }
-    }
-
-    fn command(
-        &mut self,
-        place: usize,
-        run: impl FnOnce(&mut Stash, &mut Context<'_>),
-    ) -> Result<(), String> {
-        self.act(place, 6, &[], |nara, now| {
-            nara.command_on(now, run);
-        })
-    }
-
     /// Something reaches a host, if it is the socket that it was meant for.
     fn reach(&mut self, place: usize, socket: u32, input: Input) -> Result<(), String> {
         let micros = self.micros;
         let host = &mut self.hosts[place];
-        if host.socket != socket || host.nara.is_none() || host.is_cut(micros) {
+        if host.socket_for(&input) != socket || host.nara.is_none() || host.is_cut(micros) {
             return Ok(());
         }
         if host.dozes(micros) {
@@ -452,6 +420,16 @@ impl World {
                 let data = Rc::clone(&bytes);
                 self.act(place, 7, &bytes, move |nara, now| {
                     nara.handle_data(now, &data)
+                })
+            }
+            Input::MeshClosed => {
+                host.mesh_socket += 1;
+                self.act(place, 10, &[], |nara, now| nara.handle_mesh_closed(now))
+            }
+            Input::MeshData(bytes) => {
+                let data = Rc::clone(&bytes);
+                self.act(place, 11, &bytes, move |nara, now| {
+                    nara.handle_mesh_data(now, &data)
                 })
             }
         }
