@@ -122,17 +122,6 @@ export const bugs = [
     ],
   },
   {
-    name: "goes-by-the-first",
-    what: "a search goes by the first answer and not by the newest",
-    edits: [
-      {
-        file: "stash/recovery.rs",
-        old: "            Some((best, ..)) if best.age_key() > memory.age_key() => return,",
-        new: "            Some((best, ..)) if planted || best.age_key() > memory.age_key() => return,",
-      },
-    ],
-  },
-  {
     name: "ends-a-call-twice",
     what: "a call that was answered stays pending, and ends again at its deadline",
     edits: [
