@@ -7,7 +7,7 @@
 //! by it as by every other answer.
 
 use crate::base::{ExpiringMap, Identity, Instant, PublicKey};
-use crate::message::{Fields, ObjectWriter, Payload, PayloadError, serde_by_itself};
+use crate::message::Ping;
 use crate::runtime::{Behaviour, Context, Delivery, Outcome, PeerNews, Service};
 use core::time::Duration;
 
@@ -35,31 +35,6 @@ const TELLS_MAX: u32 = 6;
 
 /// Of all who hear somebody with another time, so many ask on average.
 const ASKERS: u32 = 5;
-
-/// The payload of question and answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Question {
-    /// Random, and the same in the answer.
-    pub request_id: String,
-}
-
-impl Payload for Question {
-    const FIELDS: &'static [&'static str] = &["request_id"];
-
-    fn parse(text: &str) -> Result<Self, PayloadError> {
-        let mut fields = Fields::of(text, Self::FIELDS);
-        let request_id = fields.string("request_id").into_owned();
-        fields.done(Self { request_id })
-    }
-
-    fn to_json(&self) -> String {
-        ObjectWriter::new()
-            .text("request_id", &self.request_id)
-            .finish()
-    }
-}
-
-serde_by_itself!(Question);
 
 /// The service.
 pub struct Clock {
@@ -106,7 +81,7 @@ impl Clock {
 
     fn ask(&mut self, ctx: &mut Context<'_>, who: &Identity) {
         let request_id = bs58::encode(ctx.rng().array::<12>()).into_string();
-        let question = Question { request_id };
+        let question = Ping { request_id };
         // Without an answer nothing is known that was not known before.
         if ctx.call(who, ASK, &question, TELL, ANSWER_WITHIN).is_ok() {
             let now = ctx.now().mono;
@@ -114,11 +89,11 @@ impl Clock {
         }
     }
 
-    fn on_ask(&mut self, ctx: &mut Context<'_>, from: &Delivery, question: Question) -> Outcome {
+    fn on_ask(&mut self, ctx: &mut Context<'_>, from: &Delivery, question: Ping) -> Outcome {
         ctx.reply(from, TELL, &question)
     }
 
-    fn on_late_tell(&mut self, _: &mut Context<'_>, _: &Delivery, _: Question) -> Outcome {
+    fn on_late_tell(&mut self, _: &mut Context<'_>, _: &Delivery, _: Ping) -> Outcome {
         Outcome::Drop("late_reply")
     }
 }
@@ -155,7 +130,7 @@ mod tests {
     fn off(rt: &MockRuntime, name: &str, kind: &str, request_id: &str, seconds: i64) -> Message {
         let who = MockRuntime::identity(name);
         let request_id = request_id.to_owned();
-        let mut message = rt.message(&who, kind, &Question { request_id });
+        let mut message = rt.message(&who, kind, &Ping { request_id });
         let nanos = rt.now().wall.unix_nanos() + seconds * 1_000_000_000;
         message.timestamp = Timestamp::from_wall(WallTime::from_unix_nanos(nanos));
         MockRuntime::sign(&who, message)
@@ -166,7 +141,7 @@ mod tests {
         rt.deliver(&off(rt, name, TELL, "stray", seconds));
         if seconds == 0 {
             let (who, request_id) = (MockRuntime::identity(name), "r".repeat(16));
-            let question = Question { request_id };
+            let question = Ping { request_id };
             rt.command(|_: &mut Clock, ctx| {
                 ctx.call(&who, ASK, &question, TELL, ANSWER_WITHIN).unwrap()
             });
@@ -203,7 +178,7 @@ mod tests {
         let dropped = |reason| rt.dropped(reason);
         // Carol's first word was recent by what Bob alone had said.
         assert_eq!((dropped("late_reply"), dropped("from_the_future")), (2, 1));
-        let question = Question::default();
+        let question = Ping::default();
         let to = MockRuntime::identity("bob");
         rt.command(|_: &mut Clock, ctx| ctx.send(&to, ASK, &question));
         let sent = rt.emitted().pop().unwrap().timestamp.wall().unwrap();

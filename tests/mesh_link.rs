@@ -151,15 +151,23 @@ impl World {
         self.act(|nara, now| nara.handle_mesh_data(now, &bytes));
     }
 
-    fn attach(&mut self) {
+    fn challenge(&mut self) {
         self.hand(&Frame {
             nonce: "theirs".into(),
             ..Frame::new("challenge")
         });
+    }
+
+    fn hand_address(&mut self, address: &str) {
         self.hand(&Frame {
-            address: ADDRESS.into(),
+            address: address.into(),
             ..Frame::new("attached")
         });
+    }
+
+    fn attach(&mut self) {
+        self.challenge();
+        self.hand_address(ADDRESS);
     }
 
     fn hear_hello(&mut self, who: &Keys) {
@@ -352,10 +360,7 @@ fn without_an_address_it_greets_after_two_seconds_and_again_once_it_has_one() {
 fn a_challenge_that_comes_twice_is_signed_once() {
     let mut world = World::new();
     for _ in 0..2 {
-        world.hand(&Frame {
-            nonce: "theirs".into(),
-            ..Frame::new("challenge")
-        });
+        world.challenge();
     }
     assert_eq!(world.gateway.len(), 1);
 }
@@ -365,14 +370,8 @@ fn a_gateway_that_gives_what_no_greeting_can_name_is_left() {
     let long = "9".repeat(256);
     for address in ["", "100.64.0.9:4000\n", "\u{0}", &long] {
         let mut world = World::new();
-        world.hand(&Frame {
-            nonce: "theirs".into(),
-            ..Frame::new("challenge")
-        });
-        world.hand(&Frame {
-            address: address.into(),
-            ..Frame::new("attached")
-        });
+        world.challenge();
+        world.hand_address(address);
         assert_eq!(world.closes, 1, "{address:?}");
         world.run(2 * SECOND);
         assert_eq!(world.greetings()[0]["hey_there"]["MeshIP"], "");

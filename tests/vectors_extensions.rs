@@ -9,9 +9,9 @@ use light_nara::base::{Identity, WallTime};
 use light_nara::identity::{Keys, Signature, Soul, verify};
 use light_nara::message::{
     Ack, Bytes, Challenge, Delete, Digest, Grant, Granted, Handoff, HandoffReceipt, Link, Message,
-    Payload, Proof, Request, Store, Timestamp, parse_payload, to_go_json,
+    Payload, Ping, Proof, Request, Store, Timestamp, parse_payload, to_go_json,
 };
-use light_nara::presence::{LOST, PING, PONG, Ping};
+use light_nara::presence::{LOST, PING, PONG};
 use light_nara::runtime::Nothing;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};

@@ -7,7 +7,7 @@
 
 use super::Presence;
 use crate::base::{ExpiringMap, ID_LENGTH_MAX, Identity, Instant, SortedMap, WallTime};
-use crate::message::{Fields, ObjectWriter, Payload, PayloadError, serde_by_itself};
+use crate::message::Ping;
 use crate::neighbourhood::Presence as Whereabouts;
 use crate::runtime::{CallError, CallId, Context, Delivery, Nothing, Outcome, OwnNews, PeerNews};
 use core::time::Duration;
@@ -43,31 +43,6 @@ const SAID_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// A nara that is called gone greets so often at most.
 const SPEAK_UP_EVERY: Duration = Duration::from_secs(5);
-
-/// The payload of ping and pong.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ping {
-    /// Random; the pong repeats it.
-    pub request_id: String,
-}
-
-impl Payload for Ping {
-    const FIELDS: &'static [&'static str] = &["request_id"];
-
-    fn parse(text: &str) -> Result<Self, PayloadError> {
-        let mut fields = Fields::of(text, Self::FIELDS);
-        let request_id = fields.string("request_id").into_owned();
-        fields.done(Self { request_id })
-    }
-
-    fn to_json(&self) -> String {
-        ObjectWriter::new()
-            .text("request_id", &self.request_id)
-            .finish()
-    }
-}
-
-serde_by_itself!(Ping);
 
 /// Whom to check, and what was said by this nara itself.
 pub(super) struct Gone {

@@ -8,7 +8,7 @@
 mod following;
 mod gone;
 
-pub use gone::{GONE_TOPIC, LOST, PING, PONG, Ping};
+pub use gone::{GONE_TOPIC, LOST, PING, PONG};
 
 use crate::base::{ExpiringMap, Identity, Instant, Now, SortedMap, SortedSet, WallTime};
 use crate::message::{HeyThere, Howdy, Newspaper, PresenceEvent, StatusBuilder, SyncEvent};

@@ -2,7 +2,7 @@
 
 use super::tests::*;
 use super::*;
-use crate::message::Message;
+use crate::message::{Message, Ping};
 use crate::runtime::{MockRuntime, Nothing};
 
 /// The will of a peer, as the broker publishes it.

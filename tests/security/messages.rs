@@ -5,9 +5,8 @@ use super::target::{Frame, Target};
 use light_nara::base::Rng;
 use light_nara::message::{
     Ack, Challenge, Delete, Digest, Grant, Granted, Handoff, HandoffReceipt, Link, Message,
-    Payload, Refresh, Request, Response, Store, parse_payload, to_go_json,
+    Payload, Ping, Refresh, Request, Response, Store, parse_payload, to_go_json,
 };
-use light_nara::presence::Ping;
 use light_nara::runtime::Nothing;
 use serde_json::{Value, json};
 

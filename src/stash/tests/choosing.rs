@@ -304,14 +304,21 @@ fn show_ahead(rt: &mut MockRuntime, asked: &Message, seconds: i64) -> i64 {
     memory.timestamp
 }
 
-#[test]
-fn a_holder_with_a_later_clock_is_not_refused_by_for_ever() {
+/// An owner whose only holder has just refused its second version as stale, and
+/// what that one is asked for.
+fn refused_as_stale() -> (MockRuntime, Message) {
     let mut rt = wanting(1, 0, 1);
     set(&mut rt, "1");
     set(&mut rt, "\"second\"");
     let store = of_kind(&rt.emitted(), "stash:store").pop().unwrap();
     refuse(&mut rt, &store, "stale");
     let asked = of_kind(&rt.emitted(), "stash:request").remove(0);
+    (rt, asked)
+}
+
+#[test]
+fn a_holder_with_a_later_clock_is_not_refused_by_for_ever() {
+    let (mut rt, asked) = refused_as_stale();
     let ahead = show_ahead(&mut rt, &asked, 20);
     let store = of_kind(&rt.emitted(), "stash:store").pop().unwrap();
     let store: Store = parse_payload(&store.payload).unwrap();
@@ -321,12 +328,7 @@ fn a_holder_with_a_later_clock_is_not_refused_by_for_ever() {
 
 #[test]
 fn a_time_out_of_reach_that_was_seen_once_hides_no_later_one() {
-    let mut rt = wanting(1, 0, 1);
-    set(&mut rt, "1");
-    set(&mut rt, "\"second\"");
-    let store = of_kind(&rt.emitted(), "stash:store").pop().unwrap();
-    refuse(&mut rt, &store, "stale");
-    let asked = of_kind(&rt.emitted(), "stash:request").remove(0);
+    let (mut rt, asked) = refused_as_stale();
     show_ahead(&mut rt, &asked, 8 * 86_400);
     // Its clock was put right meanwhile, and it took another version.
     rt.advance(SILENT_FOR);
