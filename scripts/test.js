@@ -72,7 +72,7 @@ function suites() {
     { name: "cargo test", program: "cargo", args: ["test", "--locked"], count: countCargo },
     { name: "simulation", program: "cargo", args: [...SIMULATION, "--seeds", "100", "--naras", "8", "--minutes", "60", "--twice"], count: countSeeds },
     { name: "wasm-pack test, Node", program: "wasm-pack", args: [...wasmPackTest, "--node", ...wanted], count: countCargo },
-    { name: "wasm-pack test, Chromium", program: "wasm-pack", args: [...wasmPackTest, ...chrome, ...wanted], count: countCargo },
+    { name: "wasm-pack test, Chromium", program: "wasm-pack", args: [...wasmPackTest, ...chrome, ...wanted], env: { WASM_BINDGEN_USE_BROWSER: "1" }, count: countCargo },
     { name: "JavaScript", program: "node", args: nodeTest("js", { atOnce: 3 }), count: countNode },
     { name: "the package, as installed", program: "node", args: nodeTest("package"), count: countNode },
     { name: "end to end, Chromium", program: "node", args: nodeTest("e2e", { atOnce: 2, only: (name) => !TIMED.has(name) }), count: countNode },
@@ -88,13 +88,13 @@ function nodeTest(folder, { atOnce = 1, only = () => true } = {}) {
 }
 
 /** Without `count`, the command as a whole is one check. */
-async function runSuite({ name, program, args, count = null, needs = null }) {
+async function runSuite({ name, program, args, env = {}, count = null, needs = null }) {
   if (needs !== null && !process.env[needs.variable]) {
     say(`NOT RUN: ${name}: ${needs.what}`);
     return { passed: 0, failed: 0, skipped: 0, notRun: needs.what };
   }
   try {
-    const output = await run(name, program, args, { live: true, limitMs: SUITE_MS_MAX });
+    const output = await run(name, program, args, { live: true, limitMs: SUITE_MS_MAX, env });
     if (count === null) return { passed: 1, failed: 0, skipped: 0 };
     const counts = count(output);
     if (counts.passed === 0) throw new StepError(`${name}: no test ran`);

@@ -6,7 +6,7 @@
 //! next deadline come out. Only [`wasm`] touches the browser.
 //!
 //! Layers, lowest first; a module imports its own folder and lower layers only
-//! (`tests/layers.rs` fails on a breach):
+//! (`tests/rust/layers.rs` fails on a breach):
 //!
 //! | layer | modules | what |
 //! | --- | --- | --- |

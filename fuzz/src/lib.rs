@@ -1,6 +1,6 @@
 //! The nara that is fuzzed: a whole one, with a memory, on a plaza and beside a
 //! gateway that both answer at once; and what each target does with an input.
-//! tests/fuzz_seeds.rs compiles all of it, and runs the seeds, without libFuzzer.
+//! tests/rust/fuzz_seeds.rs compiles all of it, and runs the seeds, without libFuzzer.
 
 pub mod mesh;
 pub mod message;

@@ -5,25 +5,17 @@
 //! is as the reference or better, and why. Only where it is said to be better
 //! may it differ.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test may say what must hold by unwrapping it"
-)]
-
-#[allow(dead_code, reason = "each test binary needs its part of it")]
-mod vectors;
-
+use crate::vectors::{cases, keys, text};
 use light_nara::base::{Instant, Now, Rng};
 use light_nara::message::{Ack, Message, Timestamp, parse_payload};
 use light_nara::runtime::{Context, Me, Runtime};
 use light_nara::stash::{Config, Stash};
 use serde_json::{Value, json};
-use vectors::{cases, keys, text};
 #[cfg(target_family = "wasm")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-const MESSAGE: &str = include_str!("vectors/message.json");
-const OUTCOMES: &str = include_str!("vectors/receive.json");
+const MESSAGE: &str = include_str!("../vectors/message.json");
+const OUTCOMES: &str = include_str!("../vectors/receive.json");
 
 /// The time of the vectors, unless the outcome says another.
 fn now(expected: &Value) -> Now {

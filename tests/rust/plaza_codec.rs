@@ -1,8 +1,6 @@
 //! The plaza session against another implementation of MQTT 3.1.1: mqttbytes
 //! plays the broker, in both directions, with generated content; and against
 //! bytes that mean nothing.
-#![cfg(not(target_family = "wasm"))]
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use bytes::BytesMut;
 use light_nara::base::{Instant, Rng};

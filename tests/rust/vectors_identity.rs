@@ -4,11 +4,6 @@
 //! Left out, because a light nara has no notion of them: gemstones, and
 //! whether a host's name is good enough to be a nara's.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a vector that cannot be read fails its test"
-)]
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::Aead as _;
@@ -21,9 +16,9 @@ use sha2::{Digest as _, Sha256};
 #[cfg(target_family = "wasm")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-const IDENTITY: &str = include_str!("vectors/identity.json");
-const SEAL: &str = include_str!("vectors/seal.json");
-const NAMES: &str = include_str!("vectors/names.json");
+const IDENTITY: &str = include_str!("../vectors/identity.json");
+const SEAL: &str = include_str!("../vectors/seal.json");
+const NAMES: &str = include_str!("../vectors/names.json");
 
 /// The cases of one section, which must have some.
 fn cases(file: &str, section: &str) -> Vec<Value> {

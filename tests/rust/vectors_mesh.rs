@@ -1,25 +1,17 @@
 //! Mesh authentication against what the reference implementation signed and
 //! what its own check said.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test may say what must hold by unwrapping it"
-)]
-
-#[allow(dead_code, reason = "shared with tests that use all of it")]
-mod vectors;
-
+use crate::vectors::{cases, key, text};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use light_nara::base::{PublicKey, WallTime};
 use light_nara::identity::{Keys, Soul};
 use light_nara::mesh::{Headers, verify_request};
 use serde_json::Value;
-use vectors::{cases, key, text};
 #[cfg(target_family = "wasm")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-const MESHAUTH: &str = include_str!("vectors/meshauth.json");
+const MESHAUTH: &str = include_str!("../vectors/meshauth.json");
 const NOW: i64 = 1_795_227_337_074;
 
 fn headers(case: &Value) -> Headers {

@@ -1,15 +1,8 @@
 //! Whole naras on one plaza, some with a clock that is minutes off: they find
 //! out, and are understood all the same.
-#![cfg(not(target_family = "wasm"))]
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test may say what must hold by unwrapping it"
-)]
 
-mod plaza;
-
+use crate::plaza::{Plaza, SECOND};
 use light_nara::nara::Config;
-use plaza::{Plaza, SECOND};
 
 const MINUTE: i64 = 60;
 

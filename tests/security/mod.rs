@@ -4,12 +4,6 @@
 //! nothing was sent and a counter tells of it. `docs/security-matrix.md` lists
 //! them by attack.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test may say what must hold by unwrapping it"
-)]
-
 mod peer;
 #[allow(dead_code, reason = "each test binary needs its part of it")]
 mod target;

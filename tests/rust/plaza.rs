@@ -1,5 +1,6 @@
 //! A plaza for tests of whole naras: a broker of a few lines in memory, and a
 //! clock that moves when it is told to.
+
 #![allow(dead_code, reason = "each test uses what it needs")]
 
 use core::time::Duration;

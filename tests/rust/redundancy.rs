@@ -1,15 +1,8 @@
 //! Whole naras on one plaza: confidants go, in every way there is, and the
 //! memory stays.
-#![cfg(not(target_family = "wasm"))]
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test may say what must hold by unwrapping it"
-)]
 
-mod plaza;
-
+use crate::plaza::{Plaza, SECOND};
 use light_nara::nara::{Config, Newborn};
-use plaza::{Plaza, SECOND};
 
 const MEMORY: &str = "{\"tea\":\"oolong\"}";
 

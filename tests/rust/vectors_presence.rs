@@ -4,13 +4,7 @@
 //! A light nara has no notion of sync events that are neither hey_there nor
 //! chau: they are refused.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test may say what must hold by unwrapping it"
-)]
-
-mod vectors;
-
+use crate::vectors::{cases, key, keys, text, truth};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use light_nara::base::{Identity, Instant, NaraId, Now, Rng, WallTime};
@@ -20,11 +14,10 @@ use light_nara::neighbourhood::MemoryMode;
 use light_nara::presence::{CHAU_TOPIC, HEY_THERE_TOPIC, Presence};
 use light_nara::runtime::{Me, Runtime};
 use serde_json::Value;
-use vectors::{cases, key, keys, text, truth};
 #[cfg(target_family = "wasm")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-const SYNCEVENT: &str = include_str!("vectors/syncevent.json");
+const SYNCEVENT: &str = include_str!("../vectors/syncevent.json");
 
 fn signature(base64: &str) -> Signature {
     Signature(STANDARD.decode(base64).unwrap().try_into().unwrap())

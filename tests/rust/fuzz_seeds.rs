@@ -1,14 +1,8 @@
 //! What fuzzing does, on the seeds that it begins with and without libFuzzer:
 //! so its targets keep compiling, and what it found stays mended.
-#![cfg(not(target_family = "wasm"))]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test may say what must hold by unwrapping it"
-)]
 
 #[allow(unreachable_pub, reason = "it is a crate of its own for libFuzzer")]
-#[path = "../fuzz/src/lib.rs"]
+#[path = "../../fuzz/src/lib.rs"]
 mod fuzz;
 
 use std::fs;

@@ -1,10 +1,5 @@
 //! What is our own on the wire, byte for byte: docs/protocol.md in JSON.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test may say what must hold by unwrapping it"
-)]
-
 use light_nara::base::{Identity, WallTime};
 use light_nara::identity::{Keys, Signature, Soul, verify};
 use light_nara::message::{
@@ -18,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 #[cfg(target_family = "wasm")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-const FILE: &str = include_str!("vectors/extensions.json");
+const FILE: &str = include_str!("../vectors/extensions.json");
 const SECONDS: i64 = 1_768_756_453;
 
 fn keys(seed: u8, name: &str) -> Keys {

@@ -1,10 +1,5 @@
 //! The import rule: a module imports its own folder and lower layers only, and
 //! folders of one layer never import each other, except where that is said.
-#![cfg(not(target_family = "wasm"))]
-#![allow(
-    clippy::expect_used,
-    reason = "a test may expect its own sources to be there"
-)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

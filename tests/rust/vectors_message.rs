@@ -1,13 +1,7 @@
 //! Messages and Go's JSON against what the reference implementation made of
 //! the same input.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test may say what must hold by unwrapping it"
-)]
-
-mod vectors;
-
+use crate::vectors::{cases, key, keys, section, text, truth};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use light_nara::base::{PublicKey, WallTime};
@@ -17,12 +11,11 @@ use light_nara::message::{
     Response, Store, SyncEvent, Timestamp, parse_payload, to_go_json,
 };
 use serde_json::Value;
-use vectors::{cases, key, keys, section, text, truth};
 #[cfg(target_family = "wasm")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-const MESSAGE: &str = include_str!("vectors/message.json");
-const GOJSON: &str = include_str!("vectors/gojson.json");
+const MESSAGE: &str = include_str!("../vectors/message.json");
+const GOJSON: &str = include_str!("../vectors/gojson.json");
 
 /// A payload read as its kind's type and written again.
 fn canonical(kind: &str, payload: &str) -> Result<String, PayloadError> {

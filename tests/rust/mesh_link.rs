@@ -1,11 +1,6 @@
 //! A whole nara with a gateway that the test plays, frame by frame, and a
 //! plaza that only listens: what it says where, and when.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test may say what must hold by unwrapping it"
-)]
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use core::time::Duration;

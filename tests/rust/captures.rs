@@ -2,11 +2,6 @@
 //! session of a whole nara, what they sent each other through runtimes that
 //! stand where they stood. No message may be lost from the count.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test may say what must hold by unwrapping it"
-)]
-
 use light_nara::base::{Identity, Instant, Now, Rng, WallTime};
 use light_nara::identity::{OpenError, Signature, verify};
 use light_nara::message::{PresenceEvent, SyncEvent, Timestamp};
@@ -18,10 +13,10 @@ use std::collections::BTreeMap;
 #[cfg(target_family = "wasm")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-const PLAZA: &str = include_str!("captures/plaza.log");
+const PLAZA: &str = include_str!("../captures/plaza.log");
 const MESH: [&str; 2] = [
-    include_str!("captures/mesh-store.http"),
-    include_str!("captures/mesh-restart.http"),
+    include_str!("../captures/mesh-store.http"),
+    include_str!("../captures/mesh-restart.http"),
 ];
 
 type Counts = BTreeMap<String, usize>;

@@ -1,10 +1,6 @@
 //! The simulation gives the same trace for the same seed, on every target.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test may say what must hold by unwrapping it"
-)]
 
+#[path = "../sim/mod.rs"]
 mod sim;
 
 use sim::{Plan, run};

@@ -1,9 +1,4 @@
 //! The tables of promises and of attacks name tests that exist.
-#![cfg(not(target_family = "wasm"))]
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test may expect its own sources to be there"
-)]
 
 use std::fs::{self, read_to_string};
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! The sample service of the specification, written outside the crate: what it
 //! needs is what `stash` needed, and the mock runtime is enough to test it.
 
-#[path = "../examples/guest_book.rs"]
+#[path = "../../examples/guest_book.rs"]
 mod guest_book;
 
 #[cfg(target_family = "wasm")]
