@@ -6,7 +6,7 @@ import { measureAll } from "./operations.js";
 import { recoverOnce, recovering } from "./recover.js";
 import { checkThatLongTasksShow, longestTask, takeStores } from "./tasks.js";
 
-const ENTRY = "/www/nara/index.js";
+const ENTRY = "/www/nara/pkg/index.js";
 
 /** `pkg` is the folder of the benchmark's build. */
 window.measure = async (pkg) => {

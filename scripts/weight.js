@@ -15,7 +15,7 @@ export function modulesOf(entry) {
   const found = [entry];
   for (const path of found) {
     const source = readFileSync(join(WWW, path), "utf8");
-    for (const [, name] of source.matchAll(/^(?:import|export)\b[^;]*?from\s+"(\.[^"]+)"|^import\s+"(\.[^"]+)"/gm)) {
+    for (const [, name] of source.matchAll(/^(?:import|export)\b[^;]*?from\s*"(\.[^"]+)"|^import\s*"(\.[^"]+)"/gm)) {
       const next = posix.join(posix.dirname(path), name);
       if (!found.includes(next)) found.push(next);
     }

@@ -1,6 +1,6 @@
 // Wakes a nara for this page, and carries what it tells to the panels.
 
-import { Nara, init } from "./nara/index.js";
+import { Nara, init } from "./nara/pkg/index.js";
 import { hasTicker, stayAwake } from "./awake.js";
 import { rememberedSoul } from "./device.js";
 import { byId } from "./dom.js";

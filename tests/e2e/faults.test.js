@@ -42,7 +42,7 @@ async function passAnHour(page) {
  */
 async function wakeIn(page, plaza) {
   await page.evaluate(async (plaza) => {
-    const { Nara } = await import("/nara/index.js");
+    const { Nara } = await import("/nara/pkg/index.js");
     globalThis.it = await Nara.wake({ plaza });
     globalThis.ends = [];
     globalThis.wasLost = false;
@@ -133,7 +133,7 @@ test("two tabs that live as one soul, in browsers that know nothing of each othe
   const soul = await page.evaluate(() => it.soul);
   const other = await shared.visit(t);
   await other.evaluate(async ({ soul, plaza }) => {
-    const { Nara } = await import("/nara/index.js");
+    const { Nara } = await import("/nara/pkg/index.js");
     globalThis.it = await Nara.wake({ soul, plaza });
     await it.stash.recover();
   }, { soul, plaza: shared.host.plaza });
@@ -194,7 +194,7 @@ test("a platform without randomness", PATIENT, async (t) => {
   await page.getByTestId("start-new").click();
   await page.getByText("Could not wake up: this platform gives no randomness").waitFor();
   const code = await page.evaluate(async (plaza) => {
-    const { Nara } = await import("/nara/index.js");
+    const { Nara } = await import("/nara/pkg/index.js");
     return Nara.wake({ plaza }).catch(({ name, code }) => `${name} ${code}`);
   }, shared.host.plaza);
   assert.equal(code, "NaraError no_randomness");

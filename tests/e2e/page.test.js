@@ -99,7 +99,7 @@ test("a nara lives in a worker too", PATIENT, async (t) => {
 test("through the worker's face, errors keep their codes, calls can be aborted, and what runs ends with the worker", PATIENT, async (t) => {
   const page = await projectPage(t);
   const found = await page.evaluate(async (plaza) => {
-    const { Nara, NaraError } = await import("/nara/worker.js");
+    const { Nara, NaraError } = await import("/nara/pkg/worker.js");
     const why = (promise) => promise.then(() => "done", (error) => (error instanceof NaraError ? error.code : String(error)));
     const stop = new AbortController();
     const nara = await Nara.wake({ plaza });
@@ -151,7 +151,7 @@ async function serveProject() {
 }
 
 const WORKER = `
-  import { Nara } from "./nara/index.js";
+  import { Nara } from "./nara/pkg/index.js";
   onmessage = async ({ data: plaza }) => {
     const nara = await Nara.wake({ plaza, memory: "medium" });
     try {

@@ -19,7 +19,7 @@ const shared = browserAndHost();
 async function tabAndHolder(t) {
   const page = await shared.visit(t);
   await page.evaluate(async (plaza) => {
-    const { Nara } = await import("/nara/index.js");
+    const { Nara } = await import("/nara/pkg/index.js");
     const nara = await Nara.wake({ plaza, stash: { spares: 0 } });
     globalThis.nara = nara;
     globalThis.copies = () => nara.status().stash.holders;
@@ -80,7 +80,7 @@ test("the owner's tab is closed, all three confidants go one after the other, an
   t.after(() => Promise.all(residents.map((resident) => resident.kill())));
   const first = await openPage(shared.browser, host.url);
   const owner = await first.page.evaluate(async ({ plaza }) => {
-    const { Nara } = await import("/nara/index.js");
+    const { Nara } = await import("/nara/pkg/index.js");
     const nara = await Nara.wake({ plaza, stash: { spares: 0 } });
     const until = async (isSo) => {
       while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 50));
@@ -110,7 +110,7 @@ test("the owner's tab is closed, all three confidants go one after the other, an
 
   const second = await openPage(shared.browser, host.url);
   const memory = await second.page.evaluate(async ({ plaza, soul }) => {
-    const { Nara } = await import("/nara/index.js");
+    const { Nara } = await import("/nara/pkg/index.js");
     const nara = await Nara.wake({ plaza, soul });
     const { data } = await nara.stash.recover();
     await nara.sleep();

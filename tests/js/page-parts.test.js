@@ -157,7 +157,7 @@ test("a first visit stays within its budget", () => {
 
 test("the page never makes markup of text, and keeps no code in its markup", async () => {
   const www = new URL("../../www/", import.meta.url);
-  for (const path of modulesOf("main.js").filter((path) => !path.includes("/pkg/"))) {
+  for (const path of [...modulesOf("main.js"), ...modulesOf("nara/index.js")].filter((path) => !path.includes("/pkg/"))) {
     assert.doesNotMatch(await readFile(new URL(path, www), "utf8"), /innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|\beval\(|new Function/, path);
   }
   const page = await readFile(new URL("index.html", www), "utf8");

@@ -27,7 +27,7 @@ function ask(path, { method = "GET", headers = {}, at = server.url } = {}) {
 for (const [path, type] of [
   ["/", "text/html; charset=utf-8"],
   ["/index.html", "text/html; charset=utf-8"],
-  ["/nara/index.js", "text/javascript; charset=utf-8"],
+  ["/nara/pkg/index.js", "text/javascript; charset=utf-8"],
   ["/nara/pkg/light_nara.js", "text/javascript; charset=utf-8"],
   ["/nara/pkg/light_nara_bg.wasm", "application/wasm"],
   ["/config.json", "application/json; charset=utf-8"],

@@ -1,6 +1,6 @@
 // A confidant in a page, for `npm run load -- stores`.
 import { checkThatLongTasksShow, longestTask } from "/bench/tasks.js";
-import { Nara } from "/www/nara/index.js";
+import { Nara } from "/www/nara/pkg/index.js";
 
 let confidant;
 let stop;

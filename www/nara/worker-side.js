@@ -1,7 +1,6 @@
 // What runs in the worker of `light-nara/worker`: the nara itself, told and heard by messages over one port.
 
-import { NaraError } from "./errors.js";
-import { init, Nara } from "./nara.js";
+import { init, Nara, NaraError } from "./index.js";
 
 /** Answers what comes over a port until its nara sleeps. */
 export function serve(port) {
