@@ -1,45 +1,15 @@
-//! Howdys: answers to a hey_there, with an introduction to others.
+//! Howdys: answers to a hey_there. Whom they introduce is hearsay, which no
+//! signature covers, and is not read.
 
 use super::envelope::{MessageError, frame_text};
 use super::json::ObjectWriter;
 use super::payload::Fields;
-use super::status::{MESH_IP_LENGTH_MAX, Status, StatusBuilder, lenient_text};
+use super::status::{Status, StatusBuilder};
 use super::writer::signed_decimal;
 use crate::base::Identity;
 use crate::identity::{NAME_LENGTH_MAX, Signature, verify};
 
-/// How many neighbours are read from one howdy; more are passed over.
-pub const NEIGHBOURS_MAX: usize = 64;
-
 const FIELDS: &[&str] = &["From", "To", "Seq", "You", "Neighbors", "Me", "Signature"];
-const NEIGHBOUR_FIELDS: &[&str] = &["Name", "PublicKey", "MeshIP", "ID", "Observation"];
-
-/// Somebody whom a howdy introduces: hearsay, which no signature covers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Neighbour {
-    /// The name.
-    pub name: String,
-    /// Who it is said to be.
-    pub who: Identity,
-    /// Where it is said to be reached; may be empty.
-    pub mesh_ip: String,
-}
-
-impl Neighbour {
-    /// `None` for a neighbour without a usable name, key and id.
-    fn parse(json: &str) -> Option<Self> {
-        let mut fields = Fields::of(json, NEIGHBOUR_FIELDS);
-        let neighbour = Self {
-            name: fields.needed_text("Name", NAME_LENGTH_MAX),
-            who: Identity {
-                id: fields.id("ID"),
-                key: fields.key("PublicKey"),
-            },
-            mesh_ip: lenient_text(&mut fields, "MeshIP", MESH_IP_LENGTH_MAX),
-        };
-        fields.done(neighbour).ok()
-    }
-}
 
 /// A howdy. The signature covers `from`, `to` and `seq` only; all else could
 /// have been put there by anyone who overheard it.
@@ -51,12 +21,43 @@ pub struct Howdy {
     pub to: String,
     /// Which of the answers to one hey_there it is, from 1.
     pub seq: i64,
-    /// Whom it introduces.
-    pub neighbours: Vec<Neighbour>,
     /// What is read from the status of who says it.
     pub me: Status,
     /// The signature over [`Howdy::signed_text`].
     pub signature: Option<Signature>,
+}
+
+/// Between whom a howdy is. Most are between others, and need not be read
+/// further; whether it makes sense otherwise is not known.
+pub struct Heading<'a> {
+    /// The name of who says it.
+    pub from: String,
+    /// The name of whom it greets.
+    pub to: String,
+    fields: Fields<'a>,
+}
+
+impl Heading<'_> {
+    /// Reads the rest of it.
+    ///
+    /// # Errors
+    /// When it is no howdy, or unsigned; the error names the field.
+    pub fn howdy(self) -> Result<Howdy, MessageError> {
+        let Self {
+            from,
+            to,
+            mut fields,
+        } = self;
+        let me = fields.needed("Me");
+        let howdy = Howdy {
+            signature: fields.needed_signature("Signature"),
+            seq: fields.i64("Seq"),
+            me: Status::read(&mut fields, me),
+            from,
+            to,
+        };
+        Ok(fields.done(howdy)?)
+    }
 }
 
 impl Howdy {
@@ -65,19 +66,20 @@ impl Howdy {
     /// # Errors
     /// When it is none, or unsigned; the error names the field.
     pub fn parse(bytes: &[u8]) -> Result<Self, MessageError> {
+        Self::heading(bytes)?.howdy()
+    }
+
+    /// Reads between whom it is, and nothing else yet.
+    ///
+    /// # Errors
+    /// When it is no object of JSON; the error says where.
+    pub fn heading(bytes: &[u8]) -> Result<Heading<'_>, MessageError> {
         let mut fields = Fields::of(frame_text(bytes)?, FIELDS);
-        let me = fields.needed("Me");
-        let neighbours = fields.items("Neighbors", usize::MAX);
-        let neighbours = neighbours.into_iter().take(NEIGHBOURS_MAX);
-        let howdy = Self {
-            signature: fields.needed_signature("Signature"),
+        Ok(Heading {
             from: fields.needed_text("From", NAME_LENGTH_MAX),
             to: fields.text("To", NAME_LENGTH_MAX),
-            seq: fields.i64("Seq"),
-            neighbours: neighbours.filter_map(Neighbour::parse).collect(),
-            me: Status::read(&mut fields, me),
-        };
-        Ok(fields.done(howdy)?)
+            fields,
+        })
     }
 
     /// What the signature covers.
@@ -146,11 +148,6 @@ mod tests {
         Howdy::to_json("alice", "bob", 3, 1_768_756_453, &status, &signature)
     }
 
-    fn introducing(neighbours: &str) -> Vec<Neighbour> {
-        let text = json().replace("\"Neighbors\":[]", &format!("\"Neighbors\":[{neighbours}]"));
-        Howdy::parse(text.as_bytes()).unwrap().neighbours
-    }
-
     #[test]
     fn a_howdy_goes_there_and_back() {
         let howdy = Howdy::parse(json().as_bytes()).unwrap();
@@ -168,22 +165,6 @@ mod tests {
     #[test]
     fn observations_are_never_null() {
         assert!(json().contains("\"Observations\":{},"));
-    }
-
-    #[test]
-    fn so_many_neighbours_are_read_and_no_more() {
-        let key = json().split("\"PublicKey\":\"").nth(1).unwrap()[..44].to_owned();
-        let one = format!(r#"{{"Name":"x","PublicKey":"{key}","ID":"x"}}"#);
-        assert_eq!(introducing(&one).len(), 1);
-        assert_eq!(
-            introducing(&vec![one; NEIGHBOURS_MAX + 1].join(",")).len(),
-            NEIGHBOURS_MAX
-        );
-    }
-
-    #[test]
-    fn a_neighbour_that_makes_no_sense_is_passed_over() {
-        assert!(introducing("5,{},null,{\"Name\":\"\"}").is_empty());
     }
 
     #[test]

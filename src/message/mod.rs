@@ -26,7 +26,7 @@ pub use handoff::{
     CHAIN_LENGTH_MAX, Challenge, Digest, GRANT_HOLDERS_MAX, GRANT_PREFIX, Grant, Granted, Handoff,
     HandoffReceipt, LINK_PREFIX, Link, Proof, STORE_LENGTH_MAX,
 };
-pub use howdy::{Howdy, NEIGHBOURS_MAX, Neighbour};
+pub use howdy::{Heading, Howdy};
 pub(crate) use json::ObjectWriter;
 pub use json::{Bytes, CIPHERTEXT_SIZE_MAX, NONCE_SIZE, to_go_json};
 #[cfg(target_family = "wasm")]

@@ -4,6 +4,7 @@
 
 use super::Presence;
 use crate::base::{Identity, Instant};
+use crate::message::Heading;
 use crate::runtime::{Context, Outcome};
 use core::time::Duration;
 
@@ -63,6 +64,18 @@ impl Presence {
         let size = self.crowd.size();
         let is_crowd = size > FEW && Self::knows_many(ctx);
         !is_crowd || ctx.rng().below(size) < ANSWERING
+    }
+
+    /// Why a howdy between these need not be read, if so.
+    pub(super) fn why_unread(&self, ctx: &Context<'_>, howdy: &Heading<'_>) -> Option<Outcome> {
+        if howdy.to == ctx.me().name || self.newcomers.contains_key(&howdy.to) {
+            return None;
+        }
+        let mut online = ctx.peers().online();
+        if online.any(|(_, peer)| peer.name == howdy.from) {
+            return Some(Outcome::Drop("nothing_new"));
+        }
+        (!Self::may_follow(ctx, &howdy.from)).then_some(PASSED_OVER)
     }
 
     /// Whether a howdy brings anything: it is for this nara, or for somebody

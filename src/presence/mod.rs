@@ -429,7 +429,13 @@ impl Presence {
     }
 
     fn hear_howdy(&mut self, ctx: &mut Context<'_>, bytes: &[u8]) -> Outcome {
-        let Ok(howdy) = Howdy::parse(bytes) else {
+        let Ok(heading) = Howdy::heading(bytes) else {
+            return Outcome::Drop("malformed");
+        };
+        if let Some(why) = self.why_unread(ctx, &heading) {
+            return why;
+        }
+        let Ok(howdy) = heading.howdy() else {
             return Outcome::Drop("malformed");
         };
         let Some(who) = howdy.sender() else {

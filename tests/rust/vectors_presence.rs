@@ -142,12 +142,6 @@ fn howdys_are_read_and_verified_as_by_the_reference() {
         assert_eq!(howdy.verify(), truth(&case, "verify"));
         let keys = keys(SYNCEVENT, &howdy.from);
         assert_eq!(howdy.sender().as_ref(), Some(keys.identity()));
-        let introduced = case["json"]
-            .as_str()
-            .unwrap()
-            .matches("\"Observation\":")
-            .count();
-        assert_eq!(howdy.neighbours.len(), introduced);
         let unsigned = json.replace(text(&case, "signature"), "");
         let error = Howdy::parse(unsigned.as_bytes()).unwrap_err();
         assert_eq!(error.to_string(), "Signature: missing");
