@@ -6,8 +6,8 @@ import { HEARTBEAT_MS, openRedis } from "./redis.js";
 
 /** The largest MQTT packet that is taken, header included. */
 export const PACKET_SIZE_MAX = 65_536;
-/** The number of sockets that may be open at once. */
-export const CONNECTIONS_MAX = 1_000;
+/** The number of sockets that may be open at once: a thousand naras, and those that come back before they are missed. */
+export const CONNECTIONS_MAX = 1_024;
 /** The number of topic filters that one client may hold. */
 export const SUBSCRIPTIONS_MAX = 64;
 
