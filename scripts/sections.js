@@ -8,8 +8,8 @@ export function withoutNames(bytes) {
 
 /**
  * The module, which must have its names, with panics that trap at once. A panic ends in a trap anyway, and what it would
- * say goes nowhere: there is nobody who prints it. So its words, and what formats them, need not be loaded. The compiler
- * does that with `-Cpanic=immediate-abort`, but the stable one not yet.
+ * say goes nowhere: there is nobody who prints it. So its words, what formats them, and the places in the source that they
+ * name need not be loaded. The compiler does that with `-Cpanic=immediate-abort`, but the stable one not yet.
  */
 export function withoutLastWords(bytes) {
   const all = sections(bytes);
@@ -23,18 +23,62 @@ export function withoutLastWords(bytes) {
     for (let index = firstOwn; index < firstOwn + count; index++) {
       const size = reader.number();
       const name = names.get(index)?.replaceAll(/\[[0-9a-f]+\]/g, "") ?? "";
-      const neverReturns = NEVER_RETURNS.test(name);
-      if (neverReturns) replaced.add(name);
-      bodies.push(neverReturns ? TRAP : Buffer.concat([encoded(size), bytes.subarray(reader.at, reader.at + size)]));
+      const traps = NEVER_RETURNS.test(name) || FOR_DEBUGGING.test(name);
+      if (traps) replaced.add(name);
+      bodies.push(traps ? TRAP : Buffer.concat([encoded(size), bytes.subarray(reader.at, reader.at + size)]));
       reader.at += size;
     }
     const section = Buffer.concat(bodies);
     return Buffer.concat([Buffer.from([CODE]), encoded(section.length), section]);
   };
-  const written = all.map(({ id, start, content, end }) => (id === CODE ? code(content) : bytes.subarray(start, end)));
+  const written = all.map(({ id, start, content, end }) => {
+    if (id === CODE) return code(content);
+    return id === DATA ? withoutPlaces(bytes.subarray(start, end), content - start) : bytes.subarray(start, end);
+  });
   // Every panic goes through this one; where it is not found, the names have changed and the others may be missed, too.
   if (!replaced.has("core::panicking::panic_fmt")) throw new Error("the module has no core::panicking::panic_fmt: see NEVER_RETURNS in scripts/sections.js");
   return Buffer.concat([bytes.subarray(0, HEADER_SIZE), ...written]);
+}
+
+/**
+ * The section of data with zeros, which weigh nothing, for the places of panics: each is `{ file, its length, line, column }`
+ * in 32 bits each, and the file's name ends in a zero byte.
+ */
+function withoutPlaces(section, content) {
+  const wiped = Buffer.from(section);
+  const all = segments(section, content);
+  const bytesAt = (address, size) => {
+    const one = all.find(({ first, bytes }) => address >= first && address + size <= first + bytes.length);
+    return one?.bytes.subarray(address - one.first, address - one.first + size);
+  };
+  for (const { first, start, bytes } of all) {
+    for (let at = -first & 3; at + PLACE_SIZE <= bytes.length; at += 4) {
+      const [file, length, line, column] = [0, 4, 8, 12].map((offset) => bytes.readUInt32LE(at + offset));
+      if (length > PATH_MAX || line === 0 || line > LINE_MAX || column === 0 || column > LINE_MAX) continue;
+      const path = bytesAt(file, length + 1);
+      if (path === undefined || !FILE.test(path.toString("latin1"))) continue;
+      wiped.fill(0, start + at, start + at + PLACE_SIZE);
+      const own = path.byteOffset - section.byteOffset;
+      wiped.fill(0, own, own + length);
+    }
+  }
+  return wiped;
+}
+
+/** Where each segment of data goes in memory, where it begins in its section, and its bytes. */
+function segments(section, content) {
+  const reader = new Reader(section, content);
+  return Array.from({ length: reader.number() }, () => {
+    // Active, in the only memory, at a constant: what the linker writes.
+    if (section[reader.at] !== 0 || section[reader.at + 1] !== I32_CONST) throw new Error("the module has data of another kind");
+    reader.at += 2;
+    const first = reader.number();
+    reader.at += 1;
+    const size = reader.number();
+    const start = reader.at;
+    reader.at += size;
+    return { first, start, bytes: section.subarray(start, start + size) };
+  });
 }
 
 /** Bytes of code by crate, of a module that has its names, and the bytes of its data. */
@@ -164,9 +208,18 @@ const NEVER_RETURNS = new RegExp(
     "^__rustc::rust_begin_unwind$",
   ].join("|"),
 );
+/**
+ * What `{:?}` prints by, which panics alone do here: a test sees to it that nothing else of the library asks for it. Whoever
+ * does would trap.
+ */
+const FOR_DEBUGGING = /^<.* as core::fmt::Debug>::fmt(::h\w+|\.\d+)?$|^<core::fmt::builders::.*>::\w+$|^<core::fmt::Formatter>::debug_\w+$|^<char>::escape_debug_ext$/;
 /** The body of a function: its size, no locals, `unreachable`, its end. */
 const TRAP = Buffer.from([3, 0, 0x00, 0x0b]);
 const HEADER_SIZE = 8;
 const [CUSTOM, IMPORT, CODE, DATA] = [0, 2, 10, 11];
 const FUNCTION = 0;
+const I32_CONST = 0x41;
+const PLACE_SIZE = 16;
+const [PATH_MAX, LINE_MAX] = [400, 100_000];
+const FILE = /^[\x20-\x7e]+\.rs\0$/;
 const FUNCTION_NAMES = 1;

@@ -234,7 +234,7 @@ fn with_version(behaviour: Behaviour, line: &Args) -> Result<Behaviour, String> 
 
 fn checked(name: &str, max: usize) -> Result<&'static str, String> {
     if name.is_empty() || name.len() > max || name.chars().any(char::is_control) {
-        return Err(format!("{name:.64?} is no name of 1 to {max} bytes"));
+        return Err(format!("\"{name:.64}\" is no name of 1 to {max} bytes"));
     }
     interned(name).ok_or_else(|| "too many different names".to_owned())
 }
