@@ -67,7 +67,7 @@ impl GuestBook {
         if self.guests.len() >= GUESTS_MAX {
             return Outcome::Drop("book_full");
         }
-        self.guests.push((sender.id.clone(), text));
+        self.guests.push((sender.id, text));
         let guests = self.guests.len();
         ctx.reply(from, "guestbook:thanks", &Thanks { guests })
     }

@@ -149,7 +149,7 @@ impl Neighbourhood {
             proof: String::new(),
             light: None,
         };
-        self.peers.insert(who.clone(), peer);
+        self.peers.insert(*who, peer);
         true
     }
 
@@ -224,7 +224,7 @@ impl Neighbourhood {
         let mut missing = Vec::new();
         for (who, peer) in self.peers.iter_mut().filter(|(_, peer)| silent(peer)) {
             peer.presence = Presence::Missing;
-            missing.push(who.clone());
+            missing.push(*who);
         }
         missing
     }
@@ -255,7 +255,7 @@ impl Neighbourhood {
             _ => (false, Reverse(Instant::default()), peer.last_seen.mono),
         };
         let least = self.peers.iter().min_by_key(|(_, peer)| usefulness(peer));
-        if let Some(who) = least.map(|(who, _)| who.clone()) {
+        if let Some(who) = least.map(|(who, _)| *who) {
             self.peers.remove(&who);
         }
     }

@@ -1,4 +1,4 @@
-//! Ids as types: a nara id, a public key, the two together, a message id.
+//! Ids as types: a nara id, a public key, the two together.
 
 use super::base64;
 use core::fmt;
@@ -49,69 +49,77 @@ fn check(text: &str) -> Result<(), IdError> {
     Ok(())
 }
 
-macro_rules! text_id {
-    ($name:ident, $doc:literal) => {
-        #[doc = $doc]
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
-
-        impl $name {
-            /// Takes a text that was checked.
-            pub fn parse(text: &str) -> Result<Self, IdError> {
-                check(text)?;
-                Ok(Self(text.to_owned()))
-            }
-
-            /// The text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = IdError;
-
-            fn try_from(text: String) -> Result<Self, IdError> {
-                check(&text)?;
-                Ok(Self(text))
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(id: $name) -> String {
-                id.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    };
+/// A nara's id: Base58(SHA-256(soul + name)). Nobody else can check it.
+// In one piece, without an allocation: ids are in every key, and so nothing that
+// has one has anything to free.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct NaraId {
+    /// The text, then zeros, which no id has: so it sorts as its text does.
+    bytes: [u8; ID_LENGTH_MAX],
+    length: u8,
 }
 
-text_id!(
-    NaraId,
-    "A nara's id: Base58(SHA-256(soul + name)). Nobody else can check it."
-);
-text_id!(
-    MessageId,
-    "A message's id: 16 characters of Base58; no receiver checks it."
-);
-
 impl NaraId {
+    /// No id, where there should be one.
+    const NONE: Self = Self {
+        bytes: [0; ID_LENGTH_MAX],
+        length: 0,
+    };
+
+    /// Takes a text that was checked.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        check(text)?;
+        Ok(Self::checked(text))
+    }
+
+    fn checked(text: &str) -> Self {
+        let mut id = Self::NONE;
+        for (byte, from) in id.bytes.iter_mut().zip(text.bytes()) {
+            *byte = from;
+            id.length += 1;
+        }
+        id
+    }
+
     /// The id that spells a SHA-256 digest in Base58.
     pub fn from_digest(digest: &[u8; 32]) -> Self {
         // At most 44 characters, all of them letters and digits: no check.
-        Self(bs58::encode(digest).into_string())
+        Self::checked(&bs58::encode(digest).into_string())
+    }
+
+    /// The text.
+    #[inline(never)]
+    pub fn as_str(&self) -> &str {
+        let text = self.bytes.get(..usize::from(self.length));
+        // It was a text, and is no other.
+        core::str::from_utf8(text.unwrap_or_default()).unwrap_or_default()
+    }
+}
+
+impl TryFrom<String> for NaraId {
+    type Error = IdError;
+
+    fn try_from(text: String) -> Result<Self, IdError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<NaraId> for String {
+    fn from(id: NaraId) -> String {
+        id.as_str().to_owned()
+    }
+}
+
+impl fmt::Display for NaraId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for NaraId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -160,7 +168,7 @@ impl fmt::Debug for PublicKey {
 
 /// Who somebody is: the pair of id and key. Ids cannot be checked by others,
 /// keys can; two keys that claim one id are two identities.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// What it calls itself.
     pub id: NaraId,
@@ -171,7 +179,7 @@ pub struct Identity {
 impl Identity {
     /// What stands where none could be read, until that is noticed.
     pub(crate) const NOBODY: Self = Self {
-        id: NaraId(String::new()),
+        id: NaraId::NONE,
         key: PublicKey([0; 32]),
     };
 }
@@ -187,6 +195,18 @@ mod tests {
         for text in ["a/b", "a+b", "#", "a b", "ñ", "a\u{0}"] {
             assert_eq!(NaraId::parse(text), Err(IdError::Character), "{text:?}");
         }
-        assert!(NaraId::parse("Hu1Am2kk5WdDwFwaJKtX3yGSUvLMXRv5p98eFpJtHXDy").is_ok());
+        let text = "Hu1Am2kk5WdDwFwaJKtX3yGSUvLMXRv5p98eFpJtHXDy";
+        assert_eq!(NaraId::parse(text).unwrap().as_str(), text);
+    }
+
+    #[test]
+    fn ids_sort_as_their_texts_do() {
+        let longest = "a".repeat(ID_LENGTH_MAX);
+        let texts = ["!", "A", "Z1", "Z10", "Z2", "a", &longest, "aa~", "~"];
+        let mut ids = texts.map(|text| NaraId::parse(text).unwrap());
+        ids.sort();
+        let mut texts = texts;
+        texts.sort();
+        assert_eq!(ids.map(|id| id.as_str().to_owned()), texts);
     }
 }

@@ -12,7 +12,7 @@ mod time;
 
 pub use backlog::Backlog;
 pub use expiring::ExpiringMap;
-pub use id::{ID_LENGTH_MAX, IdError, Identity, MessageId, NaraId, PublicKey};
+pub use id::{ID_LENGTH_MAX, IdError, Identity, NaraId, PublicKey};
 pub use random::Rng;
 pub use sorted::{SortedMap, SortedSet, sort_by_key};
 pub use time::{Instant, Now, WallTime};

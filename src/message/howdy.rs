@@ -138,7 +138,7 @@ mod tests {
     fn json() -> String {
         let keys = Keys::new(&Soul::from_seed([7; 32], "alice"), "alice").unwrap();
         let status = StatusBuilder {
-            identity: keys.identity().clone(),
+            identity: *keys.identity(),
             mesh_ip: String::new(),
             memory_mode: "short",
             uptime_seconds: 1,

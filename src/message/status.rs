@@ -141,7 +141,7 @@ impl Status {
     /// Who it claims to be, if it gives both an id and a key.
     pub fn identity(&self) -> Option<Identity> {
         Some(Identity {
-            id: self.id.clone()?,
+            id: self.id?,
             key: self.key?,
         })
     }
@@ -164,7 +164,7 @@ mod tests {
             key: PublicKey([7; 32]),
         };
         let own = StatusBuilder {
-            identity: who.clone(),
+            identity: who,
             mesh_ip: "127.0.0.1:9000".to_owned(),
             memory_mode: "medium",
             uptime_seconds: 77,

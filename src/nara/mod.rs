@@ -122,7 +122,7 @@ impl Nara {
         let mut rng = Rng::from_seed(seed);
         let keys = config.keys();
         let me = Me {
-            identity: keys.identity().clone(),
+            identity: *keys.identity(),
             name: keys.name().to_owned(),
         };
         let direct = format!("{DIRECT_TOPIC}{}", me.identity.id);

@@ -145,7 +145,7 @@ impl Nara {
         let reached = |who: &&Identity| peers.peer(who).is_some_and(|peer| !peer.proof.is_empty());
         let mut claimants = peers.claimants(&id).filter(reached);
         // Where two keys claim an id the topic reaches both.
-        let first = claimants.next()?.clone();
+        let first = *claimants.next()?;
         claimants.next().is_none().then_some(first)
     }
 
@@ -305,7 +305,7 @@ impl Nara {
         }
         let peers = self.runtime.peers().iter();
         let namesakes = peers.filter(|(_, peer)| peer.name == request.headers.name);
-        let known = namesakes.map(|(who, _)| (who.key, who.clone()));
+        let known = namesakes.map(|(who, _)| (who.key, *who));
         let who = verify_request(
             &request.headers,
             wall,

@@ -93,9 +93,9 @@ impl Presence {
         if self.gone.checked.get(now, who).is_some() || self.gone.checked.len() >= CHECKS_MAX {
             return Outcome::Drop("checked_already");
         }
-        self.gone.checked.insert(now, who.clone(), ());
+        self.gone.checked.insert(now, *who, ());
         let wait = ctx.rng().between(SPEAK_UP_WITHIN.0, SPEAK_UP_WITHIN.1);
-        self.gone.due.insert(who.clone(), (now, now + wait));
+        self.gone.due.insert(*who, (now, now + wait));
         Outcome::Continue
     }
 

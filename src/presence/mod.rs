@@ -223,7 +223,7 @@ impl Presence {
     pub fn set_address(&mut self, ctx: &mut Context<'_>, address: &str) {
         if self.address != address {
             address.clone_into(&mut self.address);
-            let everybody = ctx.peers().online().map(|(who, _)| who.clone());
+            let everybody = ctx.peers().online().map(|(who, _)| *who);
             let before: Vec<Identity> = everybody
                 .filter(|who| !ctx.peers().is_reached(who))
                 .collect();
@@ -276,7 +276,7 @@ impl Presence {
         if core::mem::take(&mut self.goes_on) {
             self.alone_since = at.next();
         }
-        let (name, identity) = (ctx.me().name.clone(), ctx.me().identity.clone());
+        let (name, identity) = (ctx.me().name.clone(), ctx.me().identity);
         // Without an address of its own, the plaza reaches it by its id.
         let mut event = SyncEvent::hey_there(at, &name, &identity, &self.address);
         event.settled = core::mem::replace(&mut self.settled, true) && Self::knows_many(ctx);
@@ -309,7 +309,7 @@ impl Presence {
 
     fn status(&self, ctx: &Context<'_>) -> StatusBuilder {
         StatusBuilder {
-            identity: ctx.me().identity.clone(),
+            identity: ctx.me().identity,
             mesh_ip: self.address.clone(),
             memory_mode: self.mode.as_str(),
             uptime_seconds: (ctx.now().mono - self.woken.mono).as_secs(),
@@ -368,7 +368,7 @@ impl Presence {
                     return PASSED_OVER;
                 }
                 if is_host && self.unmet.len() < UNMET_MAX {
-                    self.unmet.insert(who.clone());
+                    self.unmet.insert(who);
                     self.meet_at.get_or_insert(ctx.now().mono + MEET_AFTER);
                 }
                 self.hear_hello(ctx, &who, hello, &event)
@@ -397,9 +397,9 @@ impl Presence {
             };
         }
         if !was_reached && ctx.peers().is_reached(who) {
-            ctx.emit("presence:reached", &PeerNews { who: who.clone() });
+            ctx.emit("presence:reached", &PeerNews { who: *who });
         }
-        ctx.emit("presence:hello", &PeerNews { who: who.clone() });
+        ctx.emit("presence:hello", &PeerNews { who: *who });
         Outcome::Continue
     }
 
@@ -411,7 +411,7 @@ impl Presence {
             return;
         }
         let newcomer = Newcomer {
-            who: who.clone(),
+            who: *who,
             at: ctx.now().mono + ctx.rng().between(Duration::ZERO, HOWDY_WITHIN),
             is_passing,
         };
@@ -424,7 +424,7 @@ impl Presence {
         };
         peer.event_time = time;
         peer.presence = Whereabouts::Offline;
-        ctx.emit("presence:gone", &PeerNews { who: who.clone() });
+        ctx.emit("presence:gone", &PeerNews { who: *who });
         Outcome::Continue
     }
 
@@ -475,7 +475,7 @@ impl Presence {
     }
 
     fn note_answer(&mut self, now: Instant, to: &str, by: &Identity) {
-        let answer = (to.to_owned(), by.clone());
+        let answer = (to.to_owned(), *by);
         if self.answered_by.insert(now, answer, ()).is_none() {
             let seen = self.answers.get(now, &to.to_owned()).copied().unwrap_or(0) + 1;
             self.answers.insert(now, to.to_owned(), seen);
@@ -614,7 +614,7 @@ impl Presence {
     fn note_online(&self, ctx: &mut Context<'_>, who: &Identity, name: &str) {
         if ctx.heard(who, name) {
             ctx.log().info(format!("{name} is here"));
-            ctx.emit("presence:online", &PeerNews { who: who.clone() });
+            ctx.emit("presence:online", &PeerNews { who: *who });
         }
     }
 
@@ -711,7 +711,7 @@ impl Service for Presence {
     }
 
     fn stop(&mut self, ctx: &mut Context<'_>) {
-        let (name, identity) = (ctx.me().name.clone(), ctx.me().identity.clone());
+        let (name, identity) = (ctx.me().name.clone(), ctx.me().identity);
         let event = SyncEvent::chau(ctx.now().wall, &name, &identity);
         self.publish_event(ctx, CHAU_TOPIC, event);
     }

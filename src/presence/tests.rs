@@ -43,7 +43,7 @@ pub(super) fn chau(rt: &MockRuntime, name: &str) -> Vec<u8> {
 
 fn status(who: &Identity, mode: &'static str) -> StatusBuilder {
     StatusBuilder {
-        identity: who.clone(),
+        identity: *who,
         mesh_ip: String::new(),
         memory_mode: mode,
         uptime_seconds: 1,
@@ -431,7 +431,7 @@ fn going_to_sleep_says_chau() {
     use crate::runtime::{Me, Runtime};
     let identity = MockRuntime::identity("me");
     let me = Me {
-        identity: identity.clone(),
+        identity: identity,
         name: "me".to_owned(),
     };
     let crypto = Box::new(MockCrypto::new(identity.key));

@@ -222,9 +222,9 @@ impl<'a> Context<'a> {
     /// from now on, and it is online. Returns whether it was not before.
     pub fn heard(&mut self, who: &Identity, name: &str) -> bool {
         if self.core.watch.is_on() {
-            self.core.watch.speaker = Some(who.id.clone());
+            self.core.watch.speaker = Some(who.id);
         }
-        self.core.keyring.register(who.clone());
+        self.core.keyring.register(*who);
         self.core.peers.heard(self.core.now, who, name)
     }
 
@@ -445,7 +445,7 @@ impl Core {
         if outcome != Outcome::Continue {
             return Err(CallError::NotSent);
         }
-        let (to, sent) = (to.clone(), self.now.mono);
+        let (to, sent) = (*to, self.now.mono);
         self.calls.insert(super::calls::PendingCall {
             request_id,
             message_id,

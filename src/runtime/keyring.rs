@@ -27,7 +27,7 @@ impl Keyring {
             {
                 self.keys.remove(&oldest);
             }
-            self.order.push_back(who.id.clone());
+            self.order.push_back(who.id);
         }
         let keys = self.keys.or_default(who.id);
         keys.retain(|key| *key != who.key);

@@ -76,7 +76,7 @@ impl Scope<'_> {
         if self.records.len() >= RECORDS_MAX {
             self.records.pop_front();
         }
-        let (at, service, nara) = (self.at, self.service, self.nara.clone());
+        let (at, service, nara) = (self.at, self.service, *self.nara);
         self.records.push_back(Record {
             at,
             level,

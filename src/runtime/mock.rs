@@ -120,9 +120,9 @@ impl MockRuntime {
     pub fn register(&mut self, name: &str) -> Identity {
         let who = Self::identity(name);
         let now = self.now;
-        let news = super::PeerNews { who: who.clone() };
+        let news = super::PeerNews { who };
         self.runtime.core.set_now(now);
-        self.runtime.core.keyring.register(who.clone());
+        self.runtime.core.keyring.register(who);
         self.runtime.core.peers.heard(now, &who, name);
         self.local("presence:online", &news);
         who
@@ -134,7 +134,7 @@ impl MockRuntime {
         if let Some(peer) = self.runtime.core.peers.peer_mut(who) {
             peer.presence = Presence::Missing;
         }
-        self.local("presence:gone", &super::PeerNews { who: who.clone() });
+        self.local("presence:gone", &super::PeerNews { who: *who });
     }
 
     /// Makes several peers gone in one sweep.
@@ -143,7 +143,7 @@ impl MockRuntime {
             if let Some(peer) = self.runtime.core.peers.peer_mut(who) {
                 peer.presence = Presence::Missing;
             }
-            let news = super::PeerNews { who: who.clone() }.to_json();
+            let news = super::PeerNews { who: *who }.to_json();
             self.runtime.core.push_local("presence:gone", news, "test");
         }
         self.runtime.drain_local();

@@ -61,7 +61,7 @@ impl Clone for Delivery {
     fn clone(&self) -> Self {
         Self {
             message: self.message.clone(),
-            sender: self.sender.clone(),
+            sender: self.sender,
             at: self.at,
             recent: self.recent,
             typed: RefCell::default(),
@@ -214,10 +214,7 @@ impl Core {
             .key
             .map_or_else(|| self.keyring.keys(&id).collect(), |key| vec![key]);
         let counts = |key: &PublicKey| {
-            let who = Identity {
-                id: id.clone(),
-                key: *key,
-            };
+            let who = Identity { id, key: *key };
             counts(&who)
         };
         known.into_iter().find(counts)
@@ -234,7 +231,7 @@ impl Core {
             self.note_own(&delivery.message);
             return Outcome::Drop("from_myself");
         }
-        self.keyring.register(sender.clone());
+        self.keyring.register(sender);
         delivery.sender = Some(sender);
         Outcome::Continue
     }
@@ -285,7 +282,7 @@ impl Core {
     pub(super) fn judge(&mut self, who: &Identity, time: WallTime) -> Result<(), &'static str> {
         let judged = self.clock.judge(time);
         if !self.clock.agrees(time) {
-            let news = PeerNews { who: who.clone() }.to_json();
+            let news = PeerNews { who: *who }.to_json();
             self.push_local("clock:doubt", news, "runtime");
         }
         judged
@@ -346,17 +343,14 @@ impl Core {
     }
 
     fn notify_received(&mut self, behaviour: &Behaviour, delivery: &mut Delivery) -> Outcome {
-        if let Some(sender) = delivery.sender.clone().filter(|_| delivery.recent)
+        if let Some(sender) = delivery.sender.filter(|_| delivery.recent)
             && self.peers.heard(self.now, &sender, &delivery.message.from)
         {
             let news = PeerNews { who: sender }.to_json();
             self.push_local("presence:online", news, "runtime");
         }
         // Only light naras name their key.
-        if let Some(sender) = delivery
-            .sender
-            .clone()
-            .filter(|_| delivery.message.key.is_some())
+        if let Some(sender) = delivery.sender.filter(|_| delivery.message.key.is_some())
             && let Some(peer) = self.peers.peer_mut(&sender)
         {
             peer.light = Some(true);

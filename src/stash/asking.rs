@@ -139,7 +139,7 @@ impl Stash {
         let revision = memory.revision;
         self.owner.pin(who);
         self.owner.store(ctx, who)?;
-        let who = who.clone();
+        let who = *who;
         if self.owner.is_holder(&who)
             && let Some(receipt) = self.receipt()
         {
@@ -163,7 +163,7 @@ impl Stash {
         deadline: Duration,
     ) -> Result<OperationId, StashError> {
         self.check_room()?;
-        let operation = self.wait(ctx, deadline, Wait::Answer { who: who.clone() });
+        let operation = self.wait(ctx, deadline, Wait::Answer { who: *who });
         let why = Why::Operation(operation);
         let asked = self.recovery.request(ctx, who, generation, why, deadline);
         if let Err(error) = asked {

@@ -103,7 +103,7 @@ impl Confidant {
         match self.held.get_mut(owner) {
             Some(older) => older.replace(held, now),
             None => {
-                self.held.insert(owner.clone(), held);
+                self.held.insert(*owner, held);
             }
         }
     }
@@ -223,7 +223,7 @@ impl Confidant {
             } else {
                 &mut self.tombstones
             };
-            tombstones.insert(ctx.now().mono, sender.clone(), delete.ts);
+            tombstones.insert(ctx.now().mono, *sender, delete.ts);
             if self.remove(sender).is_some() {
                 let text = format!("{} wants its stash forgotten", delivery.message.from);
                 ctx.log().info(text);
@@ -304,15 +304,15 @@ impl Confidant {
             // Light naras ask by themselves; a Go nara may have been killed and
             // started again, and greets no more.
             if ctx.peers().is_go(owner) && !self.pushes.contains_key(owner) {
-                self.pushes.insert(owner.clone(), now + PUSH_EVERY);
+                self.pushes.insert(*owner, now + PUSH_EVERY);
             }
             return;
         }
-        self.pushed.insert(now, owner.clone(), ());
+        self.pushed.insert(now, *owner, ());
         // It may have woken knowing nobody; then it is told first who pushes.
-        ctx.emit("presence:introduce", &PeerNews { who: owner.clone() });
+        ctx.emit("presence:introduce", &PeerNews { who: *owner });
         let at = now + ctx.rng().between(PUSH_AFTER.0, PUSH_AFTER.1);
-        self.pushes.insert(owner.clone(), at);
+        self.pushes.insert(*owner, at);
     }
 
     pub(super) fn handle_timeout(&mut self, ctx: &mut Context<'_>) {
@@ -324,7 +324,7 @@ impl Confidant {
             .collect();
         for owner in due {
             if self.pushed.get(now, &owner).is_none() {
-                self.pushed.insert(now, owner.clone(), ());
+                self.pushed.insert(now, owner, ());
             }
             self.push(ctx, &owner);
         }

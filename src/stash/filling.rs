@@ -198,7 +198,7 @@ impl Owner {
         let now = ctx.now();
         let until = now.mono + LOOK_FURTHER_AFTER;
         let attempt = Attempt {
-            to: who.clone(),
+            to: *who,
             revision: memory.revision,
             message_time: now.wall,
             wait: Wait::Expected { until },
@@ -247,11 +247,11 @@ impl Owner {
             return Vec::new();
         }
         let now = ctx.now();
-        let me = ctx.me().identity.id.clone();
+        let me = ctx.me().identity.id;
         let online = ctx.peers().reached();
         let free = online.filter(|(who, _)| who.id != me && is_free(who));
         let candidates = free.map(|(who, peer)| Candidate {
-            who: who.clone(),
+            who: *who,
             mode: peer.mode,
             age: peer.age(now),
         });
@@ -293,7 +293,7 @@ impl Owner {
                 ctx.log()
                     .warn(format!("{} holds something newer", attempt.to.id));
                 let now = ctx.now().mono;
-                self.stale.insert(now, attempt.to.clone(), attempt.revision);
+                self.stale.insert(now, attempt.to, attempt.revision);
             }
             // Whoever was given up before was noted then.
             Reply::Silent if attempt.wait == Wait::GivenUp => {}
@@ -309,8 +309,7 @@ impl Owner {
             self.drop_holder(who);
             return self.note_silence(ctx, who);
         }
-        self.refused
-            .insert(ctx.now().mono, who.clone(), reason.to_owned());
+        self.refused.insert(ctx.now().mono, *who, reason.to_owned());
         self.drop_holder(who);
     }
 
@@ -318,7 +317,7 @@ impl Owner {
         let now = ctx.now().mono;
         if self.silent.get(now, who).is_none() {
             ctx.log().warn(format!("{} has not answered", who.id));
-            self.silent.insert(now, who.clone(), Some(now));
+            self.silent.insert(now, *who, Some(now));
         }
         self.planned.retain(|one| one != who);
     }
@@ -331,7 +330,7 @@ impl Owner {
             ctx.log().warn(text);
             let now = ctx.now().mono;
             if self.silent.get(now, who).is_none() {
-                self.silent.insert(now, who.clone(), None);
+                self.silent.insert(now, *who, None);
             }
         }
         counted
@@ -358,7 +357,7 @@ impl Owner {
                     until: until + (PATIENCE - LOOK_FURTHER_AFTER),
                 },
                 _ => {
-                    silent.push(attempt.to.clone());
+                    silent.push(attempt.to);
                     Wait::GivenUp
                 }
             };

@@ -75,7 +75,7 @@ impl Confidant {
     /// Asks a Go nara what it holds of an owner's, to give it the owner's own
     /// store if that is nothing.
     pub(super) fn offer_bare(&mut self, ctx: &mut Context<'_>, owner: &Identity, to: Identity) {
-        self.ask_for(ctx, (owner.clone(), to), true);
+        self.ask_for(ctx, (*owner, to), true);
     }
 
     fn send_bare(&mut self, ctx: &mut Context<'_>, (owner, to): Copy) {
@@ -131,7 +131,7 @@ impl Confidant {
         if let Ok(call) = call {
             let now = ctx.now().mono;
             let foreign = &mut self.handoffs.foreign;
-            foreign.asked_lately.insert(now, copy.clone(), ());
+            foreign.asked_lately.insert(now, copy, ());
             foreign.asked.insert(call, (copy, gives));
         }
     }

@@ -48,7 +48,7 @@ impl Forgetting {
         let owner_id = ctx.me().identity.id.as_str().to_owned();
         let delete = Delete { owner_id, ts };
         let call = ctx.call(who, "stash:delete", &delete, "stash:ack", deadline)?;
-        self.calls.insert(call, who.clone());
+        self.calls.insert(call, *who);
         Ok(())
     }
 }
@@ -69,7 +69,7 @@ impl Stash {
         let ts = self.owner.latest_time();
         self.forgetting.ask(ctx, who, ts, deadline)?;
         self.owner.shun(ctx, who);
-        let left = SortedSet::from([who.clone()]);
+        let left = SortedSet::from([*who]);
         let operation = self.wait_to_be_forgotten(ctx, left, deadline);
         self.fill(ctx);
         Ok(operation)
@@ -98,7 +98,7 @@ impl Stash {
         self.saved = None;
         self.recovery.stop();
         self.follow_search(ctx);
-        let online = ctx.peers().reached().map(|(who, _)| who.clone());
+        let online = ctx.peers().reached().map(|(who, _)| *who);
         let others = online.filter(|who| !known.contains(who));
         let everybody: Vec<Identity> = known.iter().cloned().chain(others).collect();
         for who in everybody.iter().take(ASKED_MAX) {
@@ -132,7 +132,7 @@ impl Stash {
         if self.forgetting.asked.get(now, who).is_none()
             && self.forgetting.ask(ctx, who, ts, LET_GO_WITHIN).is_ok()
         {
-            self.forgetting.asked.insert(now, who.clone(), ());
+            self.forgetting.asked.insert(now, *who, ());
             ctx.log().info(format!("{} is one holder too many", who.id));
         }
     }
@@ -157,7 +157,7 @@ impl Stash {
                 } else {
                     &mut so_far.may_still_hold
                 };
-                list.push(who.clone());
+                list.push(*who);
             }
         }
         self.end_forgotten();

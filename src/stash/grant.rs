@@ -23,7 +23,7 @@ pub(super) fn give(
 ) -> Grant {
     let given_at = ctx.now().wall.unix_seconds();
     let mut grant = Grant {
-        owner: ctx.me().identity.clone(),
+        owner: ctx.me().identity,
         revision,
         sealed,
         holders,

@@ -57,7 +57,7 @@ impl Stash {
 
     fn to_be_granted(&self) -> Option<(u64, Vec<Identity>)> {
         let revision = self.owner.memory()?.revision;
-        let holders = self.owner.current_holders().map(|(who, _)| who.clone());
+        let holders = self.owner.current_holders().map(|(who, _)| *who);
         let holders: Vec<Identity> = holders.take(GRANT_HOLDERS_MAX).collect();
         (!holders.is_empty()).then_some((revision, holders))
     }
@@ -92,7 +92,7 @@ impl Stash {
         };
         let call = ctx.call(who, "stash:grant", granted, "stash:receipt", CONFIRM_WITHIN);
         if let Ok(call) = call {
-            let asked = (who.clone(), tries);
+            let asked = (*who, tries);
             self.granting.unconfirmed.insert(call, asked);
         }
     }

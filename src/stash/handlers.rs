@@ -315,7 +315,7 @@ impl Stash {
                 }
             }
             Why::Operation(operation) => {
-                let id = question.to.id.clone();
+                let id = question.to.id;
                 let result = match answer {
                     Some((_, Some(memory))) => Ok(memory),
                     Some((Answer::NotFound, None)) => Err(StashError::NotHeld(id)),

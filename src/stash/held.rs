@@ -106,7 +106,7 @@ pub(super) struct Custody {
 impl Custody {
     /// Somebody is said to hold it. Returns whether that was not known.
     pub(super) fn note(&mut self, who: &Identity) -> bool {
-        self.others.len() < OTHERS_MAX && self.others.insert(who.clone())
+        self.others.len() < OTHERS_MAX && self.others.insert(*who)
     }
 }
 

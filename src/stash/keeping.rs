@@ -89,15 +89,11 @@ impl Stash {
         if self.check_gate().is_err() || !ctx.is_connected() {
             return;
         }
-        let holders: Vec<Identity> = self
-            .owner
-            .current_holders()
-            .map(|(who, _)| who.clone())
-            .collect();
+        let holders: Vec<Identity> = self.owner.current_holders().map(|(who, _)| *who).collect();
         let Ok(count @ 1..) = u32::try_from(holders.len()) else {
             return;
         };
-        let who = holders[ctx.rng().below(count) as usize].clone();
+        let who = holders[ctx.rng().below(count) as usize];
         self.ask_to_show(ctx, &who);
     }
 
@@ -105,7 +101,7 @@ impl Stash {
     pub(super) fn audit_restarted(&mut self, ctx: &mut Context<'_>, who: &Identity) {
         let now = ctx.now().mono;
         if self.check_gate().is_ok() && self.keeping.restarted.get(now, who).is_none() {
-            self.keeping.restarted.insert(now, who.clone(), ());
+            self.keeping.restarted.insert(now, *who, ());
             self.ask_to_show(ctx, who);
         }
     }

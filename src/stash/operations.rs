@@ -188,11 +188,7 @@ impl Stash {
 
     pub(super) fn receipt(&self) -> Option<Receipt> {
         let revision = self.owner.memory()?.revision;
-        let holders = self
-            .owner
-            .current_holders()
-            .map(|(who, _)| who.clone())
-            .collect();
+        let holders = self.owner.current_holders().map(|(who, _)| *who).collect();
         Some(Receipt {
             revision,
             holders,
@@ -237,7 +233,7 @@ impl Stash {
         let is_this = |one: &mut Operation| matches!(&one.what, Wait::Ack { who: to, revision } if to == who && !is_older(*revision));
         let waiting: Vec<Operation> = self.operations.extract_if(.., is_this).collect();
         for one in waiting {
-            let id = || who.id.clone();
+            let id = || who.id;
             let result = match reply {
                 Reply::Holds(_) => self.receipt().ok_or_else(|| self.not_enough(ctx)),
                 Reply::Refused(reason) => Err(StashError::Refused {
@@ -254,7 +250,7 @@ impl Stash {
     /// Ends the search, if it is time, and takes over what it found.
     pub(super) fn settle(&mut self, ctx: &mut Context<'_>) {
         let now = ctx.now().mono;
-        let me = ctx.me().identity.clone();
+        let me = ctx.me().identity;
         if self.recovery.is_settled(now, &me, self.config.target) {
             self.recovery.settle(now);
             self.follow_search(ctx);
@@ -318,7 +314,7 @@ impl Stash {
                 // Who wants to know the confidants wants all of them.
                 Wait::Chosen { .. } => self.end_storing(one, Err(self.not_enough(ctx))),
                 Wait::Ack { ref who, .. } => {
-                    let error = StashError::NoAnswer(who.id.clone());
+                    let error = StashError::NoAnswer(who.id);
                     self.end_storing(one, Err(error));
                 }
                 Wait::Answer { who } => {

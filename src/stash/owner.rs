@@ -357,7 +357,7 @@ impl Owner {
     pub(super) fn pin(&mut self, who: &Identity) {
         self.shunned.remove(who);
         if self.pinned.len() < PINNED_MAX && !self.pinned.contains(who) {
-            self.pinned.push(who.clone());
+            self.pinned.push(*who);
         }
     }
 
@@ -386,7 +386,7 @@ impl Owner {
         self.pinned.retain(|one| one != who);
         self.handle_gone(ctx, who);
         if self.shunned.len() < HOLDERS_MAX {
-            self.shunned.insert(who.clone());
+            self.shunned.insert(*who);
         }
     }
 
@@ -402,7 +402,7 @@ impl Owner {
         if self.holders.len() >= HOLDERS_MAX && !self.holders.contains_key(who) {
             // Copies that nobody asked for make room for those that count.
             let mut offers = self.holders.iter().filter(|(_, one)| !one.asked);
-            if let Some(offer) = offers.next().map(|(who, _)| who.clone()) {
+            if let Some(offer) = offers.next().map(|(who, _)| *who) {
                 self.holders.remove(&offer);
             }
         }
@@ -413,7 +413,7 @@ impl Owner {
                 verified_at,
                 asked: true,
             };
-            self.holders.insert(who.clone(), holder);
+            self.holders.insert(*who, holder);
         }
     }
 
@@ -490,7 +490,7 @@ impl Owner {
         // Copies that nobody had asked for are let go once there are enough.
         if held >= self.wanted(ctx) {
             let offers = self.holders.iter().filter(|(_, one)| !one.asked);
-            extra.extend(offers.map(|(who, _)| who.clone()));
+            extra.extend(offers.map(|(who, _)| *who));
         }
         extra
     }

@@ -94,7 +94,7 @@ impl Handoffs {
 
     /// Leaves somebody alone for a while.
     pub(super) fn turn_away(&mut self, now: Instant, who: &Identity) {
-        self.turned_away.insert(now, who.clone(), ());
+        self.turned_away.insert(now, *who, ());
     }
 
     /// Who is asked to take a copy of this owner's now.
@@ -138,10 +138,7 @@ impl Confidant {
     pub(super) fn count_copies(&mut self, ctx: &Context<'_>) {
         let held = self.held().iter();
         let is_short = |(owner, held): &(&Identity, &Held)| self.lacks(ctx, owner, held) > 0;
-        let short: Vec<Identity> = held
-            .filter(is_short)
-            .map(|(owner, _)| owner.clone())
-            .collect();
+        let short: Vec<Identity> = held.filter(is_short).map(|(owner, _)| *owner).collect();
         self.handoffs.due.retain(|owner, _| short.contains(owner));
         for owner in short {
             self.plan(ctx, owner);
@@ -153,7 +150,7 @@ impl Confidant {
         if self.missing(ctx, owner) == 0 {
             self.handoffs.due.remove(owner);
         } else {
-            self.plan(ctx, owner.clone());
+            self.plan(ctx, *owner);
         }
     }
 
@@ -227,7 +224,7 @@ impl Confidant {
         };
         let custody = held.custody.clone();
         let now = ctx.now();
-        let me = ctx.me().identity.clone();
+        let me = ctx.me().identity;
         let is_free = |who: &Identity| {
             who.id != me.id
                 && who.id != owner.id
@@ -237,7 +234,7 @@ impl Confidant {
         };
         let online = ctx.peers().reached().filter(|(who, _)| is_free(who));
         let candidates = online.map(|(who, peer)| Candidate {
-            who: who.clone(),
+            who: *who,
             mode: peer.mode,
             age: peer.age(now),
         });
@@ -248,7 +245,7 @@ impl Confidant {
         go.retain(|one| !self.handoffs.leaving && knows(ctx, &one.who, owner));
         let mut holders: Vec<Identity> = custody.others.iter().cloned().collect();
         if !self.handoffs.leaving {
-            holders.insert(0, me.clone());
+            holders.insert(0, me);
         }
         let room = HANDOFFS_MAX.saturating_sub(self.handoffs.attempts.len());
         let (patience, at_once) = match (self.handoffs.leaving, self.handoffs.in_haste) {
@@ -268,7 +265,7 @@ impl Confidant {
             let text = Link::signed_text(&grant, &me.key, &to);
             let link = Link {
                 by: me.key,
-                to: to.clone(),
+                to,
                 signature: ctx.crypto().sign(text.as_bytes()),
             };
             let request_id = bs58::encode(ctx.rng().array::<12>()).into_string();
@@ -294,7 +291,7 @@ impl Confidant {
             if let Ok(call) = call {
                 let text = format!("passing the stash of {} on to {}", owner.id, to.id);
                 ctx.log().info(text);
-                let owner = owner.clone();
+                let owner = *owner;
                 let attempt = Attempt {
                     owner,
                     to,
@@ -385,7 +382,7 @@ impl Confidant {
         };
         let receipt = HandoffReceipt {
             request_id: String::new(),
-            owner: owner.clone(),
+            owner: *owner,
             revision: grant.revision,
             held: true,
             reason: String::new(),

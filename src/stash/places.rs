@@ -67,7 +67,7 @@ impl Confidant {
             .map(|(who, held)| (held.place.since, who))
             .collect();
         sort_by_key(&mut over, |(since, who)| (*since, *who));
-        over.into_iter().map(|(_, who)| who.clone()).collect()
+        over.into_iter().map(|(_, who)| *who).collect()
     }
 
     /// Takes a provisional place back, and tells the owner, should it listen.

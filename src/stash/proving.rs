@@ -85,7 +85,7 @@ impl Confidant {
         };
         let pairs = pairs
             .filter(|(owner, of)| may_be_here(ctx, of) && !is_asked(owner, of))
-            .map(|(owner, of)| (owner.clone(), of.clone()));
+            .map(|(owner, of)| (*owner, *of));
         let (go, mut pairs): (Vec<_>, Vec<_>) = pairs.partition(|(_, of)| peers.is_go(of));
         self.ask_some_foreign(ctx, go);
         ctx.rng().shuffle(&mut pairs);
@@ -105,7 +105,7 @@ impl Confidant {
         let others = self.held().get(owner).map(|held| &held.custody.others);
         let others = others.into_iter().flat_map(|others| others.iter());
         let unmet = others.filter(|of| ctx.peers().peer(of).is_none());
-        let pairs = unmet.map(|of| (owner.clone(), of.clone())).collect();
+        let pairs = unmet.map(|of| (*owner, *of)).collect();
         self.challenge(ctx, pairs);
     }
 
@@ -117,7 +117,7 @@ impl Confidant {
             };
             let asked = Challenge {
                 request_id: bs58::encode(ctx.rng().array::<12>()).into_string(),
-                owner: owner.clone(),
+                owner,
                 sealed: digest(&held.sealed),
                 challenge: Digest(ctx.rng().array()),
             };
@@ -188,7 +188,7 @@ impl Confidant {
         if digest(&held.sealed) != one.asked.sealed {
             return true;
         }
-        let pair = (one.owner.clone(), one.of.clone());
+        let pair = (one.owner, one.of);
         let expected = proof(&one.asked.challenge, &one.of.key, &held.sealed);
         match &answer {
             Some(answer) if answer.held && answer.hash == expected => {

@@ -275,7 +275,7 @@ impl Recovery {
             return;
         }
         if self.tried.len() < PEERS_MAX {
-            self.tried.insert(who.clone());
+            self.tried.insert(*who);
         }
         let answer = self.answers.get(who).map(|(_, answer)| *answer);
         if matches!(answer, Some(Answer::Opened { .. }))
@@ -316,7 +316,7 @@ impl Recovery {
             request_id: request_id.clone(),
         };
         let call = ctx.call(who, "stash:request", &request, "stash:response", deadline)?;
-        let to = who.clone();
+        let to = *who;
         let question = Question {
             to,
             generation,
@@ -406,7 +406,7 @@ impl Recovery {
             return;
         }
         if self.answers.len() < ANSWERS_MAX || self.answers.contains_key(from) {
-            self.answers.insert(from.clone(), (at, answer));
+            self.answers.insert(*from, (at, answer));
         }
     }
 
@@ -423,16 +423,16 @@ impl Recovery {
             None => true,
         };
         if is_newer {
-            self.best = Some((memory.clone(), sealed.clone(), from.clone()));
+            self.best = Some((memory.clone(), sealed.clone(), *from));
             self.agreeing.clear();
             for who in holders {
                 if self.remembered.len() < NAMED_MAX && !self.remembered.contains(who) {
-                    self.remembered.push(who.clone());
+                    self.remembered.push(*who);
                 }
                 self.ask(ctx, who);
             }
         }
-        let is_counted = self.agreeing.len() < ANSWERS_MAX && self.agreeing.insert(from.clone());
+        let is_counted = self.agreeing.len() < ANSWERS_MAX && self.agreeing.insert(*from);
         // The same copy from the same peer again prolongs nothing.
         if self.goes_on() && (is_newer || is_counted) {
             let by = *self.settle_by.get_or_insert(now + SETTLE_WITHIN);
@@ -493,7 +493,7 @@ impl Recovery {
 
     /// Asks those again who are remembered to hold the memory and are silent.
     fn nudge(&mut self, ctx: &mut Context<'_>) {
-        let me = ctx.me().identity.id.clone();
+        let me = ctx.me().identity.id;
         let silent = |who: &&Identity| !self.answers.contains_key(*who) && who.id != me;
         let silent: Vec<Identity> = self.remembered.iter().filter(silent).cloned().collect();
         for who in &silent {

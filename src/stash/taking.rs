@@ -34,7 +34,7 @@ impl Confidant {
         };
         let mut receipt = HandoffReceipt {
             request_id: handoff.request_id.clone(),
-            owner: handoff.grant.owner.clone(),
+            owner: handoff.grant.owner,
             revision: handoff.grant.revision,
             held: false,
             reason: String::new(),
@@ -67,7 +67,7 @@ impl Confidant {
             receipt.owner.id, sender.id
         );
         ctx.log().info(text);
-        let owner = receipt.owner.clone();
+        let owner = receipt.owner;
         // Holders that did not know of each other do from now on.
         self.tell(ctx, &owner, &taken.learned);
         if taken.is_new {
@@ -82,7 +82,7 @@ impl Confidant {
         sender: &Identity,
         handoff: &Handoff,
     ) -> Result<Taken, &'static str> {
-        let (grant, me) = (&handoff.grant, ctx.me().identity.clone());
+        let (grant, me) = (&handoff.grant, ctx.me().identity);
         let owner = &grant.owner;
         if *owner == me {
             return Err("my_own");
@@ -147,7 +147,7 @@ impl Confidant {
             let others = handoff.holders.iter().filter(|who| **who != me);
             for who in others.filter(|who| may_be_here(ctx, who)) {
                 if custody.note(who) && who != sender {
-                    learned.push(who.clone());
+                    learned.push(*who);
                 }
             }
         }
@@ -172,7 +172,7 @@ impl Confidant {
         if let Err(reason) = check_grant(ctx, &grant) {
             return Outcome::Drop(reason);
         }
-        let me = ctx.me().identity.clone();
+        let me = ctx.me().identity;
         let Some(held) = self.held_mut(sender) else {
             return Outcome::Drop("no_such_store");
         };
@@ -191,7 +191,7 @@ impl Confidant {
         }
         let receipt = HandoffReceipt {
             request_id: String::new(),
-            owner: grant.owner.clone(),
+            owner: grant.owner,
             revision: grant.revision,
             held: true,
             reason: String::new(),

@@ -32,7 +32,7 @@ impl Service for Whereabouts {
 }
 
 fn tell(ctx: &mut Context<'_>, kind: &str, who: &Identity) {
-    ctx.emit(kind, &PeerNews { who: who.clone() });
+    ctx.emit(kind, &PeerNews { who: *who });
 }
 
 /// Keys that cost nothing: nobody here forges anything, so a signature says
@@ -92,7 +92,7 @@ impl Peer {
     pub(crate) fn new(name: &str, config: Config, mut rng: Rng, micros: u64) -> Self {
         let who = identity(name);
         let me = Me {
-            identity: who.clone(),
+            identity: who,
             name: name.to_owned(),
         };
         let mode = config.mode;

@@ -238,7 +238,7 @@ impl World {
                 let Some(other) = self.peers.get(&other).filter(|peer| !peer.is_lost) else {
                     return;
                 };
-                let (who, mode) = (other.who.clone(), knows_mode.then_some(other.mode));
+                let (who, mode) = (other.who, knows_mode.then_some(other.mode));
                 let is_news = |peer: &Peer| greets || !peer.knows(&who, mode);
                 if self.peers.get(&one).is_some_and(is_news) {
                     self.act(one, |peer, micros| peer.meet(micros, &who, mode, greets));
@@ -248,7 +248,7 @@ impl World {
                 let Some(author) = self.peers.get(&one).filter(|peer| !peer.is_lost) else {
                     return;
                 };
-                let who = author.who.clone();
+                let who = author.who;
                 let hearers = self.peers.iter();
                 let hearers =
                     hearers.filter(|(place, peer)| **place != one && !peer.knows(&who, None));
@@ -325,7 +325,7 @@ impl World {
         let Some(peer) = self.peers.get(&place) else {
             return;
         };
-        let (who, owner, latency) = (peer.who.clone(), peer.owner, peer.latency);
+        let (who, owner, latency) = (peer.who, peer.owner, peer.latency);
         if let Some(owner) = owner {
             self.leave(place, owner);
         }
@@ -341,7 +341,7 @@ impl World {
         if says_chau {
             for other in self.others(place) {
                 let wait = latency + self.latency_of(other);
-                self.schedule(wait, Happening::Miss(other, who.clone(), Presence::Offline));
+                self.schedule(wait, Happening::Miss(other, who, Presence::Offline));
             }
         } else if lot < SAY_CHAU + ARE_CUT {
             self.let_know(&who, Presence::Missing);
@@ -358,7 +358,7 @@ impl World {
     fn let_know(&mut self, who: &Identity, how: Presence) {
         for other in self.others(u32::MAX) {
             let wait = self.rng.between(WILL_BELIEVED.0, WILL_BELIEVED.1);
-            let what = Happening::Miss(other, who.clone(), how);
+            let what = Happening::Miss(other, *who, how);
             self.schedule(wait.as_micros() as u64, what);
         }
     }

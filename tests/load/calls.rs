@@ -104,7 +104,7 @@ pub(crate) fn run(report: &mut Report) {
                         "load:tell",
                         &told,
                     ),
-                    7 => later.push((request, whom.clone())),
+                    7 => later.push((request, *whom)),
                     _ => {}
                 }
             }

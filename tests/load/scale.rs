@@ -233,7 +233,7 @@ fn hey_there(extra: &Extra, now: Now, is_settled: bool) -> String {
 
 fn status(extra: &Extra, micros: u64) -> StatusBuilder {
     StatusBuilder {
-        identity: extra.sender.keys.identity().clone(),
+        identity: *extra.sender.keys.identity(),
         mesh_ip: String::new(),
         memory_mode: "medium",
         uptime_seconds: micros.saturating_sub(extra.woken) / 1_000_000,

@@ -222,7 +222,7 @@ fn in_the_place_of(address: &str, at: WallTime) -> Runtime {
     let people = people();
     let (identity, name) = people[address].clone();
     let me = Me {
-        identity: identity.clone(),
+        identity: identity,
         name,
     };
     let now = now(at);

@@ -304,7 +304,7 @@ fn gopher() -> Keys {
 
 fn status(who: &Keys) -> StatusBuilder {
     StatusBuilder {
-        identity: who.identity().clone(),
+        identity: *who.identity(),
         mesh_ip: THEIRS.into(),
         memory_mode: "medium",
         uptime_seconds: 1,
@@ -929,7 +929,7 @@ fn a_message_for_another_is_answered_with_200_and_dropped_with_the_reason() {
 fn no_more_than_64_requests_are_in_flight() {
     let gopher = gopher();
     let mut world = World::beside(&gopher);
-    let who = gopher.identity().clone();
+    let who = *gopher.identity();
     let owner_id = world.nara.me().identity.id.to_string();
     world.act(|nara, now| {
         for n in 0..2 * IN_FLIGHT_MAX {

@@ -128,8 +128,7 @@ fn a_service_of_ones_own_joins_a_composed_nara_and_speaks_on_the_plaza() {
     });
     assert_eq!(spoken, Some(Outcome::Continue));
     let written = nara.command_on(now, |book: &mut GuestBook, ctx| {
-        book.guests
-            .push((ctx.me().identity.id.clone(), "me".to_owned()));
+        book.guests.push((ctx.me().identity.id, "me".to_owned()));
     });
     assert_eq!(written, Some(()));
     let said = core::iter::from_fn(|| nara.poll_effect());

@@ -45,10 +45,10 @@ fn made() -> Value {
     let store = signed(&owner, Some(&first), "stash:store", &store);
     let hash = Sha256::new().chain_update([7; 24]).chain_update([9; 32]);
     let mut grant = Grant {
-        owner: owner.identity().clone(),
+        owner: *owner.identity(),
         revision: 7,
         sealed: Digest(hash.finalize().into()),
-        holders: vec![first.identity().clone()],
+        holders: vec![*first.identity()],
         copies: 3,
         given_at: SECONDS,
         until: SECONDS + 604_800,
@@ -59,7 +59,7 @@ fn made() -> Value {
     let link_text = Link::signed_text(&grant, &first.identity().key, to);
     let link = Link {
         by: first.identity().key,
-        to: to.clone(),
+        to: *to,
         signature: first.sign(link_text.as_bytes()),
     };
     let request_id = "8CSYtVUMsrR1wQyM".to_owned();
@@ -68,11 +68,11 @@ fn made() -> Value {
         store: store.to_json(),
         grant: grant.clone(),
         chain: vec![link.clone()],
-        holders: vec![first.identity().clone()],
+        holders: vec![*first.identity()],
     };
     let receipt = HandoffReceipt {
         request_id: request_id.clone(),
-        owner: owner.identity().clone(),
+        owner: *owner.identity(),
         revision: 7,
         held: true,
         reason: String::new(),
@@ -95,7 +95,7 @@ fn made() -> Value {
     };
     let challenge = Challenge {
         request_id: request_id.clone(),
-        owner: owner.identity().clone(),
+        owner: *owner.identity(),
         sealed: grant.sealed,
         challenge: Digest([5; 32]),
     };

@@ -191,7 +191,7 @@ fn field_names(json: &str) -> Vec<String> {
 fn our_own_status_has_the_fields_of_the_reference_in_its_order() {
     let keys = keys(SYNCEVENT, "gopher-01");
     let status = StatusBuilder {
-        identity: keys.identity().clone(),
+        identity: *keys.identity(),
         mesh_ip: "100.64.0.7".to_owned(),
         memory_mode: "medium",
         uptime_seconds: 1318,
@@ -224,7 +224,7 @@ fn our_own_status_has_the_fields_of_the_reference_in_its_order() {
 fn our_own_newspaper_and_howdy_verify() {
     let keys = keys(SYNCEVENT, "gopher-01");
     let status = StatusBuilder {
-        identity: keys.identity().clone(),
+        identity: *keys.identity(),
         mesh_ip: String::new(),
         memory_mode: "short",
         uptime_seconds: 5,
@@ -248,7 +248,7 @@ fn our_own_newspaper_and_howdy_verify() {
 fn witness(now: Now) -> Runtime {
     let keys = Keys::new(&Soul::from_seed([9; 32], "witness"), "witness").unwrap();
     let me = Me {
-        identity: keys.identity().clone(),
+        identity: *keys.identity(),
         name: keys.name().to_owned(),
     };
     let mut runtime = Runtime::new(me, Box::new(keys), Rng::from_seed([3; 32]), now);

@@ -31,7 +31,7 @@ fn now(expected: &Value) -> Now {
 fn confidant(now: Now) -> Runtime {
     let (keys, owner) = (keys(MESSAGE, "confidant"), keys(MESSAGE, "gopher-owner"));
     let me = Me {
-        identity: keys.identity().clone(),
+        identity: *keys.identity(),
         name: keys.name().to_owned(),
     };
     let mut runtime = Runtime::new(me, Box::new(keys), Rng::from_seed([3; 32]), now);
@@ -39,7 +39,7 @@ fn confidant(now: Now) -> Runtime {
     runtime.add(Box::new(Stash::new(config, now)));
     runtime.set_connected(now, true);
     runtime.start(now);
-    let owner = owner.identity().clone();
+    let owner = *owner.identity();
     runtime.command(now, |_: &mut Stash, ctx: &mut Context<'_>| {
         ctx.heard(&owner, "gopher-owner");
     });

@@ -31,10 +31,10 @@ fn give(target: &Target, owner: &Peer, holder: &Peer, memory: &str) -> Given {
     let store = owner.sealed(memory, now.wall);
     let given_at = now.wall.unix_seconds();
     let grant = Grant {
-        owner: owner.who.clone(),
+        owner: owner.who,
         revision: 3,
         sealed: digest(&store),
-        holders: vec![holder.who.clone()],
+        holders: vec![holder.who],
         copies: 3,
         given_at,
         until: given_at + 7 * 86_400,
@@ -53,7 +53,7 @@ fn signed(by: &Peer, mut grant: Grant) -> Grant {
 fn link(grant: &Grant, by: &Peer, to: &Identity) -> Link {
     Link {
         by: by.who.key,
-        to: to.clone(),
+        to: *to,
         signature: by.signature(&Link::signed_text(grant, &by.who.key, to)),
     }
 }
@@ -65,7 +65,7 @@ fn pass_on(target: &Target, given: &Given, by: &Peer) -> Handoff {
         store: given.store.to_json(),
         grant: given.grant.clone(),
         chain: vec![link(&given.grant, by, me)],
-        holders: vec![by.who.clone()],
+        holders: vec![by.who],
     }
 }
 
@@ -96,7 +96,7 @@ fn what_its_holder_passes_on_is_taken_so_the_rest_of_these_fail_for_their_own_re
 #[test]
 fn whoever_was_not_granted_it_passes_nothing_on() {
     let (mut target, owner, holder, attacker, given) = away();
-    let me = target.nara.me().identity.clone();
+    let me = target.nara.me().identity;
     let honest = pass_on(&target, &given, &holder);
     let own = link(&given.grant, &attacker, &me);
     let stolen = link(&given.grant, &holder, &attacker.who);
@@ -143,7 +143,7 @@ fn made_up_chain(grant: &Grant, length: usize, to: &Identity) -> (Peer, Vec<Link
 fn a_made_up_chain_gets_no_more_than_a_newcomers_place() {
     let (mut target, owner, holder, _, given) = away();
     let honest = pass_on(&target, &given, &holder);
-    let me = target.nara.me().identity.clone();
+    let me = target.nara.me().identity;
     let (sender, chain) = made_up_chain(&given.grant, 15, &me);
     let short = Handoff {
         chain,
@@ -189,7 +189,7 @@ fn a_made_up_chain_gets_no_more_than_a_newcomers_place() {
     let (_, chain) = made_up_chain(&given.grant, 16, &outsider.who);
     let receipt = HandoffReceipt {
         request_id: String::new(),
-        owner: owner.who.clone(),
+        owner: owner.who,
         revision: 3,
         held: true,
         reason: String::new(),
@@ -284,7 +284,7 @@ fn a_copy_that_is_not_the_granted_one_or_not_the_owners_is_refused() {
 fn my_own_memory_is_not_handed_to_me() {
     let (mut target, _, holder, _, given) = away();
     let mut grant = given.grant.clone();
-    grant.owner = target.nara.me().identity.clone();
+    grant.owner = target.nara.me().identity;
     let handoff = Handoff {
         grant,
         ..pass_on(&target, &given, &holder)
@@ -298,7 +298,7 @@ fn lists_beyond_their_limits_are_not_read() {
     let (mut target, _, holder, _, given) = away();
     let honest = pass_on(&target, &given, &holder);
     let many = Handoff {
-        holders: vec![holder.who.clone(); 17],
+        holders: vec![holder.who; 17],
         ..honest.clone()
     };
     let long = Handoff {
@@ -398,7 +398,7 @@ fn leaves_receipts_and_challenges_of_outsiders_count_for_nothing() {
     target.drops(&frame, "no_such_store");
     let receipt = |chain: Vec<Link>, revision: u64| HandoffReceipt {
         request_id: String::new(),
-        owner: owner.who.clone(),
+        owner: owner.who,
         revision,
         held: true,
         reason: String::new(),
@@ -416,7 +416,7 @@ fn leaves_receipts_and_challenges_of_outsiders_count_for_nothing() {
     }
     let challenge = Challenge {
         request_id: "r".repeat(16),
-        owner: owner.who.clone(),
+        owner: owner.who,
         sealed: given.grant.sealed,
         challenge: Digest([1; 32]),
     };

@@ -16,10 +16,10 @@ pub(crate) fn messages(target: &Target, victim: &Peer, attacker: &Peer) -> Vec<M
     let request_id = "r".repeat(16);
     let store = victim.sealed("stolen", target.wall());
     let grant = Grant {
-        owner: victim.who.clone(),
+        owner: victim.who,
         revision: 1,
         sealed: Digest([1; 32]),
-        holders: vec![attacker.who.clone()],
+        holders: vec![attacker.who],
         copies: 3,
         given_at: ts,
         until: ts + 60,
@@ -27,7 +27,7 @@ pub(crate) fn messages(target: &Target, victim: &Peer, attacker: &Peer) -> Vec<M
     };
     let chain = vec![Link {
         by: attacker.who.key,
-        to: target.nara.me().identity.clone(),
+        to: target.nara.me().identity,
         signature: attacker.signature("no link"),
     }];
     let handoff = Handoff {
@@ -35,11 +35,11 @@ pub(crate) fn messages(target: &Target, victim: &Peer, attacker: &Peer) -> Vec<M
         store: "{}".to_owned(),
         grant: grant.clone(),
         chain: chain.clone(),
-        holders: vec![victim.who.clone()],
+        holders: vec![victim.who],
     };
     let receipt = HandoffReceipt {
         request_id: request_id.clone(),
-        owner: victim.who.clone(),
+        owner: victim.who,
         revision: 1,
         held: true,
         reason: String::new(),
@@ -47,7 +47,7 @@ pub(crate) fn messages(target: &Target, victim: &Peer, attacker: &Peer) -> Vec<M
     };
     let challenge = Challenge {
         request_id: request_id.clone(),
-        owner: victim.who.clone(),
+        owner: victim.who,
         sealed: Digest([1; 32]),
         challenge: Digest([2; 32]),
     };

@@ -21,7 +21,7 @@ impl Peer {
         seed[..name.len()].copy_from_slice(name.as_bytes());
         let keys = Keys::new(&Soul::from_seed(seed, name), name).unwrap();
         Self {
-            who: keys.identity().clone(),
+            who: *keys.identity(),
             name: name.to_owned(),
             keys,
         }
@@ -30,7 +30,7 @@ impl Peer {
     /// The same keys, under an id and a name that are somebody else's.
     pub(crate) fn posing_as(name: &str, id: &NaraId, called: &str) -> Self {
         let mut liar = Self::new(name);
-        liar.who.id = id.clone();
+        liar.who.id = *id;
         called.clone_into(&mut liar.name);
         liar
     }
@@ -56,7 +56,7 @@ impl Peer {
 
     fn status(&self) -> StatusBuilder {
         StatusBuilder {
-            identity: self.who.clone(),
+            identity: self.who,
             mesh_ip: String::new(),
             memory_mode: "hog",
             uptime_seconds: 1,

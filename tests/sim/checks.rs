@@ -221,7 +221,7 @@ impl World {
     /// hour, and has been looked for since.
     pub(super) fn honour(&mut self) {
         let hour = (PROVISIONAL_FOR + PRUNE_EVERY).as_micros() as u64;
-        let who: Vec<_> = self.hosts.iter().map(|host| host.who().clone()).collect();
+        let who: Vec<_> = self.hosts.iter().map(|host| *host.who()).collect();
         for host in &mut self.hosts {
             let dozes = host.dozes(self.micros);
             let Some(nara) = host.nara.as_ref().filter(|_| !dozes) else {

@@ -29,7 +29,7 @@ pub(super) struct Probe {
 impl Probe {
     /// Asks somebody who is online something.
     pub(super) fn ask(&mut self, ctx: &mut Context<'_>) {
-        let online: Vec<Identity> = ctx.peers().online().map(|(who, _)| who.clone()).collect();
+        let online: Vec<Identity> = ctx.peers().online().map(|(who, _)| *who).collect();
         let place = ctx.rng().below(online.len() as u32) as usize;
         let Some(who) = online.get(place) else { return };
         let request_id = hex::encode(ctx.rng().array::<12>());

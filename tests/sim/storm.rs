@@ -122,7 +122,7 @@ impl World {
 
     /// A peer with that vice sends signed messages, anybody else nonsense.
     fn flood(&mut self, place: usize, count: u32) {
-        let to = self.hosts[place].who().clone();
+        let to = *self.hosts[place].who();
         let floods = |host: &Host| host.vice == Vice::Floods;
         let flooder = self.hosts.iter().position(floods);
         let nonsense = format!("nara/mesh/{}", to.id);
@@ -165,7 +165,7 @@ impl World {
     /// Messages under invented ids, or under those of others, with signatures
     /// of another key.
     fn forge(&mut self, place: usize, count: u32) {
-        let to = self.hosts[place].who().clone();
+        let to = *self.hosts[place].who();
         for _ in 0..count {
             let liar = invent(&mut self.rng);
             let invented = invent(&mut self.rng).id().as_str().to_owned();
@@ -203,7 +203,7 @@ impl World {
 
     /// Owners that nobody has heard of store, and never come back.
     fn crowd(&mut self, place: usize, count: u32) {
-        let to = self.hosts[place].who().clone();
+        let to = *self.hosts[place].who();
         for _ in 0..count {
             let owner = invent(&mut self.rng);
             let at = self.true_time();
@@ -211,7 +211,7 @@ impl World {
             let store = store(&mut self.rng, owner_id, at);
             let (topic, payload) = speak(&owner, &to, at, "stash:store", &store);
             self.publish(&topic, &payload);
-            self.invented.insert(owner.identity().clone());
+            self.invented.insert(*owner.identity());
         }
     }
 

@@ -460,7 +460,7 @@ fn a_key_that_a_message_names_proves_that_key_and_no_other() {
     let mut rt = parrot();
     let known = rt.register("friend");
     let stranger = Identity {
-        id: known.id.clone(),
+        id: known.id,
         key: MockRuntime::identity("mallory").key,
     };
     let mut message = rt.message(&stranger, "parrot:say", &word("I am friend"));

@@ -51,11 +51,11 @@ fn one_peers_refusal_silence_and_newer_copy_are_told_apart() {
         (
             Some("at_capacity"),
             StashError::Refused {
-                who: who.clone(),
+                who: who,
                 reason: "at_capacity".into(),
             },
         ),
-        (Some("stale"), StashError::Stale(who.clone())),
+        (Some("stale"), StashError::Stale(who)),
         (None, StashError::NoAnswer(who)),
     ];
     for (reason, error) in cases {
@@ -125,17 +125,14 @@ fn one_peer_can_be_asked_for_the_memory() {
         owner_id: "owner".into(),
         ..Response::default()
     };
-    let id = who.id.clone();
+    let id = who.id;
     assert_eq!(
         answer(&mut rt, &nothing),
-        Some(Err(StashError::NotHeld(id.clone())))
+        Some(Err(StashError::NotHeld(id)))
     );
     let mut foreign = response_of(&MockRuntime::identity("mallory"), "1", 1);
     foreign.owner_id = "owner".into();
-    assert_eq!(
-        answer(&mut rt, &foreign),
-        Some(Err(StashError::Broken(id.clone())))
-    );
+    assert_eq!(answer(&mut rt, &foreign), Some(Err(StashError::Broken(id))));
     let copy = response_of(&me, "\"held\"", 2);
     assert_eq!(answer(&mut rt, &copy), Some(Ok("\"held\"".into())));
     // What is newer is taken over, and its holder is a confidant.

@@ -80,7 +80,7 @@ fn nobody_but_the_owners_key_stores_asks_or_overwrites() {
     assert_eq!(rt.dropped("not_the_owner"), 2);
     // The same id under another key is somebody else, with a place of its own.
     let other_key = Identity {
-        id: alice.id.clone(),
+        id: alice.id,
         key: mallory.key,
     };
     let mut second = rt.message(&alice, "stash:store", &store_of("alice", 50, 9));

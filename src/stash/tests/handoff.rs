@@ -331,7 +331,7 @@ fn made_up_chain(handoff: &mut Handoff, length: usize, to: &Identity) -> Identit
         let (by, to) = (
             stranger(n),
             if n + 1 == length {
-                to.clone()
+                *to
             } else {
                 stranger(n + 1)
             },
@@ -385,7 +385,7 @@ fn a_receipt_with_a_chain_that_is_cut_counts_where_somebody_in_it_is_known() {
     made_up_chain(&mut made_up, CHAIN_LENGTH_MAX, &zoe);
     let receipt = |chain: &[Link]| HandoffReceipt {
         request_id: String::new(),
-        owner: owner.clone(),
+        owner: owner,
         revision: made_up.grant.revision,
         held: true,
         reason: String::new(),
@@ -402,7 +402,7 @@ fn a_receipt_with_a_chain_that_is_cut_counts_where_somebody_in_it_is_known() {
     let last = chain.len() - 1;
     let text = Link::signed_text(&made_up.grant, &chain[last - 1].by, &known);
     let before = MockRuntime::identity(&format!("stranger{}", last - 1));
-    chain[last - 1].to = known.clone();
+    chain[last - 1].to = known;
     chain[last - 1].signature = MockCrypto::new(before.key).sign(text.as_bytes());
     let text = Link::signed_text(&made_up.grant, &known.key, &zoe);
     chain[last].by = known.key;
@@ -708,11 +708,11 @@ fn a_link_signed_by_another_or_for_another_is_refused() {
 fn an_older_store_of_the_owner_under_a_newer_grant_is_refused() {
     let (_, handoff) = overheard();
     refused(&handoff, "not_the_granted", |one| {
-        let owner = one.grant.owner.clone();
+        let owner = one.grant.owner;
         let signer = MockCrypto::new(owner.key);
         one.grant.sealed = Digest([8; 32]);
         one.grant.signature = signer.sign(one.grant.signed_text().as_bytes());
-        let (by, to) = (one.chain[0].by, one.chain[0].to.clone());
+        let (by, to) = (one.chain[0].by, one.chain[0].to);
         let text = Link::signed_text(&one.grant, &by, &to);
         one.chain[0].signature = MockCrypto::new(by).sign(text.as_bytes());
     });
@@ -859,7 +859,7 @@ fn holders_that_do_not_know_of_each_other_do_once_one_asks_another() {
     receipts(taker);
     // The same copy once more, from one that knows another holder.
     let zoe = MockRuntime::identity("zoe");
-    payload.holders.push(zoe.clone());
+    payload.holders.push(zoe);
     let message = taker.message(&from, "stash:handoff", &payload);
     taker.deliver(&message);
     let sent = taker.emitted();
@@ -907,7 +907,7 @@ fn nobody_but_the_owner_gives_leave() {
         grant: handed.grant,
     };
     let mallory = MockRuntime::identity("mallory");
-    granted.grant.holders = vec![mallory.clone()];
+    granted.grant.holders = vec![mallory];
     let message = rt.message(&mallory, "stash:grant", &granted);
     rt.deliver(&message);
     assert_eq!(rt.dropped("not_the_owner"), 1);
