@@ -145,23 +145,27 @@ impl Message {
     /// When it is too large, has a field twice or in another case, or a field
     /// is not what it should be; the error names the field.
     pub fn parse(bytes: &[u8]) -> Result<Self, MessageError> {
-        let mut fields = Fields::of(frame_text(bytes)?, FIELDS);
-        let message = Self {
-            kind: fields.needed_text("kind", KIND_LENGTH_MAX),
-            id: fields.text("id", ID_LENGTH_MAX),
-            content_key: fields.text("content_key", CONTENT_KEY_LENGTH_MAX),
-            version: fields.u32("version"),
-            from: fields.text("from", NAME_LENGTH_MAX),
-            from_id: fields.text("from_id", ID_LENGTH_MAX),
-            to: fields.text("to", NAME_LENGTH_MAX),
-            to_id: fields.text("to_id", ID_LENGTH_MAX),
-            timestamp: fields.timestamp("timestamp"),
-            payload: fields.needed("payload").to_owned(),
-            signature: fields.signature("signature"),
-            in_reply_to: fields.text("in_reply_to", ID_LENGTH_MAX),
-            key: fields.raw("from_key").map(|_| fields.key("from_key")),
-        };
-        Ok(fields.done(message)?)
+        let mut message = Self::draft("", 0, String::new());
+        message.read(frame_text(bytes)?)?;
+        Ok(message)
+    }
+
+    fn read(&mut self, text: &str) -> Result<(), PayloadError> {
+        let mut fields = Fields::of(text, FIELDS);
+        self.kind = fields.needed_text("kind", KIND_LENGTH_MAX);
+        fields.text_into("id", &mut self.id, ID_LENGTH_MAX);
+        fields.text_into("content_key", &mut self.content_key, CONTENT_KEY_LENGTH_MAX);
+        self.version = fields.u32("version");
+        fields.text_into("from", &mut self.from, NAME_LENGTH_MAX);
+        fields.text_into("from_id", &mut self.from_id, ID_LENGTH_MAX);
+        fields.text_into("to", &mut self.to, NAME_LENGTH_MAX);
+        fields.text_into("to_id", &mut self.to_id, ID_LENGTH_MAX);
+        self.timestamp = fields.timestamp("timestamp");
+        self.payload = fields.needed("payload").to_owned();
+        self.signature = fields.signature("signature");
+        fields.text_into("in_reply_to", &mut self.in_reply_to, ID_LENGTH_MAX);
+        self.key = fields.raw("from_key").map(|_| fields.key("from_key"));
+        fields.done(())
     }
 
     /// The message as it goes on the wire.

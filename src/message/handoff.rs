@@ -2,7 +2,7 @@
 //! All of it is ours; Go naras pass it over.
 
 use super::json::ObjectWriter;
-use super::payload::{Fields, Payload, PayloadError, serde_by_itself};
+use super::payload::{ByField, Fields, payloads_by_field};
 use super::stash::REASON_LENGTH_MAX;
 use crate::base::{ID_LENGTH_MAX, Identity, PublicKey};
 use crate::identity::Signature;
@@ -57,21 +57,7 @@ const GRANT_FIELDS: &[&str] = &[
 ];
 
 impl Grant {
-    fn read(fields: &mut Fields<'_>) -> Self {
-        Self {
-            owner: fields.identity("owner"),
-            revision: fields.u64("revision"),
-            sealed: Digest(fields.fixed("sealed")),
-            holders: fields.identities("holders", GRANT_HOLDERS_MAX),
-            copies: fields.u8("copies"),
-            given_at: fields.i64("given_at"),
-            until: fields.i64("until"),
-            signature: Signature(fields.fixed("signature")),
-        }
-    }
-
-    fn unsigned(&self) -> ObjectWriter {
-        let mut object = ObjectWriter::new();
+    fn write_unsigned(&self, object: &mut ObjectWriter) {
         object
             .identity("owner", &self.owner)
             .u64("revision", self.revision)
@@ -80,17 +66,44 @@ impl Grant {
             .u64("copies", u64::from(self.copies))
             .i64("given_at", self.given_at)
             .i64("until", self.until);
-        object
-    }
-
-    fn to_json(&self) -> String {
-        let mut object = self.unsigned();
-        object.base64("signature", &self.signature.0).finish()
     }
 
     /// What the owner signs: a prefix, then the grant without its signature.
     pub fn signed_text(&self) -> String {
-        [GRANT_PREFIX, &self.unsigned().finish()].concat()
+        let mut object = ObjectWriter::new();
+        self.write_unsigned(&mut object);
+        [GRANT_PREFIX, &object.finish()].concat()
+    }
+}
+
+impl ByField for Grant {
+    fn blank() -> Self {
+        Self {
+            owner: Identity::NOBODY,
+            revision: 0,
+            sealed: Digest([0; 32]),
+            holders: Vec::new(),
+            copies: 0,
+            given_at: 0,
+            until: 0,
+            signature: Signature([0; 64]),
+        }
+    }
+
+    fn read(&mut self, fields: &mut Fields<'_>) {
+        self.owner = fields.identity("owner");
+        self.revision = fields.u64("revision");
+        fields.fixed("sealed", &mut self.sealed.0);
+        self.holders = fields.identities("holders", GRANT_HOLDERS_MAX);
+        self.copies = fields.u8("copies");
+        self.given_at = fields.i64("given_at");
+        self.until = fields.i64("until");
+        fields.fixed("signature", &mut self.signature.0);
+    }
+
+    fn write(&self, object: &mut ObjectWriter) {
+        self.write_unsigned(object);
+        object.base64("signature", &self.signature.0);
     }
 }
 
@@ -107,22 +120,30 @@ pub struct Link {
 
 const LINK_FIELDS: &[&str] = &["by", "to", "signature"];
 
-impl Link {
-    fn read(fields: &mut Fields<'_>) -> Self {
+impl ByField for Link {
+    fn blank() -> Self {
         Self {
-            by: fields.key("by"),
-            to: fields.identity("to"),
-            signature: Signature(fields.fixed("signature")),
+            by: Identity::NOBODY.key,
+            to: Identity::NOBODY,
+            signature: Signature([0; 64]),
         }
     }
 
-    fn write(object: &mut ObjectWriter, link: &Self) {
-        object
-            .base64("by", &link.by.0)
-            .identity("to", &link.to)
-            .base64("signature", &link.signature.0);
+    fn read(&mut self, fields: &mut Fields<'_>) {
+        self.by = fields.key("by");
+        self.to = fields.identity("to");
+        fields.fixed("signature", &mut self.signature.0);
     }
 
+    fn write(&self, object: &mut ObjectWriter) {
+        object
+            .base64("by", &self.by.0)
+            .identity("to", &self.to)
+            .base64("signature", &self.signature.0);
+    }
+}
+
+impl Link {
     /// What is signed: which copy, by whom, to whom.
     pub fn signed_text(grant: &Grant, by: &PublicKey, to: &Identity) -> String {
         let text = ObjectWriter::new()
@@ -204,126 +225,151 @@ pub struct Proof {
     pub hash: Digest,
 }
 
-impl Payload for Challenge {
-    const FIELDS: &'static [&'static str] = &["request_id", "owner", "sealed", "challenge"];
-
-    fn parse(text: &str) -> Result<Self, PayloadError> {
-        let mut fields = Fields::all_of(text, Self::FIELDS);
-        let challenge = Self {
-            request_id: fields.text("request_id", ID_LENGTH_MAX),
-            owner: fields.identity("owner"),
-            sealed: Digest(fields.fixed("sealed")),
-            challenge: Digest(fields.fixed("challenge")),
-        };
-        fields.done(challenge)
+impl ByField for Challenge {
+    fn blank() -> Self {
+        Self {
+            request_id: String::new(),
+            owner: Identity::NOBODY,
+            sealed: Digest([0; 32]),
+            challenge: Digest([0; 32]),
+        }
     }
 
-    fn to_json(&self) -> String {
-        ObjectWriter::new()
+    fn read(&mut self, fields: &mut Fields<'_>) {
+        fields.need_all();
+        fields.text_into("request_id", &mut self.request_id, ID_LENGTH_MAX);
+        self.owner = fields.identity("owner");
+        fields.fixed("sealed", &mut self.sealed.0);
+        fields.fixed("challenge", &mut self.challenge.0);
+    }
+
+    fn write(&self, object: &mut ObjectWriter) {
+        object
             .text("request_id", &self.request_id)
             .identity("owner", &self.owner)
             .base64("sealed", &self.sealed.0)
-            .base64("challenge", &self.challenge.0)
-            .finish()
+            .base64("challenge", &self.challenge.0);
     }
 }
 
-impl Payload for Proof {
-    const FIELDS: &'static [&'static str] = &["request_id", "held", "revision", "hash"];
-
-    fn parse(text: &str) -> Result<Self, PayloadError> {
-        let mut fields = Fields::all_of(text, Self::FIELDS);
-        let proof = Self {
-            request_id: fields.text("request_id", ID_LENGTH_MAX),
-            held: fields.bool("held"),
-            revision: fields.u64("revision"),
-            hash: Digest(fields.fixed("hash")),
-        };
-        fields.done(proof)
+impl ByField for Proof {
+    fn blank() -> Self {
+        Self {
+            request_id: String::new(),
+            held: false,
+            revision: 0,
+            hash: Digest([0; 32]),
+        }
     }
 
-    fn to_json(&self) -> String {
-        ObjectWriter::new()
+    fn read(&mut self, fields: &mut Fields<'_>) {
+        fields.need_all();
+        fields.text_into("request_id", &mut self.request_id, ID_LENGTH_MAX);
+        self.held = fields.bool("held");
+        self.revision = fields.u64("revision");
+        fields.fixed("hash", &mut self.hash.0);
+    }
+
+    fn write(&self, object: &mut ObjectWriter) {
+        object
             .text("request_id", &self.request_id)
             .bool("held", self.held)
             .u64("revision", self.revision)
-            .base64("hash", &self.hash.0)
-            .finish()
+            .base64("hash", &self.hash.0);
     }
 }
 
-impl Payload for Granted {
-    const FIELDS: &'static [&'static str] = &["grant"];
-
-    fn parse(text: &str) -> Result<Self, PayloadError> {
-        let mut fields = Fields::all_of(text, Self::FIELDS);
-        let grant = fields.object("grant", GRANT_FIELDS, Grant::read);
-        fields.done(Self { grant })
+impl ByField for Granted {
+    fn blank() -> Self {
+        Self {
+            grant: Grant::blank(),
+        }
     }
 
-    fn to_json(&self) -> String {
-        ObjectWriter::new()
-            .raw("grant", &self.grant.to_json())
-            .finish()
+    fn read(&mut self, fields: &mut Fields<'_>) {
+        fields.need_all();
+        fields.object("grant", GRANT_FIELDS, &mut self.grant);
+    }
+
+    fn write(&self, object: &mut ObjectWriter) {
+        object.object("grant", &self.grant);
     }
 }
 
-impl Payload for Handoff {
-    const FIELDS: &'static [&'static str] = &["request_id", "store", "grant", "chain", "holders"];
-
-    fn parse(text: &str) -> Result<Self, PayloadError> {
-        let mut fields = Fields::all_of(text, Self::FIELDS);
-        let handoff = Self {
-            request_id: fields.text("request_id", ID_LENGTH_MAX),
-            store: fields.text("store", STORE_LENGTH_MAX),
-            grant: fields.object("grant", GRANT_FIELDS, Grant::read),
-            chain: fields.list("chain", CHAIN_LENGTH_MAX, LINK_FIELDS, Link::read),
-            holders: fields.identities("holders", GRANT_HOLDERS_MAX),
-        };
-        fields.done(handoff)
+impl ByField for Handoff {
+    fn blank() -> Self {
+        Self {
+            request_id: String::new(),
+            store: String::new(),
+            grant: Grant::blank(),
+            chain: Vec::new(),
+            holders: Vec::new(),
+        }
     }
 
-    fn to_json(&self) -> String {
-        ObjectWriter::sized(self.store.len())
+    fn read(&mut self, fields: &mut Fields<'_>) {
+        fields.need_all();
+        fields.text_into("request_id", &mut self.request_id, ID_LENGTH_MAX);
+        fields.text_into("store", &mut self.store, STORE_LENGTH_MAX);
+        fields.object("grant", GRANT_FIELDS, &mut self.grant);
+        self.chain = fields.list("chain", CHAIN_LENGTH_MAX, LINK_FIELDS);
+        self.holders = fields.identities("holders", GRANT_HOLDERS_MAX);
+    }
+
+    fn write(&self, object: &mut ObjectWriter) {
+        object
             .text("request_id", &self.request_id)
             .text("store", &self.store)
-            .raw("grant", &self.grant.to_json())
-            .list("chain", &self.chain, Link::write)
-            .identities("holders", &self.holders)
-            .finish()
+            .object("grant", &self.grant)
+            .list("chain", &self.chain, |object, link| link.write(object))
+            .identities("holders", &self.holders);
+    }
+
+    fn size(&self) -> usize {
+        self.store.len()
     }
 }
 
-impl Payload for HandoffReceipt {
-    const FIELDS: &'static [&'static str] =
-        &["request_id", "owner", "revision", "held", "reason", "chain"];
-
-    fn parse(text: &str) -> Result<Self, PayloadError> {
-        let mut fields = Fields::all_of(text, Self::FIELDS);
-        let receipt = Self {
-            request_id: fields.text("request_id", ID_LENGTH_MAX),
-            owner: fields.identity("owner"),
-            revision: fields.u64("revision"),
-            held: fields.bool("held"),
-            reason: fields.text("reason", REASON_LENGTH_MAX),
-            chain: fields.list("chain", CHAIN_LENGTH_MAX, LINK_FIELDS, Link::read),
-        };
-        fields.done(receipt)
+impl ByField for HandoffReceipt {
+    fn blank() -> Self {
+        Self {
+            request_id: String::new(),
+            owner: Identity::NOBODY,
+            revision: 0,
+            held: false,
+            reason: String::new(),
+            chain: Vec::new(),
+        }
     }
 
-    fn to_json(&self) -> String {
-        ObjectWriter::new()
+    fn read(&mut self, fields: &mut Fields<'_>) {
+        fields.need_all();
+        fields.text_into("request_id", &mut self.request_id, ID_LENGTH_MAX);
+        self.owner = fields.identity("owner");
+        self.revision = fields.u64("revision");
+        self.held = fields.bool("held");
+        fields.text_into("reason", &mut self.reason, REASON_LENGTH_MAX);
+        self.chain = fields.list("chain", CHAIN_LENGTH_MAX, LINK_FIELDS);
+    }
+
+    fn write(&self, object: &mut ObjectWriter) {
+        object
             .text("request_id", &self.request_id)
             .identity("owner", &self.owner)
             .u64("revision", self.revision)
             .bool("held", self.held)
             .text("reason", &self.reason)
-            .list("chain", &self.chain, Link::write)
-            .finish()
+            .list("chain", &self.chain, |object, link| link.write(object));
     }
 }
 
-serde_by_itself!(Challenge, Proof, Granted, Handoff, HandoffReceipt);
+payloads_by_field! {
+    Challenge: "request_id", "owner", "sealed", "challenge";
+    Proof: "request_id", "held", "revision", "hash";
+    Granted: "grant";
+    Handoff: "request_id", "store", "grant", "chain", "holders";
+    HandoffReceipt: "request_id", "owner", "revision", "held", "reason", "chain";
+}
 
 /// A SHA-256 digest; padded standard Base64 on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

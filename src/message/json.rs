@@ -1,6 +1,7 @@
 //! JSON spelled as Go's `encoding/json` spells it, because signatures cover
 //! the text.
 
+use super::payload::{ByField, write_fields};
 use super::vector;
 use super::writer::{GoJson, decimal, escape, quoted, signed_decimal};
 use crate::base::Identity;
@@ -155,7 +156,12 @@ impl ObjectWriter {
     }
 
     pub(crate) fn identity(&mut self, name: &str, who: &Identity) -> &mut Self {
-        self.raw(name, &Self::new().id_and_key(who).finish())
+        self.object(name, who)
+    }
+
+    /// An object inside this one.
+    pub(crate) fn object(&mut self, name: &str, value: &dyn ByField) -> &mut Self {
+        self.raw(name, &write_fields(value))
     }
 
     pub(crate) fn identities(&mut self, name: &str, all: &[Identity]) -> &mut Self {

@@ -32,8 +32,10 @@ pub use json::{Bytes, CIPHERTEXT_SIZE_MAX, NONCE_SIZE, to_go_json};
 #[cfg(target_family = "wasm")]
 pub(crate) use json::{json_list, json_text};
 pub use newspaper::Newspaper;
+pub(crate) use payload::{
+    ByField, Fields, payloads_by_field, read_fields, read_identities, write_fields,
+};
 pub use payload::{FIELDS_MAX, Payload, PayloadError, canonical_fields, parse_payload};
-pub(crate) use payload::{Fields, read_identities, serde_by_itself};
 pub use ping::Ping;
 pub use presence::{Chau, HeyThere, PresenceEvent, SyncEvent};
 pub(crate) use reader::whole_value;

@@ -6,6 +6,7 @@ use super::reader::{Json, JsonError};
 use super::time::Timestamp;
 use crate::base::{Identity, NaraId, PublicKey, SortedSet, base64};
 use crate::identity::Signature;
+use core::any::Any;
 use core::fmt;
 use serde::Serialize;
 use serde::de::value::MapAccessDeserializer;
@@ -20,9 +21,8 @@ pub const FIELDS_MAX: usize = 64;
 /// A type should take its fields' zero values for those that are missing
 /// (`#[serde(default)]`), because the reference does.
 ///
-/// The types of this crate read and write themselves, by `Fields` and
-/// `ObjectWriter`: what serde makes of each type is the larger part of a
-/// module.
+/// The types of this crate read and write themselves, field by field: what
+/// serde makes of each type is the larger part of a module.
 pub trait Payload: Serialize + DeserializeOwned + 'static {
     /// The names of its fields on the wire.
     const FIELDS: &'static [&'static str];
@@ -35,15 +35,84 @@ pub trait Payload: Serialize + DeserializeOwned + 'static {
         Fields::parse(text, Self::FIELDS)?.into_typed()
     }
 
+    /// [`Payload::parse`] of whoever does not know the type.
+    ///
+    /// # Errors
+    /// As there.
+    #[doc(hidden)]
+    fn parse_boxed(text: &str) -> Result<Box<dyn Any>, PayloadError> {
+        Ok(Box::new(Self::parse(text)?))
+    }
+
     /// Writes it as Go would.
     fn to_json(&self) -> String {
         to_go_json(self)
     }
 }
 
-/// Serde's traits for payloads that read and write themselves.
-macro_rules! serde_by_itself {
-    ($($name:ty),*) => {$(
+/// What reads and writes itself, field by field. It is read where it stands and
+/// never moved: so little of a module is made anew for each type.
+pub(crate) trait ByField: 'static {
+    /// One of which nothing is read yet.
+    fn blank() -> Self
+    where
+        Self: Sized;
+
+    /// Reads its fields, in the order of the wire.
+    fn read(&mut self, fields: &mut Fields<'_>);
+
+    /// Writes its fields, in the order of the wire.
+    fn write(&self, object: &mut ObjectWriter);
+
+    /// About how many bytes its longest field takes, if that is many.
+    fn size(&self) -> usize {
+        0
+    }
+}
+
+/// Reads what has these fields.
+pub(crate) fn read_fields(
+    into: &mut dyn ByField,
+    known: &'static [&'static str],
+    text: &str,
+) -> Result<(), PayloadError> {
+    let mut fields = Fields::of(text, known);
+    into.read(&mut fields);
+    fields.done(())
+}
+
+/// Writes an object.
+pub(crate) fn write_fields(from: &dyn ByField) -> String {
+    let mut object = ObjectWriter::sized(from.size());
+    from.write(&mut object);
+    object.finish()
+}
+
+/// Makes payloads of types that are [`ByField`], each with its fields' names.
+macro_rules! payloads_by_field {
+    ($($name:ident: $($field:literal),*;)*) => {$(
+        impl $crate::message::Payload for $name {
+            const FIELDS: &'static [&'static str] = &[$($field),*];
+
+            fn parse(text: &str) -> Result<Self, $crate::message::PayloadError> {
+                let mut payload = <Self as $crate::message::ByField>::blank();
+                $crate::message::read_fields(&mut payload, Self::FIELDS, text)?;
+                Ok(payload)
+            }
+
+            fn parse_boxed(
+                text: &str,
+            ) -> Result<Box<dyn core::any::Any>, $crate::message::PayloadError> {
+                let mut payload = Box::new(<Self as $crate::message::ByField>::blank());
+                $crate::message::read_fields(&mut *payload, Self::FIELDS, text)?;
+                Ok(payload)
+            }
+
+            fn to_json(&self) -> String {
+                $crate::message::write_fields(self)
+            }
+        }
+
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 let text = $crate::message::Payload::to_json(self);
@@ -60,7 +129,7 @@ macro_rules! serde_by_itself {
     )*};
 }
 
-pub(crate) use serde_by_itself;
+pub(crate) use payloads_by_field;
 
 /// Why a text is not the object that it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -217,12 +286,9 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// The known fields, of which none may be missing.
-    pub(crate) fn all_of(text: &'a str, known: &'static [&'static str]) -> Self {
-        Self {
-            missing: Missing::Wrong,
-            ..Self::of(text, known)
-        }
+    /// None of them may be missing.
+    pub(crate) fn need_all(&mut self) {
+        self.missing = Missing::Wrong;
     }
 
     /// The known fields of an object inside an object, of which none may be
@@ -325,6 +391,12 @@ impl<'a> Fields<'a> {
         text.into_owned()
     }
 
+    /// The same, read to where it belongs.
+    #[inline(never)]
+    pub(crate) fn text_into(&mut self, name: &'static str, into: &mut String, limit: usize) {
+        *into = self.text(name, limit);
+    }
+
     /// A text that must be there.
     pub(super) fn needed_text(&mut self, name: &'static str, limit: usize) -> String {
         let text = self.text(name, limit);
@@ -402,16 +474,18 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Exactly `N` bytes in padded standard Base64.
-    pub(crate) fn fixed<const N: usize>(&mut self, name: &'static str) -> [u8; N] {
-        let mut bytes = [0; N];
-        if self.raw(name).is_some() || self.missing != Missing::Zero {
-            self.fill(name, &mut bytes);
-        }
-        bytes
+    /// The same, read to where they belong.
+    #[inline(never)]
+    pub(crate) fn bytes_into(&mut self, name: &'static str, into: &mut Bytes, limit: usize) {
+        *into = self.bytes(name, limit);
     }
 
-    fn fill(&mut self, name: &'static str, bytes: &mut [u8]) {
+    /// Exactly so many bytes in padded standard Base64, left as they are where
+    /// they may be missing and are.
+    pub(crate) fn fixed(&mut self, name: &'static str, bytes: &mut [u8]) {
+        if self.raw(name).is_none() && self.missing == Missing::Zero {
+            return;
+        }
         let text = self.string(name);
         // A longer text need not be decoded.
         let is_right = text.len() == bytes.len().div_ceil(3) * 4;
@@ -446,8 +520,12 @@ impl<'a> Fields<'a> {
 
     /// A signature; `None` when it is missing or empty.
     pub(super) fn signature(&mut self, name: &'static str) -> Option<Signature> {
-        let is_there = !self.text(name, 88).is_empty();
-        is_there.then(|| Signature(self.fixed(name)))
+        if self.text(name, 88).is_empty() {
+            return None;
+        }
+        let mut signature = Signature([0; 64]);
+        self.fixed(name, &mut signature.0);
+        Some(signature)
     }
 
     /// A signature that must be there.
@@ -468,22 +546,17 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// The id and the key of an identity of which they are fields.
-    pub(crate) fn id_and_key(&mut self) -> Identity {
-        Identity {
-            id: self.id("id"),
-            key: self.key("key"),
-        }
-    }
-
     /// An identity that must be there.
+    #[inline(never)]
     pub(crate) fn identity(&mut self, name: &'static str) -> Identity {
-        self.object(name, IDENTITY_FIELDS, Self::id_and_key)
+        let mut who = Identity::NOBODY;
+        self.object(name, IDENTITY_FIELDS, &mut who);
+        who
     }
 
     /// At most `limit` identities.
     pub(crate) fn identities(&mut self, name: &'static str, limit: usize) -> Vec<Identity> {
-        self.list(name, limit, IDENTITY_FIELDS, Self::id_and_key)
+        self.list(name, limit, IDENTITY_FIELDS)
     }
 
     /// A time that must be there.
@@ -497,32 +570,43 @@ impl<'a> Fields<'a> {
     }
 
     /// An object inside this one, which must be there.
-    pub(crate) fn object<T>(
+    pub(crate) fn object(
         &mut self,
         name: &'static str,
         known: &'static [&'static str],
-        read: impl FnOnce(&mut Fields<'a>) -> T,
-    ) -> T {
+        into: &mut dyn ByField,
+    ) {
         let text = self.value(name).map_or("{}", |json| json.rest());
+        self.read_inside(name, text, known, into);
+    }
+
+    fn read_inside(
+        &mut self,
+        name: &'static str,
+        text: &str,
+        known: &'static [&'static str],
+        into: &mut dyn ByField,
+    ) {
         let mut inside = Fields::inside(text, known);
-        let value = read(&mut inside);
-        self.take_over(name, inside);
-        value
+        into.read(&mut inside);
+        // What is wrong inside a field is wrong with it.
+        if let Some(PayloadError::Field { why, .. }) = inside.wrong {
+            self.fail(name, why);
+        }
     }
 
     /// A list of at most `limit` objects.
-    pub(crate) fn list<T>(
+    pub(crate) fn list<T: ByField>(
         &mut self,
         name: &'static str,
         limit: usize,
         known: &'static [&'static str],
-        read: impl Fn(&mut Fields<'a>) -> T,
     ) -> Vec<T> {
         let mut list = Vec::new();
         for text in self.items(name, limit) {
-            let mut inside = Fields::inside(text, known);
-            list.push(read(&mut inside));
-            self.take_over(name, inside);
+            let mut one = T::blank();
+            self.read_inside(name, text, known, &mut one);
+            list.push(one);
         }
         list
     }
@@ -530,13 +614,6 @@ impl<'a> Fields<'a> {
     /// What is wrong with these is wrong with those, too.
     pub(crate) fn also(&mut self, others: Fields<'_>) {
         self.wrong = self.wrong.take().or(others.wrong);
-    }
-
-    /// What is wrong inside a field is wrong with it.
-    fn take_over(&mut self, name: &'static str, inside: Fields<'_>) {
-        if let Some(PayloadError::Field { why, .. }) = inside.wrong {
-            self.fail(name, why);
-        }
     }
 
     /// The texts of a list's items, of which there may be at most `limit`.
@@ -580,6 +657,21 @@ impl<'a> Fields<'a> {
 }
 
 const IDENTITY_FIELDS: &[&str] = &["id", "key"];
+
+impl ByField for Identity {
+    fn blank() -> Self {
+        Self::NOBODY
+    }
+
+    fn read(&mut self, fields: &mut Fields<'_>) {
+        self.id = fields.id("id");
+        self.key = fields.key("key");
+    }
+
+    fn write(&self, object: &mut ObjectWriter) {
+        object.id_and_key(self);
+    }
+}
 
 /// The identities of a list, as many as there are.
 ///

@@ -2,7 +2,7 @@
 //! `clock:ask`, and of their answers. Bytes: `docs/protocol.md`.
 
 use super::json::ObjectWriter;
-use super::payload::{Fields, Payload, PayloadError, serde_by_itself};
+use super::payload::{ByField, Fields, payloads_by_field};
 
 /// A question, or its answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,20 +11,20 @@ pub struct Ping {
     pub request_id: String,
 }
 
-impl Payload for Ping {
-    const FIELDS: &'static [&'static str] = &["request_id"];
-
-    fn parse(text: &str) -> Result<Self, PayloadError> {
-        let mut fields = Fields::of(text, Self::FIELDS);
-        let request_id = fields.string("request_id").into_owned();
-        fields.done(Self { request_id })
+impl ByField for Ping {
+    fn blank() -> Self {
+        Self::default()
     }
 
-    fn to_json(&self) -> String {
-        ObjectWriter::new()
-            .text("request_id", &self.request_id)
-            .finish()
+    fn read(&mut self, fields: &mut Fields<'_>) {
+        fields.text_into("request_id", &mut self.request_id, usize::MAX);
+    }
+
+    fn write(&self, object: &mut ObjectWriter) {
+        object.text("request_id", &self.request_id);
     }
 }
 
-serde_by_itself!(Ping);
+payloads_by_field! {
+    Ping: "request_id";
+}

@@ -1,7 +1,7 @@
 //! The payloads of the stash, fields in the order of the wire.
 
 use super::json::{Bytes, CIPHERTEXT_SIZE_MAX, NONCE_SIZE, ObjectWriter};
-use super::payload::{Fields, Payload, PayloadError, serde_by_itself};
+use super::payload::{ByField, Fields, payloads_by_field};
 use crate::base::ID_LENGTH_MAX;
 use crate::identity::NAME_LENGTH_MAX;
 
@@ -83,101 +83,86 @@ pub struct Refresh {
     pub owner: String,
 }
 
-impl Payload for Store {
-    const FIELDS: &'static [&'static str] = &["owner_id", "owner", "nonce", "ciphertext", "ts"];
-
-    fn parse(text: &str) -> Result<Self, PayloadError> {
-        let mut fields = Fields::of(text, Self::FIELDS);
-        let store = Self {
-            owner_id: fields.text("owner_id", ID_LENGTH_MAX),
-            owner: fields.text("owner", NAME_LENGTH_MAX),
-            nonce: fields.bytes("nonce", NONCE_SIZE),
-            ciphertext: fields.bytes("ciphertext", CIPHERTEXT_SIZE_MAX),
-            ts: fields.i64("ts"),
-        };
-        fields.done(store)
+impl ByField for Store {
+    fn blank() -> Self {
+        Self::default()
     }
 
-    fn to_json(&self) -> String {
-        ObjectWriter::sized(self.ciphertext.text_size())
+    fn read(&mut self, fields: &mut Fields<'_>) {
+        fields.text_into("owner_id", &mut self.owner_id, ID_LENGTH_MAX);
+        fields.text_into("owner", &mut self.owner, NAME_LENGTH_MAX);
+        fields.bytes_into("nonce", &mut self.nonce, NONCE_SIZE);
+        fields.bytes_into("ciphertext", &mut self.ciphertext, CIPHERTEXT_SIZE_MAX);
+        self.ts = fields.i64("ts");
+    }
+
+    fn write(&self, object: &mut ObjectWriter) {
+        object
             .text("owner_id", &self.owner_id)
             .text_if_any("owner", &self.owner)
             .bytes("nonce", &self.nonce)
             .bytes("ciphertext", &self.ciphertext)
-            .i64("ts", self.ts)
-            .finish()
+            .i64("ts", self.ts);
+    }
+
+    fn size(&self) -> usize {
+        self.ciphertext.text_size()
     }
 }
 
-impl Payload for Ack {
-    const FIELDS: &'static [&'static str] = &["owner_id", "stored_at", "success", "reason"];
-
-    fn parse(text: &str) -> Result<Self, PayloadError> {
-        let mut fields = Fields::of(text, Self::FIELDS);
-        let ack = Self {
-            owner_id: fields.text("owner_id", ID_LENGTH_MAX),
-            stored_at: fields.i64("stored_at"),
-            success: fields.bool("success"),
-            reason: fields.text("reason", REASON_LENGTH_MAX),
-        };
-        fields.done(ack)
+impl ByField for Ack {
+    fn blank() -> Self {
+        Self::default()
     }
 
-    fn to_json(&self) -> String {
-        ObjectWriter::new()
+    fn read(&mut self, fields: &mut Fields<'_>) {
+        fields.text_into("owner_id", &mut self.owner_id, ID_LENGTH_MAX);
+        self.stored_at = fields.i64("stored_at");
+        self.success = fields.bool("success");
+        fields.text_into("reason", &mut self.reason, REASON_LENGTH_MAX);
+    }
+
+    fn write(&self, object: &mut ObjectWriter) {
+        object
             .text("owner_id", &self.owner_id)
             .i64("stored_at", self.stored_at)
             .bool("success", self.success)
-            .text_if_any("reason", &self.reason)
-            .finish()
+            .text_if_any("reason", &self.reason);
     }
 }
 
-impl Payload for Request {
-    const FIELDS: &'static [&'static str] = &["owner_id", "request_id"];
-
-    fn parse(text: &str) -> Result<Self, PayloadError> {
-        let mut fields = Fields::of(text, Self::FIELDS);
-        let request = Self {
-            owner_id: fields.text("owner_id", ID_LENGTH_MAX),
-            request_id: fields.text("request_id", ID_LENGTH_MAX),
-        };
-        fields.done(request)
+impl ByField for Request {
+    fn blank() -> Self {
+        Self::default()
     }
 
-    fn to_json(&self) -> String {
-        ObjectWriter::new()
+    fn read(&mut self, fields: &mut Fields<'_>) {
+        fields.text_into("owner_id", &mut self.owner_id, ID_LENGTH_MAX);
+        fields.text_into("request_id", &mut self.request_id, ID_LENGTH_MAX);
+    }
+
+    fn write(&self, object: &mut ObjectWriter) {
+        object
             .text("owner_id", &self.owner_id)
-            .text_if_any("request_id", &self.request_id)
-            .finish()
+            .text_if_any("request_id", &self.request_id);
     }
 }
 
-impl Payload for Response {
-    const FIELDS: &'static [&'static str] = &[
-        "owner_id",
-        "request_id",
-        "found",
-        "nonce",
-        "ciphertext",
-        "stored_at",
-    ];
-
-    fn parse(text: &str) -> Result<Self, PayloadError> {
-        let mut fields = Fields::of(text, Self::FIELDS);
-        let response = Self {
-            owner_id: fields.text("owner_id", ID_LENGTH_MAX),
-            request_id: fields.text("request_id", ID_LENGTH_MAX),
-            found: fields.bool("found"),
-            nonce: fields.bytes("nonce", NONCE_SIZE),
-            ciphertext: fields.bytes("ciphertext", CIPHERTEXT_SIZE_MAX),
-            stored_at: fields.i64("stored_at"),
-        };
-        fields.done(response)
+impl ByField for Response {
+    fn blank() -> Self {
+        Self::default()
     }
 
-    fn to_json(&self) -> String {
-        let mut object = ObjectWriter::sized(self.ciphertext.text_size());
+    fn read(&mut self, fields: &mut Fields<'_>) {
+        fields.text_into("owner_id", &mut self.owner_id, ID_LENGTH_MAX);
+        fields.text_into("request_id", &mut self.request_id, ID_LENGTH_MAX);
+        self.found = fields.bool("found");
+        fields.bytes_into("nonce", &mut self.nonce, NONCE_SIZE);
+        fields.bytes_into("ciphertext", &mut self.ciphertext, CIPHERTEXT_SIZE_MAX);
+        self.stored_at = fields.i64("stored_at");
+    }
+
+    fn write(&self, object: &mut ObjectWriter) {
         object
             .text("owner_id", &self.owner_id)
             .text_if_any("request_id", &self.request_id)
@@ -191,55 +176,57 @@ impl Payload for Response {
         if self.stored_at != 0 {
             object.i64("stored_at", self.stored_at);
         }
-        object.finish()
+    }
+
+    fn size(&self) -> usize {
+        self.ciphertext.text_size()
     }
 }
 
-impl Payload for Delete {
-    const FIELDS: &'static [&'static str] = &["owner_id", "ts"];
-
-    fn parse(text: &str) -> Result<Self, PayloadError> {
-        let mut fields = Fields::of(text, Self::FIELDS);
-        let delete = Self {
-            owner_id: fields.text("owner_id", ID_LENGTH_MAX),
-            ts: fields.i64("ts"),
-        };
-        fields.done(delete)
+impl ByField for Delete {
+    fn blank() -> Self {
+        Self::default()
     }
 
-    fn to_json(&self) -> String {
-        ObjectWriter::new()
+    fn read(&mut self, fields: &mut Fields<'_>) {
+        fields.text_into("owner_id", &mut self.owner_id, ID_LENGTH_MAX);
+        self.ts = fields.i64("ts");
+    }
+
+    fn write(&self, object: &mut ObjectWriter) {
+        object.text("owner_id", &self.owner_id).i64("ts", self.ts);
+    }
+}
+
+impl ByField for Refresh {
+    fn blank() -> Self {
+        Self::default()
+    }
+
+    fn read(&mut self, fields: &mut Fields<'_>) {
+        fields.text_into("owner_id", &mut self.owner_id, ID_LENGTH_MAX);
+        fields.text_into("owner", &mut self.owner, NAME_LENGTH_MAX);
+    }
+
+    fn write(&self, object: &mut ObjectWriter) {
+        object
             .text("owner_id", &self.owner_id)
-            .i64("ts", self.ts)
-            .finish()
+            .text_if_any("owner", &self.owner);
     }
 }
 
-impl Payload for Refresh {
-    const FIELDS: &'static [&'static str] = &["owner_id", "owner"];
-
-    fn parse(text: &str) -> Result<Self, PayloadError> {
-        let mut fields = Fields::of(text, Self::FIELDS);
-        let refresh = Self {
-            owner_id: fields.text("owner_id", ID_LENGTH_MAX),
-            owner: fields.text("owner", NAME_LENGTH_MAX),
-        };
-        fields.done(refresh)
-    }
-
-    fn to_json(&self) -> String {
-        ObjectWriter::new()
-            .text("owner_id", &self.owner_id)
-            .text_if_any("owner", &self.owner)
-            .finish()
-    }
+payloads_by_field! {
+    Store: "owner_id", "owner", "nonce", "ciphertext", "ts";
+    Ack: "owner_id", "stored_at", "success", "reason";
+    Request: "owner_id", "request_id";
+    Response: "owner_id", "request_id", "found", "nonce", "ciphertext", "stored_at";
+    Delete: "owner_id", "ts";
+    Refresh: "owner_id", "owner";
 }
-
-serde_by_itself!(Store, Ack, Request, Response, Delete, Refresh);
 
 #[cfg(test)]
 mod tests {
-    use super::super::{parse_payload, to_go_json};
+    use super::super::{Payload, parse_payload, to_go_json};
     use super::*;
 
     fn why<P: Payload>(text: &str) -> String {

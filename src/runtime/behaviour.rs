@@ -25,7 +25,7 @@ pub(super) enum Reading {
 impl Reading {
     fn of<P: Payload>() -> Self {
         Self::Typed {
-            read: |text| Ok(Box::new(P::parse(text)?)),
+            read: P::parse_boxed,
             write: |payload| payload.downcast_ref().map(P::to_json).unwrap_or_default(),
         }
     }

@@ -2,9 +2,7 @@
 
 use super::{Behaviour, CallError, CallId, Context, Delivery, Outcome};
 use crate::base::{Identity, Instant};
-use crate::message::{
-    Fields, KIND_LENGTH_MAX, ObjectWriter, Payload, PayloadError, serde_by_itself,
-};
+use crate::message::{ByField, Fields, KIND_LENGTH_MAX, ObjectWriter, payloads_by_field};
 use std::any::Any;
 
 /// A piece of nara that lives on the runtime.
@@ -84,17 +82,20 @@ pub struct PeerNews {
     pub who: Identity,
 }
 
-impl Payload for PeerNews {
-    const FIELDS: &'static [&'static str] = &["who"];
-
-    fn parse(text: &str) -> Result<Self, PayloadError> {
-        let mut fields = Fields::all_of(text, Self::FIELDS);
-        let who = fields.identity("who");
-        fields.done(Self { who })
+impl ByField for PeerNews {
+    fn blank() -> Self {
+        Self {
+            who: Identity::NOBODY,
+        }
     }
 
-    fn to_json(&self) -> String {
-        ObjectWriter::new().identity("who", &self.who).finish()
+    fn read(&mut self, fields: &mut Fields<'_>) {
+        fields.need_all();
+        self.who = fields.identity("who");
+    }
+
+    fn write(&self, object: &mut ObjectWriter) {
+        object.identity("who", &self.who);
     }
 }
 
@@ -108,23 +109,22 @@ pub struct OwnNews {
     pub sent_at: i64,
 }
 
-impl Payload for OwnNews {
-    const FIELDS: &'static [&'static str] = &["kind", "sent_at"];
-
-    fn parse(text: &str) -> Result<Self, PayloadError> {
-        let mut fields = Fields::all_of(text, Self::FIELDS);
-        let own = Self {
-            kind: fields.text("kind", KIND_LENGTH_MAX),
-            sent_at: fields.i64("sent_at"),
-        };
-        fields.done(own)
+impl ByField for OwnNews {
+    fn blank() -> Self {
+        Self {
+            kind: String::new(),
+            sent_at: 0,
+        }
     }
 
-    fn to_json(&self) -> String {
-        ObjectWriter::new()
-            .text("kind", &self.kind)
-            .i64("sent_at", self.sent_at)
-            .finish()
+    fn read(&mut self, fields: &mut Fields<'_>) {
+        fields.need_all();
+        fields.text_into("kind", &mut self.kind, KIND_LENGTH_MAX);
+        self.sent_at = fields.i64("sent_at");
+    }
+
+    fn write(&self, object: &mut ObjectWriter) {
+        object.text("kind", &self.kind).i64("sent_at", self.sent_at);
     }
 }
 
@@ -133,16 +133,18 @@ impl Payload for OwnNews {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Nothing {}
 
-impl Payload for Nothing {
-    const FIELDS: &'static [&'static str] = &[];
-
-    fn parse(text: &str) -> Result<Self, PayloadError> {
-        Fields::of(text, Self::FIELDS).done(Self {})
+impl ByField for Nothing {
+    fn blank() -> Self {
+        Self {}
     }
 
-    fn to_json(&self) -> String {
-        "{}".to_owned()
-    }
+    fn read(&mut self, _: &mut Fields<'_>) {}
+
+    fn write(&self, _: &mut ObjectWriter) {}
 }
 
-serde_by_itself!(PeerNews, OwnNews, Nothing);
+payloads_by_field! {
+    PeerNews: "who";
+    OwnNews: "kind", "sent_at";
+    Nothing:;
+}

@@ -5,7 +5,7 @@ use super::errors::StashError;
 use super::gate::Gate;
 use super::operations::OperationId;
 use crate::base::Identity;
-use crate::message::{Fields, ObjectWriter, Payload, PayloadError, serde_by_itself};
+use crate::message::{ByField, Fields, ObjectWriter, payloads_by_field};
 
 /// A memory that is stored: which revision, with whom, of how many wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,17 +59,18 @@ pub struct RecoveredNews {
     pub count: usize,
 }
 
-impl Payload for RecoveredNews {
-    const FIELDS: &'static [&'static str] = &["count"];
-
-    fn parse(text: &str) -> Result<Self, PayloadError> {
-        let mut fields = Fields::all_of(text, Self::FIELDS);
-        let count = fields.u32("count") as usize;
-        fields.done(Self { count })
+impl ByField for RecoveredNews {
+    fn blank() -> Self {
+        Self { count: 0 }
     }
 
-    fn to_json(&self) -> String {
-        ObjectWriter::new().u64("count", self.count as u64).finish()
+    fn read(&mut self, fields: &mut Fields<'_>) {
+        fields.need_all();
+        self.count = fields.u32("count") as usize;
+    }
+
+    fn write(&self, object: &mut ObjectWriter) {
+        object.u64("count", self.count as u64);
     }
 }
 
@@ -80,23 +81,22 @@ pub struct GateNews {
     pub gate: Gate,
 }
 
-impl Payload for GateNews {
-    const FIELDS: &'static [&'static str] = &["gate"];
-
-    fn parse(text: &str) -> Result<Self, PayloadError> {
-        let mut fields = Fields::all_of(text, Self::FIELDS);
-        let word = fields.string("gate");
-        let gate = Gate::parse(&word).unwrap_or_else(|| {
-            fields.fail("gate", ["unknown variant `", &word, "`"].concat());
-            Gate::Open
-        });
-        fields.done(Self { gate })
+impl ByField for GateNews {
+    fn blank() -> Self {
+        Self { gate: Gate::Open }
     }
 
-    fn to_json(&self) -> String {
-        ObjectWriter::new()
-            .text("gate", self.gate.as_str())
-            .finish()
+    fn read(&mut self, fields: &mut Fields<'_>) {
+        fields.need_all();
+        let word = fields.string("gate");
+        match Gate::parse(&word) {
+            Some(gate) => self.gate = gate,
+            None => fields.fail("gate", ["unknown variant `", &word, "`"].concat()),
+        }
+    }
+
+    fn write(&self, object: &mut ObjectWriter) {
+        object.text("gate", self.gate.as_str());
     }
 }
 
@@ -109,18 +109,23 @@ pub struct BesideNews {
     pub version: u64,
 }
 
-impl Payload for BesideNews {
-    const FIELDS: &'static [&'static str] = &["version"];
-
-    fn parse(text: &str) -> Result<Self, PayloadError> {
-        let mut fields = Fields::all_of(text, Self::FIELDS);
-        let version = fields.u64("version");
-        fields.done(Self { version })
+impl ByField for BesideNews {
+    fn blank() -> Self {
+        Self { version: 0 }
     }
 
-    fn to_json(&self) -> String {
-        ObjectWriter::new().u64("version", self.version).finish()
+    fn read(&mut self, fields: &mut Fields<'_>) {
+        fields.need_all();
+        self.version = fields.u64("version");
+    }
+
+    fn write(&self, object: &mut ObjectWriter) {
+        object.u64("version", self.version);
     }
 }
 
-serde_by_itself!(RecoveredNews, GateNews, BesideNews);
+payloads_by_field! {
+    RecoveredNews: "count";
+    GateNews: "gate";
+    BesideNews: "version";
+}

@@ -4,7 +4,7 @@
 use super::held::{Custody, Place};
 use super::{Held, Stash};
 use crate::base::{Identity, NaraId, PublicKey};
-use crate::message::{Bytes, CIPHERTEXT_SIZE_MAX, Fields, ObjectWriter};
+use crate::message::{ByField, Bytes, CIPHERTEXT_SIZE_MAX, Fields, ObjectWriter};
 use crate::runtime::Sealed;
 use core::fmt;
 
@@ -72,7 +72,7 @@ impl StashState {
             .held()
             .iter()
             .map(|(owner, held)| HeldState {
-                owner_id: owner.id.clone(),
+                owner_id: owner.id,
                 owner_key: owner.key,
                 owner: held.owner.clone(),
                 nonce: Bytes::from(held.sealed.nonce.to_vec()),
@@ -85,7 +85,7 @@ impl StashState {
             .holders()
             .iter()
             .map(|(who, holder)| ConfidantState {
-                id: who.id.clone(),
+                id: who.id,
                 key: who.key,
                 revision: holder.revision,
             });
@@ -98,45 +98,20 @@ impl StashState {
 
     pub(super) fn to_json(&self) -> String {
         ObjectWriter::new()
-            .list("held", &self.held, |object, held| {
-                object
-                    .text("owner_id", held.owner_id.as_str())
-                    .base64("owner_key", &held.owner_key.0)
-                    .text("owner", &held.owner)
-                    .bytes("nonce", &held.nonce)
-                    .bytes("ciphertext", &held.ciphertext)
-                    .i64("ts", held.ts)
-                    .i64("stored_at", held.stored_at);
-            })
+            .list("held", &self.held, |object, held| held.write(object))
             .list("confidants", &self.confidants, |object, one| {
-                object
-                    .text("id", one.id.as_str())
-                    .base64("key", &one.key.0)
-                    .u64("revision", one.revision);
+                one.write(object)
             })
             .u64("revision", self.revision)
             .finish()
     }
 
     pub(super) fn parse(text: &str) -> Result<Self, StateError> {
-        let mut fields = Fields::all_of(text, &["held", "confidants", "revision"]);
+        let mut fields = Fields::of(text, &["held", "confidants", "revision"]);
+        fields.need_all();
         let state = Self {
-            held: fields.list("held", usize::MAX, HELD_FIELDS, |held| HeldState {
-                owner_id: held.id("owner_id"),
-                owner_key: held.key("owner_key"),
-                owner: held.string("owner").into_owned(),
-                nonce: held.bytes("nonce", CIPHERTEXT_SIZE_MAX),
-                ciphertext: held.bytes("ciphertext", CIPHERTEXT_SIZE_MAX),
-                ts: held.i64("ts"),
-                stored_at: held.i64("stored_at"),
-            }),
-            confidants: fields.list("confidants", usize::MAX, CONFIDANT_FIELDS, |one| {
-                ConfidantState {
-                    id: one.id("id"),
-                    key: one.key("key"),
-                    revision: one.u64("revision"),
-                }
-            }),
+            held: fields.list("held", usize::MAX, HELD_FIELDS),
+            confidants: fields.list("confidants", usize::MAX, CONFIDANT_FIELDS),
             revision: fields.u64("revision"),
         };
         let state = fields.done(state);
@@ -145,6 +120,64 @@ impl StashState {
 
     pub(super) fn into_held(self) -> Result<Vec<(Identity, Held)>, StateError> {
         self.held.into_iter().map(HeldState::into_held).collect()
+    }
+}
+
+impl ByField for HeldState {
+    fn blank() -> Self {
+        Self {
+            owner_id: Identity::NOBODY.id,
+            owner_key: Identity::NOBODY.key,
+            owner: String::new(),
+            nonce: Bytes::default(),
+            ciphertext: Bytes::default(),
+            ts: 0,
+            stored_at: 0,
+        }
+    }
+
+    fn read(&mut self, fields: &mut Fields<'_>) {
+        self.owner_id = fields.id("owner_id");
+        self.owner_key = fields.key("owner_key");
+        fields.text_into("owner", &mut self.owner, usize::MAX);
+        fields.bytes_into("nonce", &mut self.nonce, CIPHERTEXT_SIZE_MAX);
+        fields.bytes_into("ciphertext", &mut self.ciphertext, CIPHERTEXT_SIZE_MAX);
+        self.ts = fields.i64("ts");
+        self.stored_at = fields.i64("stored_at");
+    }
+
+    fn write(&self, object: &mut ObjectWriter) {
+        object
+            .text("owner_id", self.owner_id.as_str())
+            .base64("owner_key", &self.owner_key.0)
+            .text("owner", &self.owner)
+            .bytes("nonce", &self.nonce)
+            .bytes("ciphertext", &self.ciphertext)
+            .i64("ts", self.ts)
+            .i64("stored_at", self.stored_at);
+    }
+}
+
+impl ByField for ConfidantState {
+    fn blank() -> Self {
+        Self {
+            id: Identity::NOBODY.id,
+            key: Identity::NOBODY.key,
+            revision: 0,
+        }
+    }
+
+    fn read(&mut self, fields: &mut Fields<'_>) {
+        self.id = fields.id("id");
+        self.key = fields.key("key");
+        self.revision = fields.u64("revision");
+    }
+
+    fn write(&self, object: &mut ObjectWriter) {
+        object
+            .text("id", self.id.as_str())
+            .base64("key", &self.key.0)
+            .u64("revision", self.revision);
     }
 }
 
