@@ -105,6 +105,8 @@ pub struct Config {
 /// The seed of a soul that does not exist yet.
 pub struct Newborn(pub [u8; 32]);
 
+/// Each choice is made by value, for who writes it down, and in place, for who
+/// reads it from somewhere.
 impl Config {
     /// A nara with a new soul, under a chosen or a generated name.
     ///
@@ -163,9 +165,14 @@ impl Config {
     /// # Errors
     /// For any other word.
     pub fn with_memory_mode(mut self, word: &str) -> Result<Self, ConfigError> {
+        self.set_memory_mode(word)?;
+        Ok(self)
+    }
+
+    pub(crate) fn set_memory_mode(&mut self, word: &str) -> Result<(), ConfigError> {
         let unknown = || ConfigError::MemoryMode(word.chars().take(32).collect());
         self.mode = MemoryMode::parse(word).ok_or_else(unknown)?;
-        Ok(self)
+        Ok(())
     }
 
     /// Chooses how many confidants are wanted.
@@ -173,11 +180,16 @@ impl Config {
     /// # Errors
     /// When it is not from 1 to [`TARGET_MAX`].
     pub fn with_target(mut self, target: usize) -> Result<Self, ConfigError> {
+        self.set_target(target)?;
+        Ok(self)
+    }
+
+    pub(crate) fn set_target(&mut self, target: usize) -> Result<(), ConfigError> {
         if !(1..=TARGET_MAX).contains(&target) {
             return Err(ConfigError::Target(target));
         }
         self.target = target;
-        Ok(self)
+        Ok(())
     }
 
     /// Chooses how many spare copies are wanted while the holders are young.
@@ -185,11 +197,16 @@ impl Config {
     /// # Errors
     /// When it is more than [`SPARES_MAX`].
     pub fn with_spares(mut self, spares: usize) -> Result<Self, ConfigError> {
+        self.set_spares(spares)?;
+        Ok(self)
+    }
+
+    pub(crate) fn set_spares(&mut self, spares: usize) -> Result<(), ConfigError> {
         if spares > SPARES_MAX {
             return Err(ConfigError::Spares(spares));
         }
         self.spares = spares;
-        Ok(self)
+        Ok(())
     }
 
     /// Chooses how long the plaza may hear nothing, in seconds.
@@ -197,11 +214,16 @@ impl Config {
     /// # Errors
     /// When it is none of [`KEEP_ALIVES`].
     pub fn with_keep_alive(mut self, seconds: u64) -> Result<Self, ConfigError> {
+        self.set_keep_alive(seconds)?;
+        Ok(self)
+    }
+
+    pub(crate) fn set_keep_alive(&mut self, seconds: u64) -> Result<(), ConfigError> {
         if !KEEP_ALIVES.contains(&seconds) {
             return Err(ConfigError::KeepAlive(seconds));
         }
         self.keep_alive = Duration::from_secs(seconds);
-        Ok(self)
+        Ok(())
     }
 
     /// How long the plaza may hear nothing.
@@ -216,25 +238,38 @@ impl Config {
     /// # Errors
     /// For any other word.
     pub fn with_padding(mut self, word: &str) -> Result<Self, ConfigError> {
+        self.set_padding(word)?;
+        Ok(self)
+    }
+
+    pub(crate) fn set_padding(&mut self, word: &str) -> Result<(), ConfigError> {
         let unknown = || ConfigError::Padding(word.chars().take(32).collect());
         self.padding = Padding::parse(word).ok_or_else(unknown)?;
-        Ok(self)
+        Ok(())
     }
 
     /// Chooses a gateway to the mesh by its origin, such as
     /// `wss://example.org`: scheme, host and port as the gateway sees them.
     #[must_use]
     pub fn with_gateway(mut self, origin: &str) -> Self {
-        self.gateway = Some(origin.to_owned());
+        self.set_gateway(origin);
         self
+    }
+
+    pub(crate) fn set_gateway(&mut self, origin: &str) {
+        self.gateway = Some(origin.to_owned());
     }
 
     /// Remembers who held the memory: [`stash::Stash::holders_text`] of the
     /// last time. They are asked first, before anybody is known to be there.
     #[must_use]
     pub fn with_holders(mut self, text: &str) -> Self {
-        self.holders = stash::holders_of(text);
+        self.set_holders(text);
         self
+    }
+
+    pub(crate) fn set_holders(&mut self, text: &str) {
+        self.holders = stash::holders_of(text);
     }
 
     pub(super) fn gateway(&self) -> Option<&str> {

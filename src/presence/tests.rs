@@ -431,7 +431,7 @@ fn going_to_sleep_says_chau() {
     use crate::runtime::{Me, Runtime};
     let identity = MockRuntime::identity("me");
     let me = Me {
-        identity: identity,
+        identity,
         name: "me".to_owned(),
     };
     let crypto = Box::new(MockCrypto::new(identity.key));

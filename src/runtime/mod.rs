@@ -74,6 +74,9 @@ pub struct Outgoing {
     pub bytes: Vec<u8>,
 }
 
+/// What is done with a service while it is lent.
+type Visit<'a> = dyn FnMut(&mut dyn Service, &mut Context<'_>) + 'a;
+
 /// Services, and the core that they share.
 pub struct Runtime {
     core: Core,
@@ -105,20 +108,20 @@ impl Runtime {
         }
         self.core.service_names.push(service.name());
         self.services.push(Some(service));
-        self.with(index, |service, ctx| service.init(ctx));
+        self.with(index, &mut |service, ctx| service.init(ctx));
     }
 
     /// Starts every service, in the order in which they were added.
     pub fn start(&mut self, now: Now) {
         self.core.set_now(now);
-        self.each(|service, ctx| service.start(ctx));
+        self.each(&mut |service, ctx| service.start(ctx));
     }
 
     /// Stops every service, last one first. What they say is still sent.
     pub fn stop(&mut self, now: Now) {
         self.core.set_now(now);
         for index in (0..self.services.len()).rev() {
-            self.with(index, |service, ctx| service.stop(ctx));
+            self.with(index, &mut |service, ctx| service.stop(ctx));
         }
         self.drain_local();
     }
@@ -158,10 +161,10 @@ impl Runtime {
             .collect();
         for index in listeners {
             self.core.watch.speaker = None;
-            let outcome = self.with(index, |service, ctx| {
-                service.handle_plaza(ctx, topic, bytes)
+            let mut outcome = Outcome::Continue;
+            self.with(index, &mut |service, ctx| {
+                outcome = service.handle_plaza(ctx, topic, bytes);
             });
-            let outcome = outcome.unwrap_or(Outcome::Continue);
             let peer = self.core.watch.speaker.take();
             let peer = peer.map(|id| id.as_str().to_owned());
             self.core
@@ -237,7 +240,7 @@ impl Runtime {
         request.clone_into(&mut message.in_reply_to);
         let delivery = Delivery {
             message,
-            sender: Some(who.clone()),
+            sender: Some(*who),
             at: self.core.now,
             recent: true,
             typed: RefCell::default(),
@@ -268,7 +271,7 @@ impl Runtime {
                 .as_ref()
                 .and_then(|service| service.poll_timeout());
             if due.is_some_and(|at| at <= now.mono) {
-                self.with(index, |service, ctx| service.handle_timeout(ctx));
+                self.with(index, &mut |service, ctx| service.handle_timeout(ctx));
             }
         }
         self.drain_local();
@@ -369,11 +372,14 @@ impl Runtime {
         run: impl FnOnce(&mut S, &mut Context<'_>) -> T,
     ) -> Option<T> {
         let index = self.index_of::<S>()?;
-        self.command_at(now, index, |service, ctx| {
+        let (mut run, mut result) = (Some(run), None);
+        self.command_at(now, index, &mut |service, ctx| {
             let service: &mut dyn Any = service;
-            service.downcast_mut::<S>().map(|service| run(service, ctx))
-        })
-        .flatten()
+            if let (Some(service), Some(run)) = (service.downcast_mut::<S>(), run.take()) {
+                result = Some(run(service, ctx));
+            }
+        });
+        result
     }
 
     /// Lets the service of this name say something, as a command.
@@ -385,19 +391,17 @@ impl Runtime {
     ) -> Option<T> {
         let names = &self.core.service_names;
         let index = names.iter().position(|one| *one == name)?;
-        self.command_at(now, index, |_, ctx| run(ctx))
+        let (mut run, mut result) = (Some(run), None);
+        self.command_at(now, index, &mut |_, ctx| {
+            result = run.take().map(|run| run(ctx));
+        });
+        result
     }
 
-    fn command_at<T>(
-        &mut self,
-        now: Now,
-        index: usize,
-        run: impl FnOnce(&mut dyn Service, &mut Context<'_>) -> T,
-    ) -> Option<T> {
+    fn command_at(&mut self, now: Now, index: usize, run: &mut Visit<'_>) {
         self.core.set_now(now);
-        let result = self.with(index, run);
+        self.with(index, run);
         self.drain_local();
-        result
     }
 
     /// Whether a service of this name is there.
@@ -427,26 +431,23 @@ impl Runtime {
         })
     }
 
-    fn each(&mut self, mut run: impl FnMut(&mut dyn Service, &mut Context<'_>)) {
+    fn each(&mut self, run: &mut Visit<'_>) {
         for index in 0..self.services.len() {
-            self.with(index, &mut run);
+            self.with(index, run);
         }
         self.drain_local();
     }
 
     /// Lends a service to `run` beside the core.
-    fn with<T>(
-        &mut self,
-        index: usize,
-        run: impl FnOnce(&mut dyn Service, &mut Context<'_>) -> T,
-    ) -> Option<T> {
+    fn with(&mut self, index: usize, run: &mut Visit<'_>) {
         // It is out of its place meanwhile, so that nothing can enter it twice.
-        let mut service = self.services.get_mut(index)?.take()?;
+        let Some(mut service) = self.services.get_mut(index).and_then(Option::take) else {
+            return;
+        };
         self.core.activity += 1;
         let mut ctx = Context::new(&mut self.core, &self.services, index);
-        let result = run(service.as_mut(), &mut ctx);
+        run(service.as_mut(), &mut ctx);
         self.services[index] = Some(service);
-        Some(result)
     }
 
     fn receive(&mut self, bytes: &[u8], way: &'static str) {
@@ -482,15 +483,16 @@ impl Runtime {
         let Some((service, version)) = self.core.version(delivery) else {
             return Outcome::Drop("no_handler");
         };
-        let outcome = self.with(service, |service, ctx| {
-            version.handle(service, ctx, delivery)
+        let mut outcome = Outcome::Continue;
+        self.with(service, &mut |service, ctx| {
+            outcome = version.handle(service, ctx, delivery);
         });
-        outcome.unwrap_or(Outcome::Continue)
+        outcome
     }
 
     fn complete(&mut self, id: CallId, service: usize, result: Result<&Delivery, CallError>) {
-        self.with(service, |service, ctx| {
-            service.handle_reply(ctx, id, result)
+        self.with(service, &mut |service, ctx| {
+            service.handle_reply(ctx, id, result);
         });
     }
 
@@ -501,8 +503,8 @@ impl Runtime {
             };
             for (service, version) in self.core.local_handlers(&local) {
                 let delivery = Delivery::local(&local, self.core.now);
-                self.with(service, |service, ctx| {
-                    version.handle(service, ctx, &delivery)
+                self.with(service, &mut |service, ctx| {
+                    version.handle(service, ctx, &delivery);
                 });
             }
             self.core.note_delivered(local);

@@ -234,24 +234,11 @@ fn wipe_stack() {
 fn config(options: &[Args], soul: Option<&str>, newborn: [u8; 32]) -> Result<Config, String> {
     let mut name = options.iter().filter(|line| line.word(0) == "name");
     let name = name.next().and_then(|line| line.get(1));
-    let mut config = match soul {
+    let config = match soul {
         Some(soul) => Config::reborn(soul, name),
         None => Config::born(Newborn(newborn), name),
     };
-    for line in options {
-        let value = line.word(1);
-        config = config.and_then(|config| match line.word(0) {
-            "memory" => config.with_memory_mode(value),
-            "target" => config.with_target(line.number(1) as usize),
-            "spares" => config.with_spares(line.number(1) as usize),
-            "keepAlive" => config.with_keep_alive(line.number(1)),
-            "padding" => config.with_padding(value),
-            "gatewayOrigin" => Ok(config.with_gateway(value)),
-            "holders" => Ok(config.with_holders(value)),
-            _ => Ok(config),
-        });
-    }
-    config.map_err(|error| {
+    let refused = |error: ConfigError| {
         let code = match error {
             ConfigError::Soul(_) => "soul_invalid",
             ConfigError::NameCharacter(_) => "name_invalid",
@@ -264,5 +251,25 @@ fn config(options: &[Args], soul: Option<&str>, newborn: [u8; 32]) -> Result<Con
             | ConfigError::Padding(_) => "option_invalid",
         };
         failure(code, &error.to_string())
-    })
+    };
+    let mut config = config.map_err(refused)?;
+    for line in options {
+        choose(&mut config, line).map_err(refused)?;
+    }
+    Ok(config)
+}
+
+fn choose(config: &mut Config, line: &Args) -> Result<(), ConfigError> {
+    let value = line.word(1);
+    match line.word(0) {
+        "memory" => config.set_memory_mode(value)?,
+        "target" => config.set_target(line.number(1) as usize)?,
+        "spares" => config.set_spares(line.number(1) as usize)?,
+        "keepAlive" => config.set_keep_alive(line.number(1))?,
+        "padding" => config.set_padding(value)?,
+        "gatewayOrigin" => config.set_gateway(value),
+        "holders" => config.set_holders(value),
+        _ => {}
+    }
+    Ok(())
 }

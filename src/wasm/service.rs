@@ -117,7 +117,7 @@ fn said(service: &'static str, what: &'static str, delivery: &Delivery, ticket: 
         kind: message.kind.clone(),
         version: message.version,
         payload: message.payload.clone(),
-        from: delivery.sender.clone(),
+        from: delivery.sender,
         name: message.from.clone(),
         message_id: message.id.clone(),
         ticket,

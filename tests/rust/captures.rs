@@ -221,10 +221,7 @@ fn requests(capture: &'static str) -> Vec<Arrived> {
 fn in_the_place_of(address: &str, at: WallTime) -> Runtime {
     let people = people();
     let (identity, name) = people[address].clone();
-    let me = Me {
-        identity: identity,
-        name,
-    };
+    let me = Me { identity, name };
     let now = now(at);
     let mut runtime = Runtime::new(me, Box::new(Bystander), Rng::from_seed([4; 32]), now);
     let config = stash::Config::new(false);

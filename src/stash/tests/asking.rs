@@ -51,7 +51,7 @@ fn one_peers_refusal_silence_and_newer_copy_are_told_apart() {
         (
             Some("at_capacity"),
             StashError::Refused {
-                who: who,
+                who,
                 reason: "at_capacity".into(),
             },
         ),

@@ -385,7 +385,7 @@ fn a_receipt_with_a_chain_that_is_cut_counts_where_somebody_in_it_is_known() {
     made_up_chain(&mut made_up, CHAIN_LENGTH_MAX, &zoe);
     let receipt = |chain: &[Link]| HandoffReceipt {
         request_id: String::new(),
-        owner: owner,
+        owner,
         revision: made_up.grant.revision,
         held: true,
         reason: String::new(),

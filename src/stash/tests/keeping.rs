@@ -182,7 +182,7 @@ fn a_holder_that_seems_to_be_restarted_is_asked_at_once_and_once_a_minute() {
     let who = MockRuntime::identity(&holders(&rt)[0]);
     let restarted = |rt: &mut MockRuntime| {
         rt.emitted();
-        rt.local("presence:restarted", &PeerNews { who: who });
+        rt.local("presence:restarted", &PeerNews { who });
         of_kind(&rt.emitted(), "stash:request")
     };
     let asked = restarted(&mut rt);
