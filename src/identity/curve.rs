@@ -7,6 +7,8 @@
 //! up by a secret.
 
 use super::field::{BITS, Four, One, limbs, negative};
+use super::halves::halved;
+pub(super) use super::scalar::{Scalar, canonical};
 use core::arch::wasm32::{
     i32x4_shuffle, i32x4_splat, i64x2_shuffle, u32x4, u32x4_add, u32x4_mul, u32x4_shr, u32x4_splat,
     v128_and, v128_bitselect, v128_xor,
@@ -74,6 +76,16 @@ impl Point {
         Some(Self::of(&x, &y))
     }
 
+    /// The same of the one spelling that [`Point::compress`] has for it, or of
+    /// a point of small order.
+    fn decompress_only(bytes: &[u8; 32]) -> Option<Self> {
+        let mut below = *bytes;
+        below[31] &= 0x7f;
+        // Where a sign says nothing, x is zero and the order is small.
+        let is_below = |y: &Self| y.0.lane::<1>().to_bytes() == below;
+        Self::decompress(bytes).filter(is_below)
+    }
+
     pub(super) fn compress(&self) -> [u8; 32] {
         let inverse = self.0.lane::<2>().inverted();
         let x = self.0.lane::<0>().times(&inverse);
@@ -93,17 +105,12 @@ impl Point {
     pub(super) fn is_small_order(&self) -> bool {
         let mut eight = *self;
         (0..3).for_each(|_| eight.double());
-        let [x, y, z] = [
-            eight.0.lane::<0>(),
-            eight.0.lane::<1>(),
-            eight.0.lane::<2>(),
-        ];
-        x.equals(&One::ZERO) && y.equals(&z)
+        eight.is_neutral()
     }
 
-    /// Becomes the sum with another.
-    pub(super) fn add_point(&mut self, other: &Self) {
-        self.add(&other.addend());
+    fn is_neutral(&self) -> bool {
+        let [x, y] = [self.0.lane::<0>(), self.0.lane::<1>()];
+        x.equals(&One::ZERO) && y.equals(&self.0.lane::<2>())
     }
 
     #[inline(never)]
@@ -170,45 +177,90 @@ impl Point {
         addend
     }
 
-    /// Once, three, five times this, and so on.
-    fn odd_multiples(&self, count: usize) -> Vec<Addend> {
+    /// Once, three, five and seven times this.
+    fn odd_multiples(&self) -> [Addend; 4] {
         let mut last = *self;
         last.double();
         let twice = last.addend();
         last = *self;
-        let mut odd = Vec::with_capacity(count);
-        for _ in 0..count {
-            odd.push(last.addend());
+        let mut odd = [last.addend(); 4];
+        for one in &mut odd[1..] {
             last.add(&twice);
+            *one = last.addend();
         }
         odd
     }
+
+    /// Adds a multiple as often as its digit's sign says.
+    fn add_signed(&mut self, multiple: &Addend, digit: i8) {
+        if digit > 0 {
+            self.add(multiple);
+        } else {
+            self.add(&multiple.negated());
+        }
+    }
 }
 
-/// A point times a scalar and the base point times another; all of it public.
-pub(super) fn public_sum(point: &Point, scalar: &[u8; 32], of_base: &[u8; 32]) -> Point {
-    static OF_BASE: OnceLock<Vec<Addend>> = OnceLock::new();
-    let of_base = (
-        OF_BASE.get_or_init(|| base().odd_multiples(64)),
-        sparse_digits(of_base, 8),
+/// Whether a claimed point, which is none of small order, is a sum of a point
+/// and the base point, times their scalars; all of it public.
+///
+/// Both sides are multiplied by an odd number below the group's order, which no
+/// two points survive as one. It is chosen such that the scalars of the claimed
+/// point and of the other are half as long, and that of the base point, which
+/// has a table, any: so half of the doublings are enough.
+pub(super) fn is_sum(claimed: &[u8; 32], point: &Point, scalar: &Scalar, of_base: &Scalar) -> bool {
+    let Some(claimed) = Point::decompress_only(claimed) else {
+        return false;
+    };
+    let halves = halved(scalar);
+    let mut point = *point;
+    if halves.is_negative {
+        point = point.negated();
+    }
+    let of_base = *of_base * Scalar::from_bytes_mod_order(halves.factor);
+    let difference = public_sum(
+        &[(base_table(), of_base.as_bytes())],
+        &[
+            (&point, &halves.scalar),
+            (&claimed.negated(), &halves.factor),
+        ],
     );
-    let of_point = (&point.odd_multiples(8), sparse_digits(scalar, 5));
-    let mut result = Point::neutral();
-    for at in (0..256).rev() {
-        result.double();
-        for (odd, digits) in [&of_base, &of_point] {
-            let digit = digits[at];
-            let Some(multiple) = odd.get(usize::from(digit.unsigned_abs() / 2)) else {
-                continue;
-            };
-            if digit > 0 {
-                result.add(multiple);
-            } else if digit < 0 {
-                result.add(&multiple.negated());
+    difference.is_neutral() && !claimed.is_small_order()
+}
+
+/// The sum of products; all of it public.
+fn public_sum(tables: &[(&Table, &[u8; 32])], points: &[(&Point, &[u8; 32])]) -> Point {
+    let tables: Vec<_> = tables
+        .iter()
+        .map(|(table, scalar)| (table, sparse_digits(scalar)))
+        .collect();
+    let points: Vec<_> = points
+        .iter()
+        .map(|(point, scalar)| (point.odd_multiples(), sparse_digits(scalar)))
+        .collect();
+    let digits = points.iter().map(|(_, digits)| digits);
+    let highest = |digits: &[i8; 256]| digits.iter().rposition(|digit| *digit != 0);
+    let top = digits.filter_map(highest).fold(7, usize::max);
+    let mut sum = Point::neutral();
+    for place in (0..=top).rev() {
+        sum.double();
+        for (odd, digits) in &points {
+            let digit = digits[place];
+            if digit != 0 {
+                sum.add_signed(&odd[usize::from(digit.unsigned_abs() / 2)], digit);
+            }
+        }
+        // A table has the multiples by 256^n, so eight doublings are enough.
+        for (table, digits) in tables.iter().filter(|_| place < 8) {
+            for (row, digits) in table.0.iter().zip(digits.chunks_exact(8)) {
+                let digit = digits[place];
+                if digit != 0 {
+                    sum.add_signed(&row[usize::from(digit.unsigned_abs() - 1)], digit);
+                }
             }
         }
     }
-    result
+    sum
 }
 
 /// (Y - X, Y + X, Z, T) of a point.
@@ -235,9 +287,10 @@ impl Addend {
     }
 }
 
-/// Digits to the base 2, each 0 or odd and of fewer bits than `width`, sign
-/// included: of so many in a row, one at most is not 0.
-fn sparse_digits(scalar: &[u8; 32], width: usize) -> [i8; 256] {
+/// Digits to the base 2, each 0 or odd and from -7 to 7: of four in a row, one
+/// at most is not 0.
+fn sparse_digits(scalar: &[u8; 32]) -> [i8; 256] {
+    const WIDTH: usize = 4;
     let mut digits = [0; 256];
     let bit = |at: usize| {
         let byte = scalar.get(at / 8);
@@ -250,11 +303,11 @@ fn sparse_digits(scalar: &[u8; 32], width: usize) -> [i8; 256] {
             at += 1;
             continue;
         }
-        let window = (1..width).fold(first, |window, more| window + (bit(at + more) << more));
+        let window = (1..WIDTH).fold(first, |window, more| window + (bit(at + more) << more));
         // What is more than half is taken from the next digit.
-        carry = i32::from(window > 1 << (width - 1));
-        digits[at] = (window - (carry << width)) as i8;
-        at += width;
+        carry = i32::from(window > 1 << (WIDTH - 1));
+        digits[at] = (window - (carry << WIDTH)) as i8;
+        at += WIDTH;
     }
     digits
 }
@@ -281,8 +334,20 @@ impl Table {
         Self(rows)
     }
 
+    /// The point times a scalar and the base point times another; all of it
+    /// public.
+    pub(super) fn public_sum(&self, scalar: &Scalar, of_base: &Scalar) -> Point {
+        public_sum(
+            &[
+                (self, scalar.as_bytes()),
+                (base_table(), of_base.as_bytes()),
+            ],
+            &[],
+        )
+    }
+
     /// The point times a scalar below 2^253, which may be secret.
-    pub(super) fn times(&self, scalar: &[u8; 32]) -> Point {
+    fn times(&self, scalar: &[u8; 32]) -> Point {
         let mut digits = [0_i8; 64];
         for (pair, byte) in digits.chunks_exact_mut(2).zip(scalar) {
             pair[0] = (byte & 15) as i8;
@@ -340,10 +405,14 @@ fn base() -> Point {
     Point::decompress(&BASE).unwrap_or_else(Point::neutral)
 }
 
-/// The base point times a scalar, which may be secret.
-pub(super) fn times_base(scalar: &[u8; 32]) -> Point {
+fn base_table() -> &'static Table {
     static TABLE: OnceLock<Table> = OnceLock::new();
-    TABLE.get_or_init(|| Table::of(&base())).times(scalar)
+    TABLE.get_or_init(|| Table::of(&base()))
+}
+
+/// The base point times a scalar, which may be secret.
+pub(super) fn times_base(scalar: &Scalar) -> Point {
+    base_table().times(scalar.as_bytes())
 }
 
 #[cfg(test)]
@@ -352,11 +421,11 @@ mod tests {
     use crate::base::Rng;
     use curve25519_dalek::constants::{ED25519_BASEPOINT_POINT, EIGHT_TORSION};
     use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
-    use curve25519_dalek::scalar::Scalar;
+    use curve25519_dalek::scalar::Scalar as Theirs;
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     /// Some at the edges, then any.
-    fn scalars(rng: &mut Rng) -> Vec<Scalar> {
+    fn scalars(rng: &mut Rng) -> Vec<Theirs> {
         let small = [
             0,
             1,
@@ -374,12 +443,12 @@ mod tests {
             256,
             u64::MAX,
         ];
-        let small = small.map(Scalar::from);
+        let small = small.map(Theirs::from);
         let large = small.map(|scalar| -scalar);
         // Nibbles of 8 carry all the way.
-        let eights = Scalar::from_bytes_mod_order([0x88; 32]);
-        let sevens = Scalar::from_bytes_mod_order([0x77; 32]);
-        let any = (0..40).map(|_| Scalar::from_bytes_mod_order(rng.array()));
+        let eights = Theirs::from_bytes_mod_order([0x88; 32]);
+        let sevens = Theirs::from_bytes_mod_order([0x77; 32]);
+        let any = (0..40).map(|_| Theirs::from_bytes_mod_order(rng.array()));
         let edges = small.into_iter().chain(large).chain([eights, sevens]);
         edges.chain(any).collect()
     }
@@ -394,22 +463,31 @@ mod tests {
         let scalars = scalars(&mut rng);
         for (at, scalar) in scalars.iter().enumerate() {
             let other = scalars[scalars.len() - 1 - at];
-            let mut point = ED25519_BASEPOINT_POINT * Scalar::from_bytes_mod_order(rng.array());
+            let [ours_scalar, ours_other] =
+                [scalar, &other].map(|one| Scalar::from_bytes_mod_order(one.to_bytes()));
+            let mut point = ED25519_BASEPOINT_POINT * Theirs::from_bytes_mod_order(rng.array());
             if at % 3 == 0 {
                 point += EIGHT_TORSION[at % 8];
             }
             let expected = |point: EdwardsPoint| point.compress().to_bytes();
             let base = ED25519_BASEPOINT_POINT * scalar;
-            assert_eq!(times_base(scalar.as_bytes()).compress(), expected(base));
-            let sum = public_sum(&ours(&point), scalar.as_bytes(), other.as_bytes());
+            assert_eq!(times_base(&ours_scalar).compress(), expected(base));
             let theirs = point * scalar + ED25519_BASEPOINT_POINT * other;
-            assert_eq!(sum.compress(), expected(theirs));
-            let mut difference = sum.negated();
-            difference.add_point(&ours(&point));
-            assert_eq!(difference.compress(), expected(point - theirs));
+            let is_sum = |claimed: EdwardsPoint| {
+                is_sum(&expected(claimed), &ours(&point), &ours_scalar, &ours_other)
+            };
+            assert_eq!(is_sum(theirs), !theirs.is_small_order());
+            // Nor is it a point that some multiple of makes no difference.
+            for torsion in &EIGHT_TORSION[1..] {
+                assert!(!is_sum(theirs + torsion));
+            }
+            assert!(!is_sum(theirs + point) && !is_sum(-theirs));
             if at % 8 == 0 {
-                let product = Table::of(&ours(&point)).times(scalar.as_bytes());
+                let table = Table::of(&ours(&point));
+                let product = table.times(scalar.as_bytes());
                 assert_eq!(product.compress(), expected(point * scalar));
+                let sum = table.public_sum(&ours_scalar, &ours_other);
+                assert_eq!(sum.compress(), expected(theirs));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Ed25519 (RFC 8032): signing, and verifying as `ed25519-dalek`'s strict
-//! verification does, which the tests hold it against. Scalars are the
-//! library's; the group is ours where there are vectors for it, and the
-//! library's elsewhere.
+//! verification does, which the tests hold it against. The group and its
+//! scalars are ours where there are vectors for them, and the library's
+//! elsewhere.
 //!
 //! Whoever is heard often gets a table of multiples of its own key, as the base
 //! point has one, which makes verifying twice as fast.
@@ -11,8 +11,8 @@ use super::curve as group;
 #[cfg(not(all(target_family = "wasm", target_feature = "simd128")))]
 use super::group;
 
-use curve25519_dalek::scalar::{Scalar, clamp_integer};
-use group::{KEY_USES, Point, Table, public_sum, times_base};
+use curve25519_dalek::scalar::clamp_integer;
+use group::{KEY_USES, Point, Scalar, Table, canonical, is_sum, times_base};
 use sha2::{Digest as _, Sha512};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -38,7 +38,7 @@ impl SecretKey {
         low.copy_from_slice(&hash[..32]);
         prefix.copy_from_slice(&hash[32..]);
         let scalar = Scalar::from_bytes_mod_order(clamp_integer(*low));
-        let public = times_base(scalar.as_bytes()).compress();
+        let public = times_base(&scalar).compress();
         Self {
             scalar,
             prefix,
@@ -52,7 +52,7 @@ impl SecretKey {
 
     pub(super) fn sign(&self, text: &[u8]) -> [u8; 64] {
         let mut nonce = hashed(&[&self.prefix, text]);
-        let point = times_base(nonce.as_bytes()).compress();
+        let point = times_base(&nonce).compress();
         let challenge = hashed(&[&point, &self.public, text]);
         let proof = challenge * self.scalar + nonce;
         nonce.zeroize();
@@ -65,7 +65,7 @@ impl SecretKey {
 
 fn hashed(parts: &[&[u8]]) -> Scalar {
     let hash = parts.iter().fold(Sha512::new(), Sha512::chain_update);
-    Scalar::from_hash(hash)
+    Scalar::from_bytes_mod_order_wide(&hash.finalize().into())
 }
 
 /// A key, turned round, as verifying needs it; none of small order, for which
@@ -82,23 +82,16 @@ fn claims(key: &[u8; 32], text: &[u8], signature: &[u8; 64]) -> Option<([u8; 32]
     let (mut point, mut proof) = ([0; 32], [0; 32]);
     point.copy_from_slice(&signature[..32]);
     proof.copy_from_slice(&signature[32..]);
-    let proof = Option::<Scalar>::from(Scalar::from_canonical_bytes(proof))?;
+    let proof = canonical(proof)?;
     Some((point, proof, hashed(&[&point, key, text])))
 }
 
-/// A point of small order fits too much; what is no point at all equals none.
-fn fits(found: &Point, claimed: &[u8; 32]) -> bool {
-    found.compress() == *claimed && !found.is_small_order()
-}
-
-/// Whether the owner of `key` signed `text`.
+/// Whether the owner of `key` signed `text`. A point of small order fits too
+/// much; what is no point at all equals none.
 pub(super) fn verify(key: &[u8; 32], text: &[u8], signature: &[u8; 64]) -> bool {
-    let Some(((point, proof, challenge), key)) = claims(key, text, signature).zip(negated(key))
-    else {
-        return false;
-    };
-    let found = public_sum(&key, challenge.as_bytes(), proof.as_bytes());
-    fits(&found, &point)
+    claims(key, text, signature)
+        .zip(negated(key))
+        .is_some_and(|((point, proof, challenge), key)| is_sum(&point, &key, &challenge, &proof))
 }
 
 /// The keys of those who are heard often.
@@ -116,9 +109,8 @@ impl KnownKeys {
     pub(super) fn verify(&mut self, key: &[u8; 32], text: &[u8], signature: &[u8; 64]) -> bool {
         let is_signed = match self.table(key) {
             Some(table) => claims(key, text, signature).is_some_and(|(point, proof, challenge)| {
-                let mut found = times_base(proof.as_bytes());
-                found.add_point(&table.times(challenge.as_bytes()));
-                fits(&found, &point)
+                let found = table.public_sum(&challenge, &proof);
+                found.compress() == point && !found.is_small_order()
             }),
             None => verify(key, text, signature),
         };
@@ -163,6 +155,7 @@ impl KnownKeys {
 mod tests {
     use super::*;
     use crate::base::Rng;
+    use curve25519_dalek::scalar::Scalar;
     use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
     #[cfg(target_family = "wasm")]
     use wasm_bindgen_test::wasm_bindgen_test as test;

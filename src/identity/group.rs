@@ -8,7 +8,7 @@ use curve25519_dalek::constants::ED25519_BASEPOINT_POINT;
 use curve25519_dalek::edwards::{
     CompressedEdwardsY, EdwardsBasepointTable, EdwardsPoint, VartimeEdwardsPrecomputation,
 };
-use curve25519_dalek::scalar::Scalar;
+pub(super) use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::{BasepointTable as _, VartimePrecomputedMultiscalarMul as _};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -35,11 +35,6 @@ impl Point {
     pub(super) fn is_small_order(&self) -> bool {
         self.0.is_small_order()
     }
-
-    /// Becomes the sum with another.
-    pub(super) fn add_point(&mut self, other: &Self) {
-        self.0 += other.0;
-    }
 }
 
 /// Multiples of a point, by which it is multiplied in a quarter of the time.
@@ -51,26 +46,38 @@ impl Table {
     }
 
     /// The point times a scalar, which may be secret.
-    pub(super) fn times(&self, scalar: &[u8; 32]) -> Point {
-        Point(&*self.0 * &Scalar::from_bytes_mod_order(*scalar))
+    fn times(&self, scalar: &Scalar) -> Point {
+        Point(&*self.0 * scalar)
+    }
+
+    /// The point times a scalar and the base point times another.
+    pub(super) fn public_sum(&self, scalar: &Scalar, of_base: &Scalar) -> Point {
+        Point(self.times(scalar).0 + times_base(of_base).0)
     }
 }
 
+/// What is below the order already.
+pub(super) fn canonical(bytes: [u8; 32]) -> Option<Scalar> {
+    Scalar::from_canonical_bytes(bytes).into()
+}
+
 /// The base point times a scalar, which may be secret.
-pub(super) fn times_base(scalar: &[u8; 32]) -> Point {
+pub(super) fn times_base(scalar: &Scalar) -> Point {
     static TABLE: OnceLock<Table> = OnceLock::new();
     static USED: AtomicU32 = AtomicU32::new(0);
     let base = Point(ED25519_BASEPOINT_POINT);
     if TABLE.get().is_none() && USED.fetch_add(1, Ordering::Relaxed) < BASE_USES {
-        return Point(base.0 * Scalar::from_bytes_mod_order(*scalar));
+        return Point(base.0 * scalar);
     }
     TABLE.get_or_init(|| Table::of(&base)).times(scalar)
 }
 
-/// A point times a scalar and the base point times another; all of it public.
-pub(super) fn public_sum(point: &Point, scalar: &[u8; 32], of_base: &[u8; 32]) -> Point {
+/// Whether a claimed point, which is none of small order, is a sum of a point
+/// and the base point, times their scalars; all of it public.
+pub(super) fn is_sum(claimed: &[u8; 32], point: &Point, scalar: &Scalar, of_base: &Scalar) -> bool {
     static BASE: OnceLock<VartimeEdwardsPrecomputation> = OnceLock::new();
     let base = BASE.get_or_init(|| VartimeEdwardsPrecomputation::new([ED25519_BASEPOINT_POINT]));
-    let [scalar, of_base] = [scalar, of_base].map(|bytes| Scalar::from_bytes_mod_order(*bytes));
-    Point(base.vartime_mixed_multiscalar_mul([of_base], [scalar], [point.0]))
+    let sum = base.vartime_mixed_multiscalar_mul([of_base], [scalar], [point.0]);
+    let sum = Point(sum);
+    sum.compress() == *claimed && !sum.is_small_order()
 }

@@ -13,12 +13,16 @@ mod field;
 mod go_random;
 #[cfg(not(all(target_family = "wasm", target_feature = "simd128")))]
 mod group;
+#[cfg(all(target_family = "wasm", target_feature = "simd128"))]
+mod halves;
 mod keys;
 #[cfg(any(test, not(all(target_family = "wasm", target_feature = "simd128"))))]
 mod library;
 mod name;
 #[cfg(all(target_family = "wasm", target_feature = "simd128"))]
 mod poly1305;
+#[cfg(all(target_family = "wasm", target_feature = "simd128"))]
+mod scalar;
 mod seal;
 mod soul;
 
