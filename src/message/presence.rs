@@ -120,8 +120,9 @@ pub struct SyncEvent {
     /// What it says.
     pub body: PresenceEvent,
     /// Whether a hey_there needs no howdys, because who says it has been here
-    /// for a while and knows many. Unsigned: an addition of light naras.
-    pub settled: bool,
+    /// for a while and knows many. Unsigned: an addition of light naras, which
+    /// all say it.
+    pub settled: Option<bool>,
 }
 
 impl SyncEvent {
@@ -156,7 +157,7 @@ impl SyncEvent {
             emitter: body.from().to_owned(),
             sig: None,
             body,
-            settled: false,
+            settled: None,
         };
         event.id = event.computed_id();
         event
@@ -195,7 +196,7 @@ impl SyncEvent {
             id: fields.text("id", ID_LENGTH_MAX),
             ts: fields.i64("ts"),
             emitter,
-            settled: fields.raw("settled") == Some("true"),
+            settled: fields.raw("settled").map(|settled| settled == "true"),
             body: match is_chau {
                 false => PresenceEvent::HeyThere(hey),
                 true => PresenceEvent::Chau(Chau {
@@ -223,8 +224,8 @@ impl SyncEvent {
             .text_if_any("emitter", &self.emitter)
             .base64_if_any("sig", signature)
             .raw(name, &self.body.to_json());
-        if self.settled {
-            object.bool("settled", true);
+        if let Some(settled) = self.settled {
+            object.bool("settled", settled);
         }
         object.finish()
     }

@@ -66,6 +66,19 @@ impl Presence {
         !is_crowd || ctx.rng().below(size) < ANSWERING
     }
 
+    /// Whether many are heard, of whom it knows few yet. Others answer first
+    /// then, and it decides later: those who come together would answer each
+    /// other all at once, and everybody hears that.
+    pub(super) fn is_lost_in_a_crowd(&self, ctx: &Context<'_>) -> bool {
+        self.crowd.size() > FEW && !Self::knows_many(ctx)
+    }
+
+    /// Whether a stranger need not be asked who it is: a light nara greets
+    /// again within three minutes, and others are met sooner.
+    pub(super) fn is_one_of_many(&self, light: Option<bool>) -> bool {
+        light == Some(true) && self.crowd.size() > FEW
+    }
+
     /// Why a howdy between these need not be read, if so.
     pub(super) fn why_unread(&self, ctx: &Context<'_>, howdy: &Heading<'_>) -> Option<Outcome> {
         if howdy.to == ctx.me().name || self.newcomers.contains_key(&howdy.to) {

@@ -41,10 +41,13 @@ const GREET_AGAIN: (Duration, Duration) = (Duration::from_secs(150), Duration::f
 /// A stranger's newspaper is answered by a greeting, at most this often.
 const GREET_STRANGERS_EVERY: Duration = Duration::from_secs(60);
 
+/// Strangers' newspapers go unanswered for so long after each greeting, which
+/// they heard too.
+const STRANGERS_AFTER: Duration = Duration::from_secs(5);
+
 /// A Go nara stores only with those whose greeting it has heard itself: of a
-/// howdy it keeps no id to send to. So whoever came later, and has not said
-/// after so long that it is a light nara, is greeted once more. By then light
-/// naras have published their first newspaper.
+/// howdy it keeps no id to send to. So whoever came later, and does not greet
+/// as light naras do, is greeted once more after so long.
 const MEET_AFTER: Duration = Duration::from_secs(5);
 
 /// Newcomers that wait for a greeting at once.
@@ -102,13 +105,15 @@ struct Newcomer {
     at: Instant,
     /// Whether it is answered and not followed.
     is_passing: bool,
+    /// Whether it is decided when it is due.
+    is_undecided: bool,
 }
 
 /// The service.
 pub struct Presence {
     mode: MemoryMode,
     woken: Now,
-    greeted: bool,
+    greeted_at: Option<Instant>,
     /// Whether another device lives as this nara, and this one was not told to
     /// go on.
     quiet: bool,
@@ -152,7 +157,7 @@ impl Presence {
         Self {
             mode,
             woken: now,
-            greeted: false,
+            greeted_at: None,
             quiet: false,
             met_itself: false,
             last_word: None,
@@ -180,10 +185,10 @@ impl Presence {
 
     fn on_connected(&mut self, ctx: &mut Context<'_>, _: &Delivery, _: Nothing) -> Outcome {
         let now = ctx.now().mono;
-        let jitter = match self.greeted {
-            false if self.awaits_address => ADDRESS_WITHIN,
-            false => Duration::ZERO,
-            true => ctx.rng().between(Duration::ZERO, GREET_WITHIN),
+        let jitter = match self.greeted_at {
+            None if self.awaits_address => ADDRESS_WITHIN,
+            None => Duration::ZERO,
+            Some(_) => ctx.rng().between(Duration::ZERO, GREET_WITHIN),
         };
         self.greet_at = Some(now + jitter);
         self.settled = false;
@@ -206,7 +211,7 @@ impl Presence {
 
     /// Who greeted at another time was not believed, and now greets again.
     fn on_clock_set(&mut self, ctx: &mut Context<'_>, _: &Delivery, _: Nothing) -> Outcome {
-        if ctx.is_connected() && self.greeted {
+        if ctx.is_connected() && self.greeted_at.is_some() {
             self.settled = false;
             self.greet(ctx);
         }
@@ -234,7 +239,7 @@ impl Presence {
                 }
             }
             // Lost with the gateway, it is not worth a greeting: ways fall back.
-            let is_worth = self.greeted || self.awaits_address;
+            let is_worth = self.greeted_at.is_some() || self.awaits_address;
             self.awaits_address = false;
             if ctx.is_connected() && is_worth && !address.is_empty() {
                 self.greet(ctx);
@@ -279,9 +284,10 @@ impl Presence {
         let (name, identity) = (ctx.me().name.clone(), ctx.me().identity);
         // Without an address of its own, the plaza reaches it by its id.
         let mut event = SyncEvent::hey_there(at, &name, &identity, &self.address);
-        event.settled = core::mem::replace(&mut self.settled, true) && Self::knows_many(ctx);
+        let was_settled = core::mem::replace(&mut self.settled, true);
+        event.settled = Some(was_settled && Self::knows_many(ctx));
         self.publish_event(ctx, HEY_THERE_TOPIC, event);
-        self.greeted = true;
+        self.greeted_at = Some(now.mono);
         self.unmet.clear();
         self.greet_at = Some(now.mono + ctx.rng().between(GREET_AGAIN.0, GREET_AGAIN.1));
     }
@@ -332,7 +338,7 @@ impl Presence {
             self.crowd.note(ctx.now().mono);
         }
         let is_followed = who == ctx.me().identity || ctx.follows(&who);
-        let is_asked = !event.settled || (is_followed && !ctx.peers().is_online(&who));
+        let is_asked = event.settled != Some(true) || (is_followed && !ctx.peers().is_online(&who));
         let is_host = is_hello && is_asked && self.is_host(ctx);
         if !is_followed && !is_host {
             return PASSED_OVER;
@@ -367,7 +373,7 @@ impl Presence {
                 if !is_followed {
                     return PASSED_OVER;
                 }
-                if is_host && self.unmet.len() < UNMET_MAX {
+                if is_host && event.settled.is_none() && self.unmet.len() < UNMET_MAX {
                     self.unmet.insert(who);
                     self.meet_at.get_or_insert(ctx.now().mono + MEET_AFTER);
                 }
@@ -410,10 +416,18 @@ impl Presence {
         if self.newcomers.len() >= NEWCOMERS_MAX || self.newcomers.contains_key(name) {
             return;
         }
+        let is_lost = self.is_lost_in_a_crowd(ctx);
+        let wait = ctx.rng().between(Duration::ZERO, HOWDY_WITHIN);
+        let first = if is_lost {
+            HOWDY_WITHIN
+        } else {
+            Duration::ZERO
+        };
         let newcomer = Newcomer {
             who: *who,
-            at: ctx.now().mono + ctx.rng().between(Duration::ZERO, HOWDY_WITHIN),
+            at: ctx.now().mono + first + wait,
             is_passing,
+            is_undecided: is_lost,
         };
         self.newcomers.insert(name.to_owned(), newcomer);
     }
@@ -515,7 +529,9 @@ impl Presence {
         // Keys are not taken from a newspaper: a stranger's is answered with a
         // greeting, and its own greeting will tell.
         if ctx.peers().peer(&who).is_none() {
-            self.greet_stranger(ctx);
+            if !self.is_one_of_many(newspaper.status.light) {
+                self.greet_stranger(ctx);
+            }
             return Outcome::Drop("stranger");
         }
         if has_left(ctx, &who) {
@@ -560,7 +576,9 @@ impl Presence {
     fn greet_stranger(&mut self, ctx: &mut Context<'_>) {
         let wait = ctx.rng().between(Duration::ZERO, GREET_WITHIN);
         let now = ctx.now().mono;
-        if self.strangers_after.is_none_or(|at| at <= now) && self.greeted {
+        // Who has just been greeted is about to answer, or has.
+        let is_due = |at: Instant| now - at >= STRANGERS_AFTER;
+        if self.strangers_after.is_none_or(|at| at <= now) && self.greeted_at.is_some_and(is_due) {
             self.strangers_after = Some(now + GREET_STRANGERS_EVERY);
             self.greet_at = Some(now + wait);
         }
@@ -576,7 +594,7 @@ impl Presence {
             })
         };
         self.unmet.retain(may_be_go);
-        if self.unmet.is_empty() || !self.greeted {
+        if self.unmet.is_empty() || self.greeted_at.is_none() {
             return;
         }
         let now = ctx.now().mono;
@@ -596,7 +614,7 @@ impl Presence {
         let now = ctx.now().mono;
         // Apart from strangers' newspapers: one that came just before must not
         // keep a memory away for a minute.
-        if self.knocks_after.is_none_or(|at| at <= now) && self.greeted {
+        if self.knocks_after.is_none_or(|at| at <= now) && self.greeted_at.is_some() {
             self.knocks_after = Some(now + GREET_STRANGERS_EVERY);
             self.greet_at = Some(now + KNOCK_AFTER);
         }
@@ -628,6 +646,7 @@ impl Presence {
             let answered = self.answers.get(now, &name).copied().unwrap_or(0);
             if answered < HOWDYS_ENOUGH
                 && (newcomer.is_passing || ctx.peers().is_online(&newcomer.who))
+                && (!newcomer.is_undecided || self.is_host(ctx))
             {
                 self.say_howdy(ctx, &name);
             }

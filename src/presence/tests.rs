@@ -215,7 +215,7 @@ fn whoever_knows_many_greets_again_without_asking_for_howdys_until_it_reconnects
     let is_settled = |rt: &mut MockRuntime| -> Vec<bool> {
         let greetings = on(&rt.sent(), HEY_THERE_TOPIC).into_iter();
         greetings
-            .map(|bytes| SyncEvent::parse(&bytes).unwrap().settled)
+            .map(|bytes| SyncEvent::parse(&bytes).unwrap().settled == Some(true))
             .collect()
     };
     assert!(!is_settled(&mut rt)[0]);
@@ -233,7 +233,7 @@ fn whoever_knows_few_asks_for_howdys_each_time() {
     rt.advance(GREET_AGAIN.1);
     let greetings = on(&rt.sent(), HEY_THERE_TOPIC);
     assert!(greetings.len() > 1);
-    let settled = |bytes: &Vec<u8>| SyncEvent::parse(bytes).unwrap().settled;
+    let settled = |bytes: &Vec<u8>| SyncEvent::parse(bytes).unwrap().settled == Some(true);
     assert!(!greetings.iter().any(settled));
 }
 
@@ -243,7 +243,7 @@ fn a_greeting_that_asks_for_no_howdys_is_answered_by_those_only_who_missed_its_s
     let settled = |rt: &MockRuntime| {
         let who = MockRuntime::identity("bob");
         let mut event = SyncEvent::hey_there(rt.now().wall, "bob", &who, "");
-        event.settled = true;
+        event.settled = Some(true);
         sign(&who, event)
     };
     rt.sent();
@@ -252,6 +252,20 @@ fn a_greeting_that_asks_for_no_howdys_is_answered_by_those_only_who_missed_its_s
         rt.advance(HOWDY_WITHIN);
         assert_eq!(on(&rt.sent(), HOWDY_TOPIC).len(), howdys);
         assert_eq!(whereabouts(&rt, "bob"), Some(Whereabouts::Online));
+    }
+}
+
+#[test]
+fn a_newcomer_is_greeted_once_more_unless_it_greets_as_light_naras_do() {
+    for (settled, greetings) in [(None, 1), (Some(false), 0)] {
+        let mut rt = awake();
+        let who = MockRuntime::identity("bob");
+        let mut event = SyncEvent::hey_there(rt.now().wall, "bob", &who, "");
+        event.settled = settled;
+        rt.deliver_plaza(HEY_THERE_TOPIC, &sign(&who, event));
+        rt.sent();
+        rt.advance(MEET_AFTER);
+        assert_eq!(on(&rt.sent(), HEY_THERE_TOPIC).len(), greetings);
     }
 }
 
@@ -267,8 +281,17 @@ fn a_flood_of_greetings_makes_no_crowd_where_few_are_known() {
         rt.deliver_plaza(HEY_THERE_TOPIC, &hello(&rt, name));
     }
     rt.sent();
-    rt.advance(HOWDY_WITHIN);
+    rt.advance(2 * HOWDY_WITHIN);
     assert_eq!(on(&rt.sent(), HOWDY_TOPIC).len(), 3);
+}
+
+#[test]
+fn whoever_comes_with_a_crowd_lets_others_answer_it() {
+    let mut rt = among_many();
+    rt.advance(HOWDY_WITHIN);
+    // Twenty-one had greeted before they were a crowd.
+    let howdys = on(&rt.sent(), HOWDY_TOPIC).len();
+    assert!((21..31).contains(&howdys), "{howdys}");
 }
 
 #[test]
@@ -413,15 +436,18 @@ fn a_strangers_newspaper_is_answered_with_a_greeting_at_most_once_a_minute() {
     let mut rt = awake();
     rt.sent();
     let stranger = MockRuntime::identity("stranger");
+    let mut greeted = Vec::new();
     for second in 0..50 {
         let paper = newspaper(&stranger, "stranger", "hog");
         rt.deliver_plaza("nara/newspaper/stranger", &paper);
         rt.advance(Duration::from_secs(1));
-        assert!(
-            on(&rt.sent(), HEY_THERE_TOPIC).len() <= usize::from(second < 6),
-            "at {second}"
-        );
+        greeted.extend(on(&rt.sent(), HEY_THERE_TOPIC).iter().map(|_| second));
     }
+    // What it said when it came was heard by the stranger, too.
+    assert!(
+        greeted.len() == 1 && (5..11).contains(&greeted[0]),
+        "{greeted:?}"
+    );
     assert!(rt.runtime().peers().is_empty());
 }
 

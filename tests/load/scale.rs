@@ -226,7 +226,7 @@ fn totals(net: &Net) -> Figures {
 fn hey_there(extra: &Extra, now: Now, is_settled: bool) -> String {
     let keys = &extra.sender.keys;
     let mut event = SyncEvent::hey_there(now.wall, keys.name(), keys.identity(), "");
-    event.settled = is_settled;
+    event.settled = Some(is_settled);
     event.sig = Some(keys.sign(&event.signing_bytes()));
     event.to_json()
 }
