@@ -6,7 +6,7 @@
 //! question where it is signed, so it is taken, too, and the runtime measures
 //! by it as by every other answer.
 
-use crate::base::{ExpiringMap, Identity, Instant, PublicKey};
+use crate::base::{ExpiringMap, Identity, Instant, PublicKey, base58};
 use crate::message::Ping;
 use crate::runtime::{Behaviour, Context, Delivery, Outcome, PeerNews, Service};
 use core::time::Duration;
@@ -80,7 +80,7 @@ impl Clock {
     }
 
     fn ask(&mut self, ctx: &mut Context<'_>, who: &Identity) {
-        let request_id = bs58::encode(ctx.rng().array::<12>()).into_string();
+        let request_id = base58::encode(&ctx.rng().array::<12>());
         let question = Ping { request_id };
         // Without an answer nothing is known that was not known before.
         if ctx.call(who, ASK, &question, TELL, ANSWER_WITHIN).is_ok() {

@@ -2,7 +2,19 @@
 //! messages: that is read and written by `message/vector.rs`, and only its end
 //! comes here.
 
-const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+pub(crate) const DIGITS: &[u8; 64] =
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// What each byte stands for; more than 63 where it is no digit.
+pub(crate) static VALUES: [u8; 256] = {
+    let mut values = [0xff; 256];
+    let mut value = 0;
+    while value < DIGITS.len() {
+        values[DIGITS[value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+};
 
 /// Writes bytes.
 pub fn encode(bytes: &[u8]) -> String {
@@ -13,6 +25,7 @@ pub fn encode(bytes: &[u8]) -> String {
 
 /// Writes bytes behind a text.
 pub fn encode_into(bytes: &[u8], text: &mut String) {
+    text.reserve(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
         let word = chunk
             .iter()
@@ -35,32 +48,29 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
 pub fn decode_into(text: &[u8], bytes: &mut Vec<u8>) -> Option<()> {
     let digits = text.strip_suffix(b"=").unwrap_or(text);
     let digits = digits.strip_suffix(b"=").unwrap_or(digits);
+    bytes.reserve(text.len() / 4 * 3);
     for chunk in digits.chunks(4) {
-        let mut word: u32 = 0;
-        for digit in chunk {
-            word = word << 6 | u32::from(value(*digit)?);
-        }
-        word <<= 8 + 6 * (4 - chunk.len());
-        let size = chunk.len() * 6 / 8;
-        let word = word.to_be_bytes();
-        let (whole, rest) = word.split_at(size);
-        if rest.iter().any(|byte| *byte > 0) {
+        let value = |place: usize| {
+            let digit = chunk.get(place);
+            digit.map_or(0, |digit| u32::from(VALUES[usize::from(*digit)]))
+        };
+        let [a, b, c, d] = [value(0), value(1), value(2), value(3)];
+        if (a | b | c | d) >= 64 {
             return None;
         }
-        bytes.extend_from_slice(whole);
+        let [_, word @ ..] = (a << 18 | b << 12 | c << 6 | d).to_be_bytes();
+        match chunk {
+            [_, _, _, _] => bytes.extend_from_slice(&word),
+            _ => {
+                let (whole, rest) = word.split_at(chunk.len() * 6 / 8);
+                if rest.iter().any(|byte| *byte > 0) {
+                    return None;
+                }
+                bytes.extend_from_slice(whole);
+            }
+        }
     }
     text.len().is_multiple_of(4).then_some(())
-}
-
-fn value(digit: u8) -> Option<u8> {
-    Some(match digit {
-        b'A'..=b'Z' => digit - b'A',
-        b'a'..=b'z' => digit - b'a' + 26,
-        b'0'..=b'9' => digit - b'0' + 52,
-        b'+' => 62,
-        b'/' => 63,
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Ids as types: a nara id, a public key, the two together.
 
-use super::base64;
+use super::{base58, base64};
 use core::fmt;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -85,7 +85,7 @@ impl NaraId {
     /// The id that spells a SHA-256 digest in Base58.
     pub fn from_digest(digest: &[u8; 32]) -> Self {
         // At most 44 characters, all of them letters and digits: no check.
-        Self::checked(&bs58::encode(digest).into_string())
+        Self::checked(&base58::encode(digest))
     }
 
     /// The text.

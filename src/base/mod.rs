@@ -1,6 +1,7 @@
 //! What every layer may use: time, randomness, id newtypes and bounded maps.
 
 mod backlog;
+pub mod base58;
 pub mod base64;
 #[cfg(all(target_family = "wasm", target_feature = "simd128"))]
 pub(crate) mod chacha;

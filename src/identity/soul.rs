@@ -1,7 +1,7 @@
 //! The soul: 40 bytes that are all a nara needs to be itself again.
 
 use super::name::generate_name;
-use crate::base::NaraId;
+use crate::base::{NaraId, base58};
 use core::fmt;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -87,7 +87,7 @@ impl Soul {
 
     /// The soul in Base58: a secret, to be shown only to whom it belongs.
     pub fn to_text(&self) -> String {
-        bs58::encode(self.bytes().as_slice()).into_string()
+        base58::encode(self.bytes().as_slice())
     }
 
     /// The soul that a device with this fingerprint always has: for a chosen

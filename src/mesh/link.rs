@@ -1,7 +1,7 @@
 //! The link to the gateway: attaches, asks and answers. Sans-IO.
 
 use super::{BODY_SIZE_MAX, Frame, HEAD_SIZE_MAX, Headers};
-use crate::base::{Instant, Now, Rng, SortedMap, base64};
+use crate::base::{Instant, Now, Rng, SortedMap, base58, base64};
 use crate::identity::Keys;
 use crate::message::MESH_IP_LENGTH_MAX;
 use core::time::Duration;
@@ -343,7 +343,7 @@ impl Link {
     /// make it the hash that a hey_there signs.
     fn attach(&mut self, theirs: &str) {
         self.challenged = true;
-        let nonce = bs58::encode(self.rng.array::<16>()).into_string();
+        let nonce = base58::encode(&self.rng.array::<16>());
         let key = self.keys.public_key().to_text();
         let text = ["nara:attach:v1", &self.origin, theirs, &nonce, &key].join("\n");
         let sig = base64::encode(&self.keys.sign(text.as_bytes()).0);

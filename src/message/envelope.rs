@@ -3,7 +3,7 @@
 use super::json::ObjectWriter;
 use super::payload::{Fields, PayloadError};
 use super::time::Timestamp;
-use crate::base::{ID_LENGTH_MAX, PublicKey};
+use crate::base::{ID_LENGTH_MAX, PublicKey, base58};
 use crate::identity::{NAME_LENGTH_MAX, Signature};
 use core::fmt;
 use sha2::{Digest as _, Sha256};
@@ -212,7 +212,7 @@ impl Message {
             .chain_update(timestamp.to_text())
             .chain_update(payload)
             .finalize();
-        let mut id = bs58::encode(hash.as_slice()).into_string();
+        let mut id = base58::encode(hash.as_slice());
         id.truncate(ID_LENGTH);
         id
     }

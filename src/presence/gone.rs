@@ -6,7 +6,7 @@
 //! other asks it, and only its silence makes it missing.
 
 use super::Presence;
-use crate::base::{ExpiringMap, ID_LENGTH_MAX, Identity, Instant, SortedMap, WallTime};
+use crate::base::{ExpiringMap, ID_LENGTH_MAX, Identity, Instant, SortedMap, WallTime, base58};
 use crate::message::Ping;
 use crate::neighbourhood::Presence as Whereabouts;
 use crate::runtime::{CallError, CallId, Context, Delivery, Nothing, Outcome, OwnNews, PeerNews};
@@ -109,7 +109,7 @@ impl Presence {
             if !peer.is_some_and(|peer| is_doubted(peer.last_seen.mono)) {
                 continue;
             }
-            let request_id = bs58::encode(ctx.rng().array::<12>()).into_string();
+            let request_id = base58::encode(&ctx.rng().array::<12>());
             let ping = Ping {
                 request_id: request_id.clone(),
             };

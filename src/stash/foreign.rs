@@ -6,7 +6,7 @@
 
 use super::confidant::Confidant;
 use super::held::digest;
-use crate::base::{ExpiringMap, Identity, Instant, SortedMap, WallTime};
+use crate::base::{ExpiringMap, Identity, Instant, SortedMap, WallTime, base58};
 use crate::message::{Request, Response, parse_payload};
 use crate::runtime::{CallError, CallId, Context, Delivery, Sealed};
 use core::time::Duration;
@@ -119,7 +119,7 @@ impl Confidant {
         let (owner, of) = &copy;
         let request = Request {
             owner_id: owner.id.as_str().to_owned(),
-            request_id: bs58::encode(ctx.rng().array::<12>()).into_string(),
+            request_id: base58::encode(&ctx.rng().array::<12>()),
         };
         let call = ctx.call(
             of,

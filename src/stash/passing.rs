@@ -9,7 +9,7 @@ use super::foreign::{Foreign, knows};
 use super::grant::{Beginning, check_chain};
 use super::held::Held;
 use super::selection::{Candidate, choose};
-use crate::base::{ExpiringMap, Identity, Instant, PublicKey, SortedMap};
+use crate::base::{ExpiringMap, Identity, Instant, PublicKey, SortedMap, base58};
 use crate::message::{
     CHAIN_LENGTH_MAX, GRANT_HOLDERS_MAX, Grant, Handoff, HandoffReceipt, Link, parse_payload,
 };
@@ -179,9 +179,9 @@ impl Confidant {
             return 0;
         };
         if !ctx.is_connected()
-            || ctx.peers().is_online(owner)
-            || grant.until <= ctx.now().wall.unix_seconds()
             || custody.outdated
+            || grant.until <= ctx.now().wall.unix_seconds()
+            || ctx.peers().is_online(owner)
         {
             return 0;
         }
@@ -268,7 +268,7 @@ impl Confidant {
                 to,
                 signature: ctx.crypto().sign(text.as_bytes()),
             };
-            let request_id = bs58::encode(ctx.rng().array::<12>()).into_string();
+            let request_id = base58::encode(&ctx.rng().array::<12>());
             // The newest links: others know those who gave them.
             let older = (custody.chain.len() + 1).saturating_sub(CHAIN_LENGTH_MAX);
             let handoff = Handoff {

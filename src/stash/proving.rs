@@ -4,7 +4,7 @@
 use super::confidant::Confidant;
 use super::held::digest;
 use super::passing::HANDOFF_PATIENCE;
-use crate::base::{ExpiringMap, Identity, PublicKey, SortedMap};
+use crate::base::{ExpiringMap, Identity, PublicKey, SortedMap, base58};
 use crate::message::{Challenge, Digest, Proof, parse_payload};
 use crate::neighbourhood::Presence;
 use crate::runtime::{CallError, CallId, Context, Delivery, Outcome, Sealed};
@@ -116,7 +116,7 @@ impl Confidant {
                 continue;
             };
             let asked = Challenge {
-                request_id: bs58::encode(ctx.rng().array::<12>()).into_string(),
+                request_id: base58::encode(&ctx.rng().array::<12>()),
                 owner,
                 sealed: digest(&held.sealed),
                 challenge: Digest(ctx.rng().array()),

@@ -5,7 +5,7 @@ use super::codec::{self, Memory, NAMED_MAX};
 use super::filling::PATIENCE;
 use super::held::Generation;
 use super::operations::OperationId;
-use crate::base::{Identity, Instant, Now, SortedMap, SortedSet};
+use crate::base::{Identity, Instant, Now, SortedMap, SortedSet, base58};
 use crate::message::{Refresh, Request, Response};
 use crate::neighbourhood::PEERS_MAX;
 use crate::runtime::{CallError, CallId, Context, Sealed};
@@ -308,7 +308,7 @@ impl Recovery {
         why: Why,
         deadline: Duration,
     ) -> Result<(), CallError> {
-        let random = bs58::encode(ctx.rng().array::<12>()).into_string();
+        let random = base58::encode(&ctx.rng().array::<12>());
         let request_id = [generation.prefix(), &random].concat();
         let owner_id = ctx.me().identity.id.as_str().to_owned();
         let request = Request {
