@@ -3,6 +3,10 @@
 use super::{Instant, SortedMap};
 use core::time::Duration;
 
+/// What has expired stays for so large a part of a lifetime, if nothing else
+/// needs its room.
+const LATE_BY: u32 = 8;
+
 /// At most `limit` entries, each for at most `lifetime`. When it is full the
 /// entry nearest its deadline makes room.
 pub struct ExpiringMap<K, V> {
@@ -28,8 +32,13 @@ impl<K: Ord, V> ExpiringMap<K, V> {
 
     /// Puts an entry in, with a fresh deadline. Returns what it replaced.
     pub fn insert(&mut self, now: Instant, key: K, value: V) -> Option<V> {
-        self.expire(now);
-        let replaced = self.remove(&key);
+        // To look for what has expired is to look at everything, so it is done
+        // now and then.
+        if self.entries.len() >= self.limit || self.earliest + self.lifetime / LATE_BY <= now {
+            self.expire(now);
+        }
+        let replaced = self.entries.remove(&key);
+        let replaced = replaced.filter(|(deadline, _)| *deadline > now);
         if self.entries.len() >= self.limit {
             let nearest = self.nearest();
             let mut is_full = true;
@@ -38,7 +47,7 @@ impl<K: Ord, V> ExpiringMap<K, V> {
             });
         }
         self.entries.insert(key, (now + self.lifetime, value));
-        replaced
+        replaced.map(|(_, value)| value)
     }
 
     /// The nearest deadline.

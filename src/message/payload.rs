@@ -4,7 +4,7 @@
 use super::json::{Bytes, ObjectWriter, compacted, to_go_json};
 use super::reader::{Json, JsonError};
 use super::time::Timestamp;
-use crate::base::{Identity, NaraId, PublicKey, SortedSet, base64};
+use crate::base::{Identity, NaraId, PublicKey, base64};
 use crate::identity::Signature;
 use core::any::Any;
 use core::fmt;
@@ -15,6 +15,9 @@ use std::borrow::Cow;
 
 /// How many fields an object may have.
 pub const FIELDS_MAX: usize = 64;
+
+/// How many most of them have at most.
+const FIELDS_USUAL: usize = 16;
 
 /// The payload of a kind and version of message.
 ///
@@ -256,13 +259,13 @@ impl<'a> Fields<'a> {
         if pairs.len() > FIELDS_MAX {
             return Err(PayloadError::TooManyFields);
         }
-        let mut seen = SortedSet::new();
-        let mut fields = Vec::new();
-        for (found, value) in &pairs {
+        let mut fields = Vec::with_capacity(known.len());
+        for (at, (found, value)) in pairs.iter().enumerate() {
             if let Some(field) = spelled(found, known)? {
                 fields.push((field, *value));
             }
-            if !seen.insert(found.as_ref()) {
+            // They are few, and most differ in their lengths.
+            if pairs[..at].iter().any(|(before, _)| before == found) {
                 return Err(PayloadError::Duplicate {
                     field: shortened(found),
                 });
@@ -725,7 +728,7 @@ fn shortened(name: &str) -> String {
 /// are allowed.
 fn pairs(text: &str) -> Result<Vec<(Cow<'_, str>, &str)>, JsonError> {
     let mut json = Json::new(text);
-    let mut pairs = Vec::new();
+    let mut pairs = Vec::with_capacity(FIELDS_USUAL);
     let mut is_first = true;
     json.open_object()?;
     while let Some(key) = json.next_key(&mut is_first)? {

@@ -518,6 +518,9 @@ impl Runtime {
 /// Whether an MQTT topic filter (3.1.1, section 4.7; `+` only as a whole
 /// level, `#` unused here) covers a topic.
 fn topic_matches(filter: &str, topic: &str) -> bool {
+    if !filter.contains('+') {
+        return filter == topic;
+    }
     let (mut filter, mut topic) = (filter.split('/'), topic.split('/'));
     loop {
         match (filter.next(), topic.next()) {
