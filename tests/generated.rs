@@ -13,6 +13,9 @@ mod messages;
 #[allow(dead_code, reason = "each test binary needs its part of it")]
 #[path = "security/peer.rs"]
 mod peer;
+#[cfg(not(target_family = "wasm"))]
+#[path = "sim/mod.rs"]
+mod sim;
 #[allow(dead_code, reason = "each test binary needs its part of it")]
 #[path = "security/target.rs"]
 mod target;
@@ -24,6 +27,7 @@ use light_nara::nara::{Config, Newborn};
 use messages::{change_payload, messages};
 use peer::{Peer, direct};
 use serde_json::{Value, json};
+use std::sync::{Mutex, PoisonError};
 use target::{Frame, HOUR, SECOND, Target, of_kind};
 #[cfg(target_family = "wasm")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -44,6 +48,9 @@ const BROKEN_ONE_IN: u32 = 500;
 #[cfg(not(target_family = "wasm"))]
 #[global_allocator]
 static MEMORY: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
+
+/// Memory is counted for the process as a whole, so one test runs at a time.
+static ALONE: Mutex<()> = Mutex::new(());
 
 #[cfg(not(target_family = "wasm"))]
 fn memory_used() -> usize {
@@ -230,6 +237,7 @@ fn seeds_do_no_harm() {
 
 #[test]
 fn a_hundred_thousand_generated_frames_change_nothing_and_cost_no_memory() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     #[cfg(not(target_family = "wasm"))]
     seeds_do_no_harm();
     let mut rng = Rng::from_seed([42; 32]);
@@ -286,4 +294,13 @@ fn a_hundred_thousand_generated_frames_change_nothing_and_cost_no_memory() {
     target.advance(SECOND);
     let grown = memory_used().saturating_sub(used);
     assert!(grown <= GROWTH_MAX, "{grown} bytes more than before");
+}
+
+#[cfg(not(target_family = "wasm"))]
+#[test]
+fn each_of_thirty_idle_naras_takes_at_most_64_kib() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let bytes = sim::idle(30, 10, memory_used);
+    println!("{:.1} KiB for each", bytes as f64 / 1_024.0);
+    assert!((1..=64 * 1_024).contains(&bytes), "{bytes} bytes");
 }

@@ -73,8 +73,6 @@ pub(crate) struct Peer {
     pub(crate) latency: u64,
     /// The owner that it is, if it is one.
     pub(crate) owner: Option<usize>,
-    /// Whether it is cut off and nobody knows.
-    pub(crate) is_lost: bool,
 }
 
 pub(crate) fn identity(name: &str) -> Identity {
@@ -111,7 +109,6 @@ impl Peer {
             due: 0,
             latency,
             owner: None,
-            is_lost: false,
         }
     }
 

@@ -7,7 +7,7 @@ use light_nara::base::{Identity, Rng};
 use light_nara::neighbourhood::{MemoryMode, Presence};
 use light_nara::runtime::Way;
 use light_nara::stash::Gate;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 const SECOND: u64 = 1_000_000;
@@ -98,6 +98,8 @@ struct World {
     order: u64,
     queue: BTreeMap<(u64, u64), Happening>,
     peers: BTreeMap<u32, Peer>,
+    /// When each of them wants to do something next.
+    timers: BTreeSet<(u64, u32)>,
     places: BTreeMap<String, u32>,
     counted: u32,
     owners: Vec<Owner>,
@@ -116,6 +118,7 @@ pub(crate) fn run(mix: Mix, seed: u64, days: u64) -> Sums {
         order: 0,
         queue: BTreeMap::new(),
         peers: BTreeMap::new(),
+        timers: BTreeSet::new(),
         places: BTreeMap::new(),
         counted: 0,
         owners: Vec::new(),
@@ -151,8 +154,7 @@ impl World {
     fn live(&mut self, end: u64) {
         loop {
             let queued = self.queue.first_key_value().map(|((at, _), _)| *at);
-            let timer = self.peers.iter().filter(|(_, peer)| !peer.is_lost);
-            let timer = timer.map(|(place, peer)| (peer.due, *place)).min();
+            let timer = self.timers.first().copied();
             let due = timer.map(|(at, _)| at);
             let Some(next) = queued.into_iter().chain(due).min() else {
                 return;
@@ -174,11 +176,16 @@ impl World {
 
     /// Lets somebody who is there do something, then takes what it says.
     fn act(&mut self, place: u32, run: impl FnOnce(&mut Peer, u64)) {
-        let Some(peer) = self.peers.get_mut(&place).filter(|peer| !peer.is_lost) else {
+        let Some(peer) = self.peers.get_mut(&place) else {
             return;
         };
+        let due = peer.due;
         run(peer, self.micros);
         let (sent, saved) = peer.drain();
+        if peer.due != due {
+            self.timers.remove(&(due, place));
+            self.timers.insert((peer.due, place));
+        }
         let (latency, owner) = (peer.latency, peer.owner);
         if let (Some(revision), Some(owner)) = (saved, owner) {
             let owner = &mut self.owners[owner];
@@ -235,7 +242,7 @@ impl World {
                 });
             }
             Happening::Meet(one, other, knows_mode, greets) => {
-                let Some(other) = self.peers.get(&other).filter(|peer| !peer.is_lost) else {
+                let Some(other) = self.peers.get(&other) else {
                     return;
                 };
                 let (who, mode) = (other.who, knows_mode.then_some(other.mode));
@@ -245,7 +252,7 @@ impl World {
                 }
             }
             Happening::Answer(one) => {
-                let Some(author) = self.peers.get(&one).filter(|peer| !peer.is_lost) else {
+                let Some(author) = self.peers.get(&one) else {
                     return;
                 };
                 let who = author.who;
@@ -289,6 +296,7 @@ impl World {
         let mut peer = Peer::new(name, config, self.rng.fork(), self.micros);
         peer.owner = owner;
         let mut others = self.others(place);
+        self.timers.insert((peer.due, place));
         self.peers.insert(place, peer);
         self.places.insert(name.to_owned(), place);
         let latency = self.latency_of(place);
@@ -336,7 +344,9 @@ impl World {
             let now = at(self.micros);
             self.act(place, |peer, _| peer.runtime.stop(now));
         }
-        self.peers.remove(&place);
+        if let Some(gone) = self.peers.remove(&place) {
+            self.timers.remove(&(gone.due, place));
+        }
         self.places.remove(who.id.as_str());
         if says_chau {
             for other in self.others(place) {

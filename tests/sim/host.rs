@@ -3,7 +3,7 @@
 
 use super::broker::Client;
 use super::gateway::ORIGIN;
-use super::memo::Remembering;
+use super::memo::{Remembering, digest};
 use super::probe::Probe;
 use super::secrets::Secrets;
 use super::vice::Vice;
@@ -27,15 +27,32 @@ pub(super) fn true_time(micros: u64) -> WallTime {
     WallTime::from_unix_nanos(EPOCH + micros as i64 * 1_000)
 }
 
+/// Bytes on their way, and what tells them from others: it is found out once
+/// for all whom they reach.
+#[derive(Clone)]
+pub(super) struct Parcel {
+    pub(super) bytes: Rc<[u8]>,
+    pub(super) digest: u64,
+}
+
+impl From<Vec<u8>> for Parcel {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self {
+            digest: digest(&[&bytes]) as u64,
+            bytes: bytes.into(),
+        }
+    }
+}
+
 /// What reaches a host from outside.
 #[derive(Clone)]
 pub(super) enum Input {
     Opened,
     Closed,
-    Data(Rc<[u8]>),
+    Data(Parcel),
     /// From the socket to the gateway.
     MeshClosed,
-    MeshData(Rc<[u8]>),
+    MeshData(Parcel),
 }
 
 /// How a host gives one owner a place.

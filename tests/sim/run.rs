@@ -5,17 +5,10 @@
 mod sim;
 
 use cpu_time::ThreadTime;
-use peak_alloc::PeakAlloc;
 use sim::{Outcome, Plan};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
-
-#[global_allocator]
-static MEMORY: PeakAlloc = PeakAlloc;
-
-/// How long naras idle before their memory is measured, in minutes.
-const IDLE_FOR: u64 = 10;
 
 const USAGE: &str = "--seeds N, --seed S (the first, and without --seeds the only one), --naras 2 to 250, --days D or --minutes T, --threads T, --twice, --stop (at the first that fails), --json";
 
@@ -186,14 +179,6 @@ fn report(wish: &Wish, ended: mpsc::Receiver<Ended>) -> ExitCode {
         sum.seconds as f64 / took,
         sum.seconds as f64 / 3_600.0
     );
-    if !wish.stops {
-        let bytes = sim::idle(wish.naras, IDLE_FOR, || MEMORY.current_usage());
-        let kib = bytes as f64 / 1_024.0;
-        eprintln!(
-            "{kib:.1} KiB of memory for each of {} idle naras",
-            wish.naras
-        );
-    }
     let broken = failed.len() as u64;
     eprintln!("{} seeds held, {broken} failed", done - broken);
     if failed.is_empty() {

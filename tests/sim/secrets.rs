@@ -8,9 +8,16 @@ use light_nara::identity::Soul;
 /// In every memory, and never in a frame.
 pub(super) const CANARY: &str = "cAnArY";
 
-/// Texts and bytes to look for, by their first two bytes.
+/// Each secret is longer than this, so one of its first pairs of bytes begins
+/// at a multiple of it, wherever the secret stands: no others are looked at.
+const STRIDE: usize = 4;
+
+/// Texts and bytes to look for, by their first pairs of bytes.
 pub(super) struct Secrets {
-    starts: Vec<bool>,
+    /// A bit for each pair.
+    pairs: Vec<u64>,
+    /// Which pair is where in which secret.
+    places: Vec<(usize, usize, usize)>,
     secrets: Vec<Vec<u8>>,
 }
 
@@ -30,21 +37,45 @@ impl Secrets {
             secrets.extend([key.to_vec(), text, hex::encode(key).into_bytes()]);
             secrets.push(bs58::encode(key).into_vec());
         }
-        let mut starts = vec![false; 1 << 16];
-        for secret in &secrets {
-            starts[start(secret)] = true;
+        let mut pairs = vec![0; (1 << 16) / 64];
+        let mut places = Vec::new();
+        for (number, secret) in secrets.iter().enumerate() {
+            assert!(secret.len() > STRIDE);
+            for at in 0..STRIDE {
+                let pair = pair(secret[at], secret[at + 1]);
+                pairs[pair / 64] |= 1 << (pair % 64);
+                places.push((pair, at, number));
+            }
         }
-        Self { starts, secrets }
+        Self {
+            pairs,
+            places,
+            secrets,
+        }
     }
 
     /// Whether one of them is in there.
     pub(super) fn are_in(&self, frame: &[u8]) -> bool {
-        let found = |at: usize| self.secrets.iter().any(|one| frame[at..].starts_with(one));
-        let mut pairs = frame.windows(2).enumerate();
-        pairs.any(|(at, pair)| self.starts[start(pair)] && found(at))
+        let fours = frame.chunks(STRIDE).enumerate();
+        let mut pairs = fours.filter_map(|(four, bytes)| match bytes {
+            [one, other, ..] => Some((four * STRIDE, pair(*one, *other))),
+            _ => None,
+        });
+        pairs.any(|(at, pair)| {
+            let is_known = self.pairs[pair / 64] >> (pair % 64) & 1 == 1;
+            is_known && self.is_around(frame, at, pair)
+        })
+    }
+
+    /// Whether this pair is one of a secret's.
+    fn is_around(&self, frame: &[u8], at: usize, pair: usize) -> bool {
+        self.places.iter().any(|(one, within, number)| {
+            let start = at.checked_sub(*within).filter(|_| *one == pair);
+            start.is_some_and(|start| frame[start..].starts_with(&self.secrets[*number]))
+        })
     }
 }
 
-fn start(bytes: &[u8]) -> usize {
-    usize::from(bytes[0]) << 8 | usize::from(bytes[1])
+fn pair(one: u8, other: u8) -> usize {
+    usize::from(one) << 8 | usize::from(other)
 }

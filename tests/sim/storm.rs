@@ -29,7 +29,7 @@ impl World {
             Fault::Crash(wait) => self.crash(place, wait),
             Fault::Leave(wait) if host.nara.is_some() && !host.dozes(micros) => {
                 // What it says last is still carried; its memory is gone.
-                self.act(place, 8, &[], |nara, now| nara.sleep(now))?;
+                self.act(place, 8, 0, |nara, now| nara.sleep(now))?;
                 self.outcome.calls += self.hosts[place].end_nara();
                 self.schedule(wait * SECOND, Happening::Start(place));
             }

@@ -37,7 +37,7 @@ impl World {
         match gate {
             Gate::Open if self.is_healed => Ok(()),
             Gate::Open => {
-                self.act(place, 9, &[], |nara, now| {
+                self.act(place, 9, 0, |nara, now| {
                     nara.command_on(now, |probe: &mut Probe, ctx| probe.ask(ctx));
                 })?;
                 let host = &self.hosts[place];
@@ -58,7 +58,7 @@ impl World {
                     host.written.entry(revision).or_default().push(data);
                     host.operations.push((operation, until));
                 }
-                self.act(place, 4, &[], |_, _| {})
+                self.act(place, 4, 0, |_, _| {})
             }
             Gate::Undecided if saved.is_none() || (self.is_healed && !has_copy) => {
                 self.outcome.lost += u64::from(saved.is_some());
@@ -76,7 +76,7 @@ impl World {
                     .and_then(|nara| nara.recover(now, PATIENCE).ok());
                 host.operations
                     .extend(begun.map(|operation| (operation, until)));
-                self.act(place, 5, &[], |_, _| {})
+                self.act(place, 5, 0, |_, _| {})
             }
         }
     }
@@ -86,7 +86,7 @@ impl World {
         place: usize,
         run: impl FnOnce(&mut Stash, &mut Context<'_>),
     ) -> Result<(), String> {
-        self.act(place, 6, &[], |nara, now| {
+        self.act(place, 6, 0, |nara, now| {
             nara.command_on(now, run);
         })
     }

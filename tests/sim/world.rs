@@ -2,8 +2,7 @@
 
 use super::faults::Weather;
 use super::gateway::{Gateway, Said};
-use super::host::{Host, Input};
-use super::memo::digest;
+use super::host::{Host, Input, Parcel};
 use super::probe::Probe;
 use super::vice::{Vice, twist, twist_frame};
 use super::{Outcome, Plan};
@@ -215,7 +214,7 @@ impl World {
                 if self.due_at_once > DUE_AT_ONCE_MAX {
                     return Err(format!("nara {place}: its timer stays due"));
                 }
-                self.act(place, 3, &[], |nara, now| nara.handle_timeout(now))?;
+                self.act(place, 3, 0, |nara, now| nara.handle_timeout(now))?;
             }
         }
     }
@@ -277,7 +276,7 @@ impl World {
         &mut self,
         place: usize,
         kind: u8,
-        bytes: &[u8],
+        digest: u64,
         run: impl FnOnce(&mut Nara, Now),
     ) -> Result<(), String> {
         let now = self.hosts[place].now(self.micros);
@@ -286,7 +285,7 @@ impl World {
         };
         self.outcome.steps += 1;
         run(nara, now);
-        let seen = digest(&[bytes]) as u64 ^ (u64::from(kind) << 8 | place as u64);
+        let seen = digest ^ (u64::from(kind) << 8 | place as u64);
         for word in [self.micros, seen] {
             let trace = self.outcome.trace ^ word;
             self.outcome.trace = trace.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23);
@@ -391,7 +390,7 @@ impl World {
         }
         let seed = self.rng.array();
         self.hosts[place].wake(seed, self.micros);
-        self.act(place, 0, &[], |nara, now| nara.wake(now))
+        self.act(place, 0, 0, |nara, now| nara.wake(now))
     }
 
     /// Something reaches a host, if it is the socket that it was meant for.
@@ -408,28 +407,24 @@ impl World {
             return Ok(());
         }
         match input {
-            Input::Opened => self.act(place, 1, &[], |nara, now| {
+            Input::Opened => self.act(place, 1, 0, |nara, now| {
                 let (user, password) = ("simulation".to_owned(), None);
                 nara.handle_opened(now, Credentials { user, password });
             }),
             Input::Closed => {
                 host.socket += 1;
-                self.act(place, 2, &[], |nara, now| nara.handle_closed(now, "closed"))
+                self.act(place, 2, 0, |nara, now| nara.handle_closed(now, "closed"))
             }
-            Input::Data(bytes) => {
-                let data = Rc::clone(&bytes);
-                self.act(place, 7, &bytes, move |nara, now| {
-                    nara.handle_data(now, &data)
-                })
+            Input::Data(Parcel { bytes, digest }) => {
+                self.act(place, 7, digest, |nara, now| nara.handle_data(now, &bytes))
             }
             Input::MeshClosed => {
                 host.mesh_socket += 1;
-                self.act(place, 10, &[], |nara, now| nara.handle_mesh_closed(now))
+                self.act(place, 10, 0, |nara, now| nara.handle_mesh_closed(now))
             }
-            Input::MeshData(bytes) => {
-                let data = Rc::clone(&bytes);
-                self.act(place, 11, &bytes, move |nara, now| {
-                    nara.handle_mesh_data(now, &data)
+            Input::MeshData(Parcel { bytes, digest }) => {
+                self.act(place, 11, digest, |nara, now| {
+                    nara.handle_mesh_data(now, &bytes)
                 })
             }
         }
