@@ -6,7 +6,7 @@
 //! question where it is signed, so it is taken, too, and the runtime measures
 //! by it as by every other answer.
 
-use crate::base::{ExpiringMap, Identity, Instant, PublicKey, base58};
+use crate::base::{ExpiringMap, Gather, Identity, Instant, PublicKey};
 use crate::message::Ping;
 use crate::runtime::{Behaviour, Context, Delivery, Outcome, PeerNews, Service};
 use core::time::Duration;
@@ -70,7 +70,7 @@ impl Clock {
         // so somebody else is asked each time.
         let others = ctx.peers().online().map(|(other, _)| other);
         let others = others.filter(|other| **other != who && !is_asked(&other.key));
-        let others: Vec<Identity> = others.cloned().collect();
+        let others: Vec<Identity> = others.cloned().gather();
         self.ask(ctx, &who);
         let place = ctx.rng().below(u32::try_from(others.len()).unwrap_or(0));
         if let Some(other) = others.get(place as usize) {
@@ -80,7 +80,7 @@ impl Clock {
     }
 
     fn ask(&mut self, ctx: &mut Context<'_>, who: &Identity) {
-        let request_id = base58::encode(&ctx.rng().array::<12>());
+        let request_id = ctx.rng().request_id();
         let question = Ping { request_id };
         // Without an answer nothing is known that was not known before.
         if ctx.call(who, ASK, &question, TELL, ANSWER_WITHIN).is_ok() {

@@ -12,6 +12,8 @@ const LATE_BY: u32 = 8;
 pub struct ExpiringMap<K, V> {
     limit: usize,
     lifetime: Duration,
+    /// How long what has expired may stay.
+    late: Duration,
     /// Not in the order of their deadlines, too: a look at all of them, some
     /// thousand at most, is less than what it takes to keep two orders.
     entries: SortedMap<K, (Instant, V)>,
@@ -25,6 +27,7 @@ impl<K: Ord, V> ExpiringMap<K, V> {
         Self {
             limit,
             lifetime,
+            late: lifetime / LATE_BY,
             entries: SortedMap::new(),
             earliest: Instant::default(),
         }
@@ -34,27 +37,15 @@ impl<K: Ord, V> ExpiringMap<K, V> {
     pub fn insert(&mut self, now: Instant, key: K, value: V) -> Option<V> {
         // To look for what has expired is to look at everything, so it is done
         // now and then.
-        if self.entries.len() >= self.limit || self.earliest + self.lifetime / LATE_BY <= now {
+        if self.entries.len() >= self.limit || self.earliest + self.late <= now {
             self.expire(now);
         }
-        let replaced = self.entries.remove(&key);
-        let replaced = replaced.filter(|(deadline, _)| *deadline > now);
-        if self.entries.len() >= self.limit {
-            let nearest = self.nearest();
-            let mut is_full = true;
-            self.entries.retain(|_, (deadline, _)| {
-                !(*deadline == nearest && core::mem::take(&mut is_full))
-            });
+        if self.entries.len() >= self.limit && !self.entries.contains_key(&key) {
+            make_room(&mut self.entries);
         }
-        self.entries.insert(key, (now + self.lifetime, value));
+        let replaced = self.entries.insert(key, (now + self.lifetime, value));
+        let replaced = replaced.filter(|(deadline, _)| *deadline > now);
         replaced.map(|(_, value)| value)
-    }
-
-    /// The nearest deadline.
-    fn nearest(&self) -> Instant {
-        let never = Instant::from_micros(u64::MAX);
-        let deadlines = self.entries.values().map(|(deadline, _)| *deadline);
-        deadlines.fold(never, Instant::min)
     }
 
     /// Takes every entry out.
@@ -94,12 +85,8 @@ impl<K: Ord, V> ExpiringMap<K, V> {
     /// Forgets what is past its deadline.
     pub fn expire(&mut self, now: Instant) {
         if self.earliest <= now {
-            self.entries.retain(|_, (deadline, _)| *deadline > now);
-            if self.entries.is_empty() {
-                // What a crowd took is given back.
-                self.entries = SortedMap::new();
-            }
-            self.earliest = self.nearest().min(now + self.lifetime);
+            self.entries.keep(&mut |deadline| deadline > now);
+            self.earliest = nearest(&mut self.entries).min(now + self.lifetime);
         }
     }
 
@@ -117,6 +104,41 @@ impl<K: Ord, V> ExpiringMap<K, V> {
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
+}
+
+/// What can be said of entries without knowing what they are: it is in the
+/// module once, and not for each type.
+trait Deadlines {
+    /// Keeps the entries whose deadline `is_wanted`.
+    fn keep(&mut self, is_wanted: &mut dyn FnMut(Instant) -> bool);
+}
+
+impl<K, V> Deadlines for SortedMap<K, (Instant, V)> {
+    #[inline(never)]
+    fn keep(&mut self, is_wanted: &mut dyn FnMut(Instant) -> bool) {
+        self.retain(|_, (deadline, _)| is_wanted(*deadline));
+        // What a crowd took is given back.
+        if self.is_empty() {
+            self.shrink_to_fit();
+        }
+    }
+}
+
+/// The nearest deadline.
+fn nearest(entries: &mut dyn Deadlines) -> Instant {
+    let mut nearest = Instant::from_micros(u64::MAX);
+    entries.keep(&mut |deadline| {
+        nearest = nearest.min(deadline);
+        true
+    });
+    nearest
+}
+
+/// Takes out one entry, the nearest to its deadline.
+fn make_room(entries: &mut dyn Deadlines) {
+    let nearest = nearest(entries);
+    let mut is_full = true;
+    entries.keep(&mut |deadline| !(deadline == nearest && core::mem::take(&mut is_full)));
 }
 
 #[cfg(test)]

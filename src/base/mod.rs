@@ -6,6 +6,7 @@ pub mod base64;
 #[cfg(all(target_family = "wasm", target_feature = "simd128"))]
 pub(crate) mod chacha;
 mod expiring;
+mod gather;
 mod id;
 mod random;
 mod sorted;
@@ -13,6 +14,7 @@ mod time;
 
 pub use backlog::Backlog;
 pub use expiring::ExpiringMap;
+pub use gather::Gather;
 pub use id::{ID_LENGTH_MAX, IdError, Identity, NaraId, PublicKey};
 pub use random::Rng;
 pub use sorted::{SortedMap, SortedSet, sort_by_key};

@@ -5,6 +5,7 @@ use super::chacha::Generator;
 #[cfg(not(all(target_family = "wasm", target_feature = "simd128")))]
 use library::Generator;
 
+use super::base58;
 use core::time::Duration;
 
 /// A deterministic generator (ChaCha20) that is cryptographically strong when
@@ -27,6 +28,12 @@ impl Rng {
         let mut bytes = [0; N];
         self.0.fill(&mut bytes);
         bytes
+    }
+
+    /// What names a request: nobody guesses it.
+    #[inline(never)]
+    pub fn request_id(&mut self) -> String {
+        base58::encode(&self.array::<12>())
     }
 
     fn number(&mut self) -> u64 {

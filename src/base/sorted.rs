@@ -92,6 +92,11 @@ impl<K, V> SortedMap<K, V> {
         self.entries.into_iter().map(|(_, value)| value)
     }
 
+    /// Gives back the room that is not taken.
+    pub fn shrink_to_fit(&mut self) {
+        self.entries.shrink_to_fit();
+    }
+
     /// Keeps the entries that `keep` says so of.
     pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut V) -> bool) {
         self.entries.retain_mut(|(key, value)| keep(key, value));
@@ -104,6 +109,23 @@ impl<K, V> SortedMap<K, V> {
     ) -> impl Iterator<Item = (K, V)> {
         self.entries
             .extract_if(.., move |(key, value)| is_wanted(key, value))
+    }
+
+    /// Takes out the entries that `is_wanted` says so of, and returns their
+    /// keys.
+    pub fn take_keys(&mut self, mut is_wanted: impl FnMut(&K, &mut V) -> bool) -> Vec<K>
+    where
+        K: Copy,
+    {
+        let mut keys = Vec::new();
+        self.retain(|key, value| {
+            let is_taken = is_wanted(key, value);
+            if is_taken {
+                keys.push(*key);
+            }
+            !is_taken
+        });
+        keys
     }
 
     /// The entry with the least key.

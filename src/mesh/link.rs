@@ -256,12 +256,7 @@ impl Link {
                 _ => self.give_up(now),
             }
         }
-        let late: Vec<u32> = self
-            .pending
-            .extract_if(|_, at| *at <= now)
-            .map(|(n, _)| n)
-            .collect();
-        for n in late {
+        for n in self.pending.take_keys(|_, at| *at <= now) {
             self.fail(n);
         }
     }
@@ -378,12 +373,7 @@ impl Link {
     }
 
     fn lose(&mut self) {
-        let pending: Vec<u32> = self
-            .pending
-            .extract_if(|_, _| true)
-            .map(|(n, _)| n)
-            .collect();
-        for n in pending {
+        for n in self.pending.take_keys(|_, _| true) {
             self.fail(n);
         }
         if self.state == State::Attached {

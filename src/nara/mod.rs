@@ -19,7 +19,7 @@ pub use status::{
     MeshStatus, PeerName, PeerStatus, RecoveryAnswer, RecoveryStatus, StashStatus, Status,
 };
 
-use crate::base::{ID_LENGTH_MAX, Identity, Instant, NaraId, Now, Rng, base58};
+use crate::base::{ID_LENGTH_MAX, Identity, Instant, NaraId, Now, Rng};
 use crate::clock::Clock;
 use crate::identity::{Keys, Soul};
 use crate::mesh::{self, Link};
@@ -128,7 +128,7 @@ impl Nara {
         let direct = format!("{DIRECT_TOPIC}{}", me.identity.id);
         // Unique per instance: two instances with one client id would throw
         // each other out for ever.
-        let client_id = format!("ln-{}", base58::encode(&rng.array::<12>()));
+        let client_id = ["ln-", &rng.request_id()].concat();
         let mut runtime = Runtime::new(me, wrap(keys), rng.fork(), now);
         runtime.add(Box::new(Clock::default()));
         let mut presence = Presence::new(config.mode(), now);

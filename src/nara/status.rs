@@ -1,7 +1,7 @@
 //! Everything that a page wants to show, as one plain value.
 
 use super::Nara;
-use crate::base::{Identity, NaraId, Now, SortedMap, WallTime};
+use crate::base::{Gather, Identity, NaraId, Now, SortedMap, WallTime};
 use crate::plaza::State;
 use crate::stash::{Answer, Gate, Holder, MEMORY_SIZE_MAX, SEALED_SIZE, Stash};
 use core::time::Duration;
@@ -309,7 +309,7 @@ impl Looking<'_> {
             first_seen: peer.first_seen.wall.unix_millis(),
             last_seen: peer.last_seen.wall.unix_millis(),
         });
-        status.collect()
+        status.gather()
     }
 
     fn stash(&self, stash: &Stash) -> StashStatus {
@@ -329,8 +329,8 @@ impl Looking<'_> {
             holders: owner
                 .current_holders()
                 .map(|(who, one)| self.holder(who, one))
-                .collect(),
-            pending: owner.pending().map(|who| self.name(who)).collect(),
+                .gather(),
+            pending: owner.pending().map(|who| self.name(who)).gather(),
             ..StashStatus::nothing()
         }
     }
@@ -367,7 +367,7 @@ impl Looking<'_> {
             self.confidant(who, state)
         });
         // Not as a chain, which is more code than both.
-        let mut confidants: Vec<ConfidantStatus> = holders.collect();
+        let mut confidants: Vec<ConfidantStatus> = holders.gather();
         confidants.extend(asked);
         confidants
     }
@@ -417,7 +417,7 @@ impl Looking<'_> {
                 stored_at: WallTime::from_unix_seconds(held.stored_at).unix_millis(),
                 presence: self.presence(who),
             });
-        let stashes: Vec<HeldStash> = held.collect();
+        let stashes: Vec<HeldStash> = held.gather();
         HeldStatus {
             limit: stash.confidant().limit(),
             refusals: stash.confidant().refusals(),
@@ -457,7 +457,7 @@ impl Looking<'_> {
             took_ms: recovery.took().map(millis),
             count: recovery.count(),
             from: chosen.map(|who| self.name(who)),
-            answers: answers.collect(),
+            answers: answers.gather(),
         }
     }
 }

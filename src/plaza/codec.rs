@@ -5,6 +5,7 @@ use super::{
     CONNECT_FIELD_LENGTH_MAX, Credentials, DropReason, Loss, PACKET_LENGTH_MAX, PublishError,
     Refusal, SessionConfig, TOPIC_COUNT_MAX, TOPIC_LENGTH_MAX,
 };
+use crate::base::Gather;
 use core::str::from_utf8;
 use core::time::Duration;
 
@@ -189,7 +190,7 @@ fn subscribed(id: u16, codes: &[u8]) -> Result<Incoming, Loss> {
         return Err(Loss::Unexpected);
     }
     let granted = codes.iter().map(|code| *code != 0x80);
-    Ok(Incoming::Subscribed(granted.collect()))
+    Ok(Incoming::Subscribed(granted.gather()))
 }
 
 fn published(qos: u8, body: &[u8]) -> Result<Incoming, Loss> {

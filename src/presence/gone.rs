@@ -6,7 +6,7 @@
 //! other asks it, and only its silence makes it missing.
 
 use super::Presence;
-use crate::base::{ExpiringMap, ID_LENGTH_MAX, Identity, Instant, SortedMap, WallTime, base58};
+use crate::base::{ExpiringMap, Gather, ID_LENGTH_MAX, Identity, Instant, SortedMap, WallTime};
 use crate::message::Ping;
 use crate::neighbourhood::Presence as Whereabouts;
 use crate::runtime::{CallError, CallId, Context, Delivery, Nothing, Outcome, OwnNews, PeerNews};
@@ -103,13 +103,13 @@ impl Presence {
     pub(super) fn check_gone(&mut self, ctx: &mut Context<'_>) {
         let now = ctx.now().mono;
         let due = self.gone.due.extract_if(|_, (_, at)| *at <= now);
-        for (who, (since, _)) in due.collect::<Vec<_>>() {
+        for (who, (since, _)) in due.gather() {
             let peer = ctx.peers().peer(&who);
             let is_doubted = |at: Instant| at <= since && ctx.peers().is_online(&who);
             if !peer.is_some_and(|peer| is_doubted(peer.last_seen.mono)) {
                 continue;
             }
-            let request_id = base58::encode(&ctx.rng().array::<12>());
+            let request_id = ctx.rng().request_id();
             let ping = Ping {
                 request_id: request_id.clone(),
             };

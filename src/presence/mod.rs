@@ -10,7 +10,7 @@ mod gone;
 
 pub use gone::{GONE_TOPIC, LOST, PING, PONG};
 
-use crate::base::{ExpiringMap, Identity, Instant, Now, SortedMap, SortedSet, WallTime};
+use crate::base::{ExpiringMap, Gather, Identity, Instant, Now, SortedMap, SortedSet, WallTime};
 use crate::message::{HeyThere, Howdy, Newspaper, PresenceEvent, StatusBuilder, SyncEvent};
 use crate::neighbourhood::{MemoryMode, Presence as Whereabouts};
 use crate::runtime::{
@@ -231,7 +231,7 @@ impl Presence {
             let everybody = ctx.peers().online().map(|(who, _)| *who);
             let before: Vec<Identity> = everybody
                 .filter(|who| !ctx.peers().is_reached(who))
-                .collect();
+                .gather();
             ctx.peers_mut().set_on_the_mesh(!address.is_empty());
             for who in before {
                 if ctx.peers().is_reached(&who) {
@@ -641,7 +641,7 @@ impl Presence {
         let due: Vec<(String, Newcomer)> = self
             .newcomers
             .extract_if(|_, newcomer| newcomer.at <= now)
-            .collect();
+            .gather();
         for (name, newcomer) in due {
             let answered = self.answers.get(now, &name).copied().unwrap_or(0);
             if answered < HOWDYS_ENOUGH

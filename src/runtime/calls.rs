@@ -1,7 +1,7 @@
 //! Calls: requests that wait for a verified reply until their deadline.
 
 use super::Delivery;
-use crate::base::{Identity, Instant, SortedMap};
+use crate::base::{Gather, Identity, Instant, SortedMap};
 use crate::message::Message;
 use core::fmt;
 use core::time::Duration;
@@ -197,7 +197,7 @@ impl CallRegistry {
     pub fn take_expired(&mut self, now: Instant) -> Vec<(CallId, PendingCall)> {
         self.pending
             .extract_if(|_, call| call.deadline <= now)
-            .collect()
+            .gather()
     }
 
     /// The earliest deadline.

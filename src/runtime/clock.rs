@@ -1,6 +1,6 @@
 //! How far this nara's clock is from its peers', and whether a time is recent.
 
-use crate::base::{ExpiringMap, Instant, Now, PublicKey, WallTime, sort_by_key};
+use crate::base::{ExpiringMap, Gather, Instant, Now, PublicKey, WallTime, sort_by_key};
 use core::time::Duration;
 
 /// A message's time may differ so much from now.
@@ -200,7 +200,7 @@ impl Clock {
         let proven = self.samples.iter().any(|(_, sample)| sample.proven);
         let samples = self.samples.iter().map(|(_, sample)| sample);
         let samples = samples.filter(|sample| sample.proven == proven);
-        let mut offsets: Vec<i64> = samples.map(|sample| sample.nanos).collect();
+        let mut offsets: Vec<i64> = samples.map(|sample| sample.nanos).gather();
         self.voices = offsets.len();
         let samples = self.samples.iter().map(|(_, sample)| sample);
         let agreeing = samples.filter(|one| one.proven == proven && one.agrees());

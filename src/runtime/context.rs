@@ -10,7 +10,7 @@ use super::{
     Outgoing, Record, Scope, Sealed, Service, Transport, Way,
 };
 use crate::base::{
-    ExpiringMap, Identity, Instant, NaraId, Now, PublicKey, Rng, SortedMap, WallTime,
+    ExpiringMap, Gather, Identity, Instant, NaraId, Now, PublicKey, Rng, SortedMap, WallTime,
 };
 use crate::identity::OpenError;
 use crate::message::{Message, Payload, canonical_fields};
@@ -123,7 +123,7 @@ impl Core {
             .filter(|(kind, ..)| *kind == local.kind);
         handlers
             .map(|(_, service, version)| (*service, version.clone()))
-            .collect()
+            .gather()
     }
 
     pub(super) fn register(&mut self, service: usize, behaviour: Behaviour) {
@@ -230,7 +230,7 @@ impl<'a> Context<'a> {
 
     /// The keys that claim an id.
     pub fn keys(&self, id: &NaraId) -> Vec<PublicKey> {
-        self.core.keyring.keys(id).collect()
+        self.core.keyring.keys(id).gather()
     }
 
     /// Signs and verifies as this nara, for formats that are no runtime

@@ -7,7 +7,9 @@ use super::context::Core;
 use super::shed::{Budget, SHED};
 use super::traffic::{Traffic, Watch};
 use super::{Behaviour, Crypto, ErrorStrategy, Local, Me, Outgoing, OwnNews, PeerNews, Transport};
-use crate::base::{ExpiringMap, Identity, NaraId, Now, PublicKey, Rng, SortedMap, WallTime};
+use crate::base::{
+    ExpiringMap, Gather, Identity, NaraId, Now, PublicKey, Rng, SortedMap, WallTime,
+};
 use crate::message::{Message, Payload as _};
 use crate::neighbourhood::Neighbourhood;
 use core::cell::RefCell;
@@ -212,7 +214,7 @@ impl Core {
         // Whoever names a key is taken at its word: it is verified under that.
         let known = message
             .key
-            .map_or_else(|| self.keyring.keys(&id).collect(), |key| vec![key]);
+            .map_or_else(|| self.keyring.keys(&id).gather(), |key| vec![key]);
         let counts = |key: &PublicKey| {
             let who = Identity { id, key: *key };
             counts(&who)

@@ -1,7 +1,7 @@
 //! How long owners are away, as far as this nara was there to see it.
 
 use super::confidant::Confidant;
-use crate::base::{Identity, Instant, WallTime};
+use crate::base::{Gather, Identity, Instant, WallTime};
 use crate::runtime::Context;
 use core::time::Duration;
 
@@ -74,7 +74,7 @@ impl Confidant {
             wall: ctx.clock().uncorrected(),
             connected: ctx.is_connected(),
         });
-        let owners: Vec<Identity> = self.held().keys().cloned().collect();
+        let owners: Vec<Identity> = self.held().keys().cloned().gather();
         for owner in owners {
             if ctx.peers().is_online(&owner) {
                 self.owner_is_here(now.mono, &owner);

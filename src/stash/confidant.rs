@@ -317,12 +317,7 @@ impl Confidant {
 
     pub(super) fn handle_timeout(&mut self, ctx: &mut Context<'_>) {
         let now = ctx.now().mono;
-        let due: Vec<Identity> = self
-            .pushes
-            .extract_if(|_, at| *at <= now)
-            .map(|(owner, _)| owner)
-            .collect();
-        for owner in due {
+        for owner in self.pushes.take_keys(|_, at| *at <= now) {
             if self.pushed.get(now, &owner).is_none() {
                 self.pushed.insert(now, owner, ());
             }

@@ -2,7 +2,7 @@
 
 use super::owner::{Owner, enough_are_grown};
 use super::selection::{Candidate, choose};
-use crate::base::{Identity, Instant, WallTime, sort_by_key};
+use crate::base::{Gather, Identity, Instant, WallTime, sort_by_key};
 use crate::message::{Ack, Bytes, Store};
 use crate::runtime::{CALL_DEADLINE, CallError, CallId, Context, Delivery};
 use core::time::Duration;
@@ -232,7 +232,7 @@ impl Owner {
     /// Chooses confidants for the first memory that is set.
     pub(super) fn choose_for_later(&mut self, ctx: &mut Context<'_>) -> Vec<Identity> {
         self.planned = self.plan(ctx);
-        self.planned.iter().take(self.target).cloned().collect()
+        self.planned.iter().take(self.target).cloned().gather()
     }
 
     /// Picks from those online: whom the user named, whom the seal names, who
@@ -264,7 +264,7 @@ impl Owner {
         let (mut known, others): (Vec<Candidate>, Vec<Candidate>) =
             candidates.partition(|one| place(&one.who).is_some());
         sort_by_key(&mut known, |one| place(&one.who));
-        let mut chosen: Vec<Identity> = known.into_iter().map(|one| one.who).take(wanted).collect();
+        let mut chosen: Vec<Identity> = known.into_iter().map(|one| one.who).take(wanted).gather();
         chosen.extend(choose(others, wanted - chosen.len(), ctx.rng()));
         chosen
     }

@@ -6,7 +6,7 @@
 
 use super::confidant::Confidant;
 use super::held::digest;
-use crate::base::{ExpiringMap, Identity, Instant, SortedMap, WallTime, base58};
+use crate::base::{ExpiringMap, Identity, Instant, SortedMap, WallTime};
 use crate::message::{Request, Response, parse_payload};
 use crate::runtime::{CallError, CallId, Context, Delivery, Sealed};
 use core::time::Duration;
@@ -93,8 +93,7 @@ impl Confidant {
     /// Asks for what was sent, as soon as it can be there.
     pub(super) fn ask_foreign(&mut self, ctx: &mut Context<'_>) {
         let now = ctx.now().mono;
-        let due = self.handoffs.foreign.sent.extract_if(|_, at| *at <= now);
-        for copy in due.map(|(copy, _)| copy).collect::<Vec<_>>() {
+        for copy in self.handoffs.foreign.sent.take_keys(|_, at| *at <= now) {
             self.ask_for(ctx, copy, false);
         }
     }
@@ -119,7 +118,7 @@ impl Confidant {
         let (owner, of) = &copy;
         let request = Request {
             owner_id: owner.id.as_str().to_owned(),
-            request_id: base58::encode(&ctx.rng().array::<12>()),
+            request_id: ctx.rng().request_id(),
         };
         let call = ctx.call(
             of,

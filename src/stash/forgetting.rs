@@ -5,7 +5,7 @@ use super::Stash;
 use super::errors::StashError;
 use super::events::{Ending, Event, Forgotten};
 use super::operations::{Operation, OperationId, Wait};
-use crate::base::{ExpiringMap, Identity, SortedMap, SortedSet};
+use crate::base::{ExpiringMap, Gather, Identity, SortedMap, SortedSet};
 use crate::message::{Ack, Delete};
 use crate::runtime::{CallError, CallId, Context};
 use core::time::Duration;
@@ -100,7 +100,7 @@ impl Stash {
         self.follow_search(ctx);
         let online = ctx.peers().reached().map(|(who, _)| *who);
         let others = online.filter(|who| !known.contains(who));
-        let everybody: Vec<Identity> = known.iter().cloned().chain(others).collect();
+        let everybody: Vec<Identity> = known.iter().cloned().chain(others).gather();
         for who in everybody.iter().take(ASKED_MAX) {
             if let Err(error) = self.forgetting.ask(ctx, who, ts, deadline) {
                 ctx.log()

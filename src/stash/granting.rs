@@ -4,7 +4,7 @@
 use super::Stash;
 use super::grant::give;
 use super::held::digest;
-use crate::base::{Identity, Instant, SortedMap};
+use crate::base::{Gather, Identity, Instant, SortedMap};
 use crate::message::{GRANT_HOLDERS_MAX, Granted};
 use crate::runtime::{CallId, Context};
 use core::time::Duration;
@@ -58,7 +58,7 @@ impl Stash {
     fn to_be_granted(&self) -> Option<(u64, Vec<Identity>)> {
         let revision = self.owner.memory()?.revision;
         let holders = self.owner.current_holders().map(|(who, _)| *who);
-        let holders: Vec<Identity> = holders.take(GRANT_HOLDERS_MAX).collect();
+        let holders: Vec<Identity> = holders.take(GRANT_HOLDERS_MAX).gather();
         (!holders.is_empty()).then_some((revision, holders))
     }
 

@@ -6,7 +6,7 @@ use super::filling::PATIENCE;
 use super::held::Generation;
 use super::owner::HOLDERS_MAX;
 use super::recovery::{Answer, Why};
-use crate::base::{ExpiringMap, Identity, Instant};
+use crate::base::{ExpiringMap, Gather, Identity, Instant};
 use crate::runtime::Context;
 use core::time::Duration;
 
@@ -79,7 +79,7 @@ impl Stash {
             return;
         }
         let holders = self.owner.holders().keys().take(super::codec::NAMED_MAX);
-        for who in holders.cloned().collect::<Vec<_>>() {
+        for who in holders.cloned().gather() {
             self.ask_to_show(ctx, &who);
         }
     }
@@ -89,7 +89,7 @@ impl Stash {
         if self.check_gate().is_err() || !ctx.is_connected() {
             return;
         }
-        let holders: Vec<Identity> = self.owner.current_holders().map(|(who, _)| *who).collect();
+        let holders: Vec<Identity> = self.owner.current_holders().map(|(who, _)| *who).gather();
         let Ok(count @ 1..) = u32::try_from(holders.len()) else {
             return;
         };

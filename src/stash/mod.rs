@@ -49,7 +49,7 @@ pub use recovery::{Answer, RECOVERY_DEADLINE, Recovery, SETTLE_AFTER, SETTLE_WIT
 pub use selection::{Candidate, choose, score};
 pub use state::{StashState, StateError};
 
-use crate::base::{Identity, Instant, NaraId, Now, PublicKey};
+use crate::base::{Gather, Identity, Instant, NaraId, Now, PublicKey};
 use crate::neighbourhood::MemoryMode;
 use crate::runtime::{Behaviour, CallError, CallId, Context, Delivery, Service};
 use codec::NAMED_MAX;
@@ -105,7 +105,7 @@ pub fn holders_of(text: &str) -> Vec<Identity> {
         let (id, key) = (NaraId::parse(id).ok()?, PublicKey::parse(key)?);
         Some(Identity { id, key })
     };
-    text.lines().filter_map(read).take(NAMED_MAX).collect()
+    text.lines().filter_map(read).take(NAMED_MAX).gather()
 }
 
 /// The service.

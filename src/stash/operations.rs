@@ -6,7 +6,7 @@ use super::events::{Ending, Event, Forgotten, Receipt, RecoveredNews};
 use super::filling::Reply;
 use super::recovery::SearchState;
 use super::{Adopted, Stash};
-use crate::base::{Identity, Instant, SortedSet};
+use crate::base::{Gather, Identity, Instant, SortedSet};
 use crate::runtime::Context;
 use core::time::Duration;
 
@@ -125,7 +125,7 @@ impl Stash {
     /// Begins a search.
     pub(super) fn search(&mut self, ctx: &mut Context<'_>) {
         self.owner.want_back();
-        let mut remembered: Vec<Identity> = self.owner.holders().keys().cloned().collect();
+        let mut remembered: Vec<Identity> = self.owner.holders().keys().cloned().gather();
         if remembered.is_empty() {
             remembered.clone_from(&self.config.holders);
         }
@@ -168,11 +168,19 @@ impl Stash {
         id
     }
 
+    /// Takes out the operations that `is_wanted` says so of.
+    pub(super) fn take_operations(
+        &mut self,
+        is_wanted: &dyn Fn(&Operation) -> bool,
+    ) -> Vec<Operation> {
+        let wanted = self.operations.extract_if(.., |one| is_wanted(one));
+        wanted.gather()
+    }
+
     /// Those who wait for an older revision learn that it was replaced.
     pub(super) fn replace_older(&mut self, newest: u64) {
-        let is_older = |one: &mut Operation| matches!(one.what, Wait::Acks { revision } | Wait::Chosen { revision } | Wait::Ack { revision, .. } if revision < newest);
-        let older: Vec<Operation> = self.operations.extract_if(.., is_older).collect();
-        for one in older {
+        let is_older = |one: &Operation| matches!(one.what, Wait::Acks { revision } | Wait::Chosen { revision } | Wait::Ack { revision, .. } if revision < newest);
+        for one in self.take_operations(&is_older) {
             self.end_storing(one, Err(StashError::Replaced));
         }
     }
@@ -188,7 +196,7 @@ impl Stash {
 
     pub(super) fn receipt(&self) -> Option<Receipt> {
         let revision = self.owner.memory()?.revision;
-        let holders = self.owner.current_holders().map(|(who, _)| *who).collect();
+        let holders = self.owner.current_holders().map(|(who, _)| *who).gather();
         Some(Receipt {
             revision,
             holders,
@@ -205,9 +213,8 @@ impl Stash {
         let news = (receipt.revision, receipt.holders.len());
         if receipt.holders.len() >= receipt.target {
             self.owner.note_safe();
-            let is_done = |one: &mut Operation| matches!(one.what, Wait::Acks { revision } | Wait::Chosen { revision } if revision <= receipt.revision);
-            let done: Vec<Operation> = self.operations.extract_if(.., is_done).collect();
-            for one in done {
+            let is_done = |one: &Operation| matches!(one.what, Wait::Acks { revision } | Wait::Chosen { revision } if revision <= receipt.revision);
+            for one in self.take_operations(&is_done) {
                 self.end_storing(one, Ok(receipt.clone()));
             }
         }
@@ -230,9 +237,8 @@ impl Stash {
     /// A peer has answered a store; whoever waits for that one learns it.
     pub(super) fn end_store(&mut self, ctx: &Context<'_>, who: &Identity, reply: &Reply) {
         let is_older = |wanted: u64| matches!(reply, Reply::Holds(got) if *got < wanted);
-        let is_this = |one: &mut Operation| matches!(&one.what, Wait::Ack { who: to, revision } if to == who && !is_older(*revision));
-        let waiting: Vec<Operation> = self.operations.extract_if(.., is_this).collect();
-        for one in waiting {
+        let is_this = |one: &Operation| matches!(&one.what, Wait::Ack { who: to, revision } if to == who && !is_older(*revision));
+        for one in self.take_operations(&is_this) {
             let id = || who.id;
             let result = match reply {
                 Reply::Holds(_) => self.receipt().ok_or_else(|| self.not_enough(ctx)),
@@ -281,8 +287,8 @@ impl Stash {
 
     pub(super) fn end_search(&mut self) {
         let memory = self.owner.memory().cloned();
-        let is_search = |one: &mut Operation| matches!(one.what, Wait::Found);
-        for one in self.operations.extract_if(.., is_search) {
+        let is_search = |one: &Operation| matches!(one.what, Wait::Found);
+        for one in self.take_operations(&is_search) {
             self.events
                 .push_back(Event::Recovered(one.id, memory.clone()));
         }
@@ -290,8 +296,8 @@ impl Stash {
 
     /// Ends an operation that waits for one peer's answer.
     pub(super) fn end_answer(&mut self, id: OperationId, result: Result<Memory, StashError>) {
-        let is_this = |one: &mut Operation| one.id == id;
-        if self.operations.extract_if(.., is_this).next().is_some() {
+        let is_this = |one: &Operation| one.id == id;
+        if !self.take_operations(&is_this).is_empty() {
             self.events
                 .push_back(Event::Ended(id, result.map(Ending::Memory)));
         }
@@ -299,11 +305,7 @@ impl Stash {
 
     pub(super) fn expire_operations(&mut self, ctx: &mut Context<'_>) {
         let now = ctx.now().mono;
-        let due: Vec<Operation> = self
-            .operations
-            .extract_if(.., |one| one.deadline <= now)
-            .collect();
-        for one in due {
+        for one in self.take_operations(&|one| one.deadline <= now) {
             match one.what {
                 Wait::Found => self.events.push_back(Event::Recovered(one.id, None)),
                 Wait::Acks { .. } => {

@@ -3,7 +3,7 @@
 use super::codec::{self, CodecError, Memory, Padding};
 use super::filling::Attempt;
 use crate::base::{
-    ExpiringMap, Identity, Instant, Now, SortedMap, SortedSet, WallTime, sort_by_key,
+    ExpiringMap, Gather, Identity, Instant, Now, SortedMap, SortedSet, WallTime, sort_by_key,
 };
 use crate::neighbourhood::Neighbourhood;
 use crate::runtime::{CallId, Context, Sealed};
@@ -189,12 +189,12 @@ impl Owner {
 
     /// Those of the holders that are beyond the number wanted: the youngest.
     pub fn spare_holders(&self, peers: &Neighbourhood, now: Now) -> Vec<Identity> {
-        let mut holders: Vec<&Identity> = self.current_holders().map(|(who, _)| who).collect();
+        let mut holders: Vec<&Identity> = self.current_holders().map(|(who, _)| who).gather();
         let age = |who: &Identity| peers.peer(who).map(|peer| peer.age(now));
         sort_by_key(&mut holders, |who| {
             core::cmp::Reverse((self.pinned.contains(*who), age(who)))
         });
-        holders.into_iter().skip(self.target).cloned().collect()
+        holders.into_iter().skip(self.target).cloned().gather()
     }
 
     /// How many copies there should be: spare ones too, while fewer than two
@@ -447,11 +447,7 @@ impl Owner {
     /// Somebody left: its copy does not count any more, and it is not waited
     /// for.
     pub(super) fn handle_gone(&mut self, ctx: &mut Context<'_>, who: &Identity) -> bool {
-        let asked: Vec<CallId> = self
-            .attempts
-            .extract_if(|_, attempt| attempt.to == *who)
-            .map(|(call, _)| call)
-            .collect();
+        let asked = self.attempts.take_keys(|_, attempt| attempt.to == *who);
         let was_asked = !asked.is_empty();
         for call in asked {
             ctx.cancel(call);
@@ -486,7 +482,7 @@ impl Owner {
             .into_iter()
             .rev()
             .take(held.saturating_sub(most))
-            .collect();
+            .gather();
         // Copies that nobody had asked for are let go once there are enough.
         if held >= self.wanted(ctx) {
             let offers = self.holders.iter().filter(|(_, one)| !one.asked);

@@ -9,7 +9,7 @@ use super::foreign::{Foreign, knows};
 use super::grant::{Beginning, check_chain};
 use super::held::Held;
 use super::selection::{Candidate, choose};
-use crate::base::{ExpiringMap, Identity, Instant, PublicKey, SortedMap, base58};
+use crate::base::{ExpiringMap, Gather, Identity, Instant, PublicKey, SortedMap};
 use crate::message::{
     CHAIN_LENGTH_MAX, GRANT_HOLDERS_MAX, Grant, Handoff, HandoffReceipt, Link, parse_payload,
 };
@@ -127,8 +127,7 @@ impl Confidant {
             self.challenge_some(ctx);
         }
         self.ask_foreign(ctx);
-        let due = self.handoffs.due.extract_if(|_, at| *at <= now);
-        for owner in due.map(|(owner, _)| owner).collect::<Vec<_>>() {
+        for owner in self.handoffs.due.take_keys(|_, at| *at <= now) {
             let missing = self.missing(ctx, &owner);
             self.hand_off(ctx, &owner, missing);
         }
@@ -138,7 +137,7 @@ impl Confidant {
     pub(super) fn count_copies(&mut self, ctx: &Context<'_>) {
         let held = self.held().iter();
         let is_short = |(owner, held): &(&Identity, &Held)| self.lacks(ctx, owner, held) > 0;
-        let short: Vec<Identity> = held.filter(is_short).map(|(owner, _)| *owner).collect();
+        let short: Vec<Identity> = held.filter(is_short).map(|(owner, _)| *owner).gather();
         self.handoffs.due.retain(|owner, _| short.contains(owner));
         for owner in short {
             self.plan(ctx, owner);
@@ -243,7 +242,7 @@ impl Confidant {
         let (mut go, candidates): (Vec<Candidate>, Vec<Candidate>) =
             candidates.partition(|one| ctx.peers().is_go(&one.who));
         go.retain(|one| !self.handoffs.leaving && knows(ctx, &one.who, owner));
-        let mut holders: Vec<Identity> = custody.others.iter().cloned().collect();
+        let mut holders: Vec<Identity> = custody.others.iter().cloned().gather();
         if !self.handoffs.leaving {
             holders.insert(0, me);
         }
@@ -268,24 +267,22 @@ impl Confidant {
                 to,
                 signature: ctx.crypto().sign(text.as_bytes()),
             };
-            let request_id = base58::encode(&ctx.rng().array::<12>());
+            let request_id = ctx.rng().request_id();
             // The newest links: others know those who gave them.
             let older = (custody.chain.len() + 1).saturating_sub(CHAIN_LENGTH_MAX);
+            let mut chain = custody.chain[older..].to_vec();
+            chain.push(link);
             let handoff = Handoff {
                 request_id: request_id.clone(),
                 store: store.clone(),
                 grant: grant.clone(),
-                chain: custody.chain[older..]
-                    .iter()
-                    .cloned()
-                    .chain([link])
-                    .collect(),
+                chain,
                 holders: holders
                     .iter()
                     .filter(|who| **who != to)
                     .take(GRANT_HOLDERS_MAX)
                     .cloned()
-                    .collect(),
+                    .gather(),
             };
             let call = ctx.call(&to, "stash:handoff", &handoff, "stash:receipt", patience);
             if let Ok(call) = call {
@@ -401,10 +398,10 @@ impl Confidant {
             .held()
             .keys()
             .filter(|owner| !ctx.peers().is_online(owner));
-        for owner in away.cloned().collect::<Vec<_>>() {
+        for owner in away.cloned().gather() {
             let others = self.held().get(&owner).map(|held| &held.custody.others);
             let others = others.into_iter().flat_map(|others| others.iter());
-            let others: Vec<Identity> = others.take(left).cloned().collect();
+            let others: Vec<Identity> = others.take(left).cloned().gather();
             self.tell(ctx, &owner, &others);
             left -= others.len();
         }

@@ -3,7 +3,7 @@
 
 use super::confidant::Confidant;
 use super::held::response;
-use crate::base::{Identity, Instant, sort_by_key};
+use crate::base::{Gather, Identity, Instant, sort_by_key};
 use crate::runtime::Context;
 use core::time::Duration;
 
@@ -65,9 +65,9 @@ impl Confidant {
         let mut over: Vec<(Instant, &Identity)> = held
             .filter(|(_, held)| !held.place.proven && is_over(held.place.since))
             .map(|(who, held)| (held.place.since, who))
-            .collect();
+            .gather();
         sort_by_key(&mut over, |(since, who)| (*since, *who));
-        over.into_iter().map(|(_, who)| *who).collect()
+        over.into_iter().map(|(_, who)| *who).gather()
     }
 
     /// Takes a provisional place back, and tells the owner, should it listen.

@@ -4,7 +4,7 @@
 use super::confidant::Confidant;
 use super::held::digest;
 use super::passing::HANDOFF_PATIENCE;
-use crate::base::{ExpiringMap, Identity, PublicKey, SortedMap, base58};
+use crate::base::{ExpiringMap, Gather, Identity, PublicKey, SortedMap};
 use crate::message::{Challenge, Digest, Proof, parse_payload};
 use crate::neighbourhood::Presence;
 use crate::runtime::{CallError, CallId, Context, Delivery, Outcome, Sealed};
@@ -105,7 +105,7 @@ impl Confidant {
         let others = self.held().get(owner).map(|held| &held.custody.others);
         let others = others.into_iter().flat_map(|others| others.iter());
         let unmet = others.filter(|of| ctx.peers().peer(of).is_none());
-        let pairs = unmet.map(|of| (*owner, *of)).collect();
+        let pairs = unmet.map(|of| (*owner, *of)).gather();
         self.challenge(ctx, pairs);
     }
 
@@ -116,7 +116,7 @@ impl Confidant {
                 continue;
             };
             let asked = Challenge {
-                request_id: base58::encode(&ctx.rng().array::<12>()),
+                request_id: ctx.rng().request_id(),
                 owner,
                 sealed: digest(&held.sealed),
                 challenge: Digest(ctx.rng().array()),

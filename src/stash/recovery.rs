@@ -5,7 +5,7 @@ use super::codec::{self, Memory, NAMED_MAX};
 use super::filling::PATIENCE;
 use super::held::Generation;
 use super::operations::OperationId;
-use crate::base::{Identity, Instant, Now, SortedMap, SortedSet, base58};
+use crate::base::{Gather, Identity, Instant, Now, SortedMap, SortedSet};
 use crate::message::{Refresh, Request, Response};
 use crate::neighbourhood::PEERS_MAX;
 use crate::runtime::{CallError, CallId, Context, Sealed};
@@ -259,7 +259,7 @@ impl Recovery {
         }
         let online = ctx.peers().reached().map(|(who, _)| who);
         let further = online.filter(|who| !self.tried.contains(*who)).take(room);
-        for who in further.cloned().collect::<Vec<Identity>>() {
+        for who in further.cloned().gather() {
             self.ask(ctx, &who);
         }
     }
@@ -308,7 +308,7 @@ impl Recovery {
         why: Why,
         deadline: Duration,
     ) -> Result<(), CallError> {
-        let random = base58::encode(&ctx.rng().array::<12>());
+        let random = ctx.rng().request_id();
         let request_id = [generation.prefix(), &random].concat();
         let owner_id = ctx.me().identity.id.as_str().to_owned();
         let request = Request {
@@ -495,7 +495,7 @@ impl Recovery {
     fn nudge(&mut self, ctx: &mut Context<'_>) {
         let me = ctx.me().identity.id;
         let silent = |who: &&Identity| !self.answers.contains_key(*who) && who.id != me;
-        let silent: Vec<Identity> = self.remembered.iter().filter(silent).cloned().collect();
+        let silent: Vec<Identity> = self.remembered.iter().filter(silent).cloned().gather();
         for who in &silent {
             if ctx.is_connected() && self.asked.len() < ASKED_MAX {
                 let _ = self.request(ctx, who, Generation::Newest, Why::Search, PATIENCE);

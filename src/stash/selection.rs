@@ -1,7 +1,7 @@
 //! Who becomes a confidant: the best by score, the others random among those
 //! online.
 
-use crate::base::{Identity, Rng};
+use crate::base::{Gather, Identity, Rng};
 use crate::neighbourhood::MemoryMode;
 use core::time::Duration;
 
@@ -39,7 +39,7 @@ pub fn choose(mut candidates: Vec<Candidate>, wanted: usize, rng: &mut Rng) -> V
         return Vec::new();
     }
     rng.shuffle(&mut candidates);
-    let scores: Vec<f64> = candidates.iter().map(|one| score(one, rng)).collect();
+    let scores: Vec<f64> = candidates.iter().map(|one| score(one, rng)).gather();
     let best = (0..scores.len())
         .max_by(|a, b| scores[*a].total_cmp(&scores[*b]))
         .unwrap_or(0);
@@ -48,7 +48,7 @@ pub fn choose(mut candidates: Vec<Candidate>, wanted: usize, rng: &mut Rng) -> V
         .into_iter()
         .take(wanted)
         .map(|one| one.who)
-        .collect()
+        .gather()
 }
 
 #[cfg(test)]

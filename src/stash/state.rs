@@ -3,7 +3,7 @@
 
 use super::held::{Custody, Place};
 use super::{Held, Stash};
-use crate::base::{Identity, NaraId, PublicKey};
+use crate::base::{Gather, Identity, NaraId, PublicKey};
 use crate::message::{ByField, Bytes, CIPHERTEXT_SIZE_MAX, Fields, ObjectWriter};
 use crate::runtime::Sealed;
 use core::fmt;
@@ -90,8 +90,8 @@ impl StashState {
                 revision: holder.revision,
             });
         Self {
-            held: held.collect(),
-            confidants: confidants.collect(),
+            held: held.gather(),
+            confidants: confidants.gather(),
             revision: stash.owner().memory().map_or(0, |memory| memory.revision),
         }
     }

@@ -223,12 +223,11 @@ fn with_version(behaviour: Behaviour, line: &Args) -> Result<Behaviour, String> 
     let number = line.word(1).parse().ok().filter(|number| *number > 0);
     let number =
         number.ok_or_else(|| format!("{}: {:.16} is no version", behaviour.kind, line.word(1)))?;
-    let fields: Result<Vec<&'static str>, String> = line
-        .from(2)
-        .iter()
-        .map(|field| checked(field, NAME_LENGTH_MAX))
-        .collect();
-    let fields = interned_list(fields?);
+    let mut fields = Vec::new();
+    for field in line.from(2) {
+        fields.push(checked(field, NAME_LENGTH_MAX)?);
+    }
+    let fields = interned_list(fields);
     Ok(behaviour.version_of_fields(number, fields, JsService::hear))
 }
 
