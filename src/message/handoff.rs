@@ -292,7 +292,7 @@ impl ByField for Granted {
     }
 
     fn write(&self, object: &mut ObjectWriter) {
-        object.object("grant", &self.grant);
+        object.object("grant", |object| self.grant.write(object));
     }
 }
 
@@ -320,7 +320,7 @@ impl ByField for Handoff {
         object
             .text("request_id", &self.request_id)
             .text("store", &self.store)
-            .object("grant", &self.grant)
+            .object("grant", |object| self.grant.write(object))
             .list("chain", &self.chain, |object, link| link.write(object))
             .identities("holders", &self.holders);
     }

@@ -114,15 +114,13 @@ impl Howdy {
         me: &StatusBuilder,
         signature: &Signature,
     ) -> String {
-        let you = ObjectWriter::new()
-            .text("online", "ONLINE")
-            .i64("last_seen", last_seen)
-            .finish();
         ObjectWriter::new()
             .text("From", from)
             .text("To", to)
             .i64("Seq", seq)
-            .raw("You", &you)
+            .object("You", |you| {
+                you.text("online", "ONLINE").i64("last_seen", last_seen);
+            })
             .raw("Neighbors", "[]")
             .raw("Me", &me.howdy())
             .base64("Signature", &signature.0)

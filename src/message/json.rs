@@ -1,7 +1,6 @@
 //! JSON spelled as Go's `encoding/json` spells it, because signatures cover
 //! the text.
 
-use super::payload::{ByField, write_fields};
 use super::vector;
 use super::writer::{GoJson, decimal, escape, quoted, signed_decimal};
 use crate::base::Identity;
@@ -63,12 +62,17 @@ impl ObjectWriter {
     }
 
     fn name(&mut self, name: &str) -> &mut String {
-        if self.0.len() > 1 {
-            self.0.push(',');
-        }
+        self.next();
         quoted(&mut self.0, name);
         self.0.push(':');
         &mut self.0
+    }
+
+    /// Divides what comes next from what is there, unless it is the first.
+    fn next(&mut self) {
+        if !matches!(self.0.as_bytes().last(), Some(b'{' | b'[')) {
+            self.0.push(',');
+        }
     }
 
     /// A field whose value is JSON text already.
@@ -156,12 +160,21 @@ impl ObjectWriter {
     }
 
     pub(crate) fn identity(&mut self, name: &str, who: &Identity) -> &mut Self {
-        self.object(name, who)
+        self.object(name, |object| {
+            object.id_and_key(who);
+        })
     }
 
-    /// An object inside this one.
-    pub(crate) fn object(&mut self, name: &str, value: &dyn ByField) -> &mut Self {
-        self.raw(name, &write_fields(value))
+    /// An object inside this one, which `write` fills.
+    pub(crate) fn object(&mut self, name: &str, write: impl FnOnce(&mut Self)) -> &mut Self {
+        self.name(name).push('{');
+        write(self);
+        self.close('}')
+    }
+
+    fn close(&mut self, with: char) -> &mut Self {
+        self.0.push(with);
+        self
     }
 
     pub(crate) fn identities(&mut self, name: &str, all: &[Identity]) -> &mut Self {
@@ -177,7 +190,19 @@ impl ObjectWriter {
         items: &[T],
         write: impl Fn(&mut ObjectWriter, &T),
     ) -> &mut Self {
-        self.raw(name, &json_list(items, write))
+        self.name(name);
+        self.items(items, write)
+    }
+
+    fn items<T>(&mut self, items: &[T], write: impl Fn(&mut ObjectWriter, &T)) -> &mut Self {
+        self.0.push('[');
+        for item in items {
+            self.next();
+            self.0.push('{');
+            write(self, item);
+            self.close('}');
+        }
+        self.close(']')
     }
 
     /// How many bytes it has so far.
@@ -193,18 +218,11 @@ impl ObjectWriter {
 }
 
 /// A list of objects, each of which `write` fills.
+#[cfg(target_family = "wasm")]
 pub(crate) fn json_list<T>(items: &[T], write: impl Fn(&mut ObjectWriter, &T)) -> String {
-    let mut list = String::from("[");
-    for item in items {
-        if list.len() > 1 {
-            list.push(',');
-        }
-        let mut one = ObjectWriter::new();
-        write(&mut one, item);
-        list.push_str(&one.finish());
-    }
-    list.push(']');
-    list
+    let mut list = ObjectWriter(String::new());
+    list.items(items, write);
+    list.0
 }
 
 /// A text in quotes, as Go would write it.

@@ -84,8 +84,7 @@ impl PresenceEvent {
         }
     }
 
-    fn to_json(&self) -> String {
-        let mut object = ObjectWriter::new();
+    fn write(&self, object: &mut ObjectWriter) {
         // The body's own signature is always empty; the event's counts.
         let id = match self {
             Self::HeyThere(hey) => {
@@ -102,7 +101,7 @@ impl PresenceEvent {
                 &chau.id
             }
         };
-        object.text("ID", id).text("Signature", "").finish()
+        object.text("ID", id).text("Signature", "");
     }
 }
 
@@ -223,7 +222,7 @@ impl SyncEvent {
             .text("svc", self.body.service())
             .text_if_any("emitter", &self.emitter)
             .base64_if_any("sig", signature)
-            .raw(name, &self.body.to_json());
+            .object(name, |object| self.body.write(object));
         if let Some(settled) = self.settled {
             object.bool("settled", settled);
         }

@@ -52,12 +52,11 @@ impl Sealed {
         stash
     }
 
-    fn to_json(&self) -> String {
-        ObjectWriter::new()
+    fn write(&self, object: &mut ObjectWriter) {
+        object
             .text("owner", &self.owner)
             .bytes("nonce", &self.nonce)
-            .bytes("ciphertext", &self.ciphertext)
-            .finish()
+            .bytes("ciphertext", &self.ciphertext);
     }
 }
 
@@ -65,7 +64,7 @@ impl Sealed {
 fn body(to: &str, stash: &Sealed) -> Vec<u8> {
     ObjectWriter::new()
         .text_if_any("to", to)
-        .raw("stash", &stash.to_json())
+        .object("stash", |object| stash.write(object))
         .finish()
         .into_bytes()
 }
@@ -232,7 +231,7 @@ impl Nara {
                 nonce: Bytes::from(held.sealed.nonce.to_vec()),
                 ciphertext: Bytes::from(held.sealed.ciphertext.clone()),
             };
-            object.raw("stash", &stash.to_json());
+            object.object("stash", |object| stash.write(object));
         }
         object.finish().into_bytes()
     }

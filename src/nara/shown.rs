@@ -9,39 +9,39 @@ use crate::message::ObjectWriter;
 impl Status {
     /// It as JSON.
     pub fn to_json(&self) -> String {
-        let connection = ObjectWriter::new()
-            .text("state", self.connection.state)
-            .u64("attempt", u64::from(self.connection.attempt))
-            .i64_or_null("retryAt", self.connection.retry_at)
-            .text_or_null("why", self.connection.why.as_deref())
-            .finish();
-        let clock = ObjectWriter::new()
-            .i64_or_null("offsetMs", self.clock.offset_ms)
-            .bool("off", self.clock.off)
-            .finish();
-        let mesh = ObjectWriter::new()
-            .text("state", self.mesh.state)
-            .text_or_null("address", self.mesh.address.as_deref())
-            .finish();
-        let mut drops = ObjectWriter::new();
-        for (reason, count) in &self.drops {
-            drops.u64(reason, *count);
-        }
         ObjectWriter::new()
             .text("id", &self.id)
             .text("name", &self.name)
             .text("memoryMode", self.memory_mode)
-            .raw("connection", &connection)
+            .object("connection", |object| {
+                object
+                    .text("state", self.connection.state)
+                    .u64("attempt", u64::from(self.connection.attempt))
+                    .i64_or_null("retryAt", self.connection.retry_at)
+                    .text_or_null("why", self.connection.why.as_deref());
+            })
             .bool("elsewhere", self.elsewhere)
             .list("conflicts", &self.conflicts, PeerName::write)
             .list("peers", &self.peers, PeerStatus::write)
-            .raw("stash", &self.stash.to_json())
+            .object("stash", |object| self.stash.write(object))
             .list("confidants", &self.confidants, ConfidantStatus::write)
-            .raw("held", &self.held.to_json())
-            .raw("recovery", &self.recovery.to_json())
-            .raw("clock", &clock)
-            .raw("mesh", &mesh)
-            .raw("drops", &drops.finish())
+            .object("held", |object| self.held.write(object))
+            .object("recovery", |object| self.recovery.write(object))
+            .object("clock", |object| {
+                object
+                    .i64_or_null("offsetMs", self.clock.offset_ms)
+                    .bool("off", self.clock.off);
+            })
+            .object("mesh", |object| {
+                object
+                    .text("state", self.mesh.state)
+                    .text_or_null("address", self.mesh.address.as_deref());
+            })
+            .object("drops", |object| {
+                for (reason, count) in &self.drops {
+                    object.u64(reason, *count);
+                }
+            })
             .finish()
     }
 }
@@ -66,8 +66,8 @@ impl PeerStatus {
 }
 
 impl StashStatus {
-    fn to_json(&self) -> String {
-        ObjectWriter::new()
+    fn write(&self, object: &mut ObjectWriter) {
+        object
             .u64_or_null("version", self.version)
             .i64_or_null("savedAt", self.saved_at)
             .u64("bytes", self.bytes as u64)
@@ -79,8 +79,7 @@ impl StashStatus {
             .text("gate", self.gate)
             .u64_or_null("beside", self.beside)
             .list("holders", &self.holders, HolderStatus::write)
-            .list("pending", &self.pending, PeerName::write)
-            .finish()
+            .list("pending", &self.pending, PeerName::write);
     }
 }
 
@@ -111,8 +110,8 @@ impl ConfidantStatus {
 }
 
 impl HeldStatus {
-    fn to_json(&self) -> String {
-        ObjectWriter::new()
+    fn write(&self, object: &mut ObjectWriter) {
+        object
             .u64("limit", self.limit as u64)
             .u64("count", self.count as u64)
             .u64("refusals", self.refusals)
@@ -124,37 +123,29 @@ impl HeldStatus {
                     .u64("bytes", one.bytes as u64)
                     .i64("storedAt", one.stored_at)
                     .text("presence", one.presence);
-            })
-            .finish()
+            });
     }
 }
 
 impl RecoveryStatus {
-    fn to_json(&self) -> String {
-        let from = self.from.as_ref().map(PeerName::to_json);
-        ObjectWriter::new()
+    fn write(&self, object: &mut ObjectWriter) {
+        object
             .text("state", self.state)
             .i64("startedAt", self.started_at)
             .u64_or_null("tookMs", self.took_ms)
-            .u64("count", self.count as u64)
-            .raw("from", from.as_deref().unwrap_or("null"))
-            .list("answers", &self.answers, |object, one| {
-                object
-                    .text("id", &one.id)
-                    .text("name", &one.name)
-                    .u64("atMs", one.at_ms)
-                    .text("result", one.result)
-                    .u64_or_null("version", one.version);
-            })
-            .finish()
-    }
-}
-
-impl PeerName {
-    pub(crate) fn to_json(&self) -> String {
-        let mut object = ObjectWriter::new();
-        Self::write(&mut object, self);
-        object.finish()
+            .u64("count", self.count as u64);
+        match &self.from {
+            Some(from) => object.object("from", |object| PeerName::write(object, from)),
+            None => object.raw("from", "null"),
+        };
+        object.list("answers", &self.answers, |object, one| {
+            object
+                .text("id", &one.id)
+                .text("name", &one.name)
+                .u64("atMs", one.at_ms)
+                .text("result", one.result)
+                .u64_or_null("version", one.version);
+        });
     }
 }
 

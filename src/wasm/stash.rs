@@ -3,7 +3,7 @@
 use super::args::Args;
 use super::peer::Peer;
 use super::words::failure;
-use crate::base::{Identity, Now, WallTime};
+use crate::base::{Gather, Identity, Now, WallTime};
 use crate::message::{ObjectWriter, json_list, json_text};
 use crate::nara::{Nara, PeerName};
 use crate::runtime::Context;
@@ -40,7 +40,7 @@ fn look(nara: &Nara, stash: &Stash, args: &Args) -> Option<String> {
     Some(match args.word(0) {
         "memory" => memory_or_null(stash.stash_data()),
         "beside" => memory_or_null(stash.owner().beside()),
-        "confidants" => names(nara, stash.confidants()),
+        "confidants" => name_list(nara, stash.confidants()),
         "holders" => json_text(&stash.holders_text()),
         "marshalState" => json_text(&stash.marshal_state()),
         "storedStash" => stored(stash, args.word(1)),
@@ -131,12 +131,12 @@ fn shown(memory: &Memory) -> ObjectWriter {
 
 pub(super) fn recovered(nara: &Nara, memory: &Memory, at: Now) -> String {
     let recovery = nara.status(at).recovery;
-    shown(memory)
-        .raw(
-            "from",
-            &recovery.from.map_or_else(null, |from| from.to_json()),
-        )
-        .u64_or_null("tookMs", recovery.took_ms)
+    let mut json = shown(memory);
+    match &recovery.from {
+        Some(from) => json.object("from", |object| PeerName::write(object, from)),
+        None => json.raw("from", "null"),
+    };
+    json.u64_or_null("tookMs", recovery.took_ms)
         .u64("count", recovery.count as u64)
         .finish()
 }
@@ -144,28 +144,36 @@ pub(super) fn recovered(nara: &Nara, memory: &Memory, at: Now) -> String {
 pub(super) fn receipt(nara: &Nara, receipt: &Receipt) -> String {
     ObjectWriter::new()
         .u64("version", receipt.revision)
-        .raw("holders", &names(nara, receipt.holders.iter()))
+        .list("holders", &names(nara, &receipt.holders), PeerName::write)
         .u64("target", receipt.target as u64)
         .finish()
 }
 
 pub(super) fn ending(nara: &Nara, ending: &Ending) -> String {
     match ending {
-        Ending::Chosen(holders) => names(nara, holders.iter()),
+        Ending::Chosen(holders) => name_list(nara, holders),
         Ending::Memory(memory) => shown(memory).finish(),
         Ending::Forgotten(forgotten) => ObjectWriter::new()
-            .raw("forgotten", &names(nara, forgotten.forgotten.iter()))
-            .raw(
+            .list(
+                "forgotten",
+                &names(nara, &forgotten.forgotten),
+                PeerName::write,
+            )
+            .list(
                 "mayStillHold",
-                &names(nara, forgotten.may_still_hold.iter()),
+                &names(nara, &forgotten.may_still_hold),
+                PeerName::write,
             )
             .finish(),
     }
 }
 
-fn names<'a>(nara: &Nara, who: impl Iterator<Item = &'a Identity>) -> String {
-    let names: Vec<PeerName> = who.map(|who| nara.name_of(who)).collect();
-    json_list(&names, PeerName::write)
+fn names<'a>(nara: &Nara, who: impl IntoIterator<Item = &'a Identity>) -> Vec<PeerName> {
+    who.into_iter().map(|who| nara.name_of(who)).gather()
+}
+
+fn name_list<'a>(nara: &Nara, who: impl IntoIterator<Item = &'a Identity>) -> String {
+    json_list(&names(nara, who), PeerName::write)
 }
 
 pub(super) fn stash_error(error: &StashError) -> String {
