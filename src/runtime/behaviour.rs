@@ -3,6 +3,7 @@
 use super::{Context, Delivery, Outcome, Service};
 use crate::base::SortedMap;
 use crate::message::{Payload, PayloadError, canonical_fields};
+use core::marker::PhantomData;
 use core::time::Duration;
 use std::any::Any;
 use std::rc::Rc;
@@ -51,10 +52,61 @@ impl Reading {
 /// A payload as its type.
 pub(super) type Typed = Option<Box<dyn Any>>;
 
-/// Takes what [`Reading`] made of the payload. `None` where it belongs to
-/// another service or type.
-pub(super) type Handler =
-    Rc<dyn Fn(&mut dyn Any, &mut Context<'_>, &Delivery, Typed) -> Option<Outcome>>;
+/// What is done with a delivery. A trait of its own has less behind each handler
+/// than `dyn Fn`.
+trait Handler {
+    /// Takes what [`Reading`] made of the payload. `None` where it belongs to
+    /// another service or type.
+    fn handle(
+        &self,
+        service: &mut dyn Any,
+        ctx: &mut Context<'_>,
+        delivery: &Delivery,
+        typed: Typed,
+    ) -> Option<Outcome>;
+}
+
+/// A handler of one service for payloads of one type.
+struct OfType<S, P>(fn(&mut S, &mut Context<'_>, &Delivery, P) -> Outcome);
+
+impl<S: Service, P: Payload> Handler for OfType<S, P> {
+    fn handle(
+        &self,
+        service: &mut dyn Any,
+        ctx: &mut Context<'_>,
+        delivery: &Delivery,
+        typed: Typed,
+    ) -> Option<Outcome> {
+        let payload: Box<P> = typed?.downcast().ok()?;
+        Some((self.0)(own(service)?, ctx, delivery, *payload))
+    }
+}
+
+/// A handler of one service for payloads that no type describes.
+struct OfFields<S, H>(H, PhantomData<fn(S)>);
+
+impl<S, H> Handler for OfFields<S, H>
+where
+    S: Service,
+    H: Fn(&mut S, &mut Context<'_>, &Delivery) -> Outcome,
+{
+    fn handle(
+        &self,
+        service: &mut dyn Any,
+        ctx: &mut Context<'_>,
+        delivery: &Delivery,
+        _: Typed,
+    ) -> Option<Outcome> {
+        Some((self.0)(own(service)?, ctx, delivery))
+    }
+}
+
+/// The service, where it is of this type.
+// Once for each service, and not for each handler.
+#[inline(never)]
+pub(super) fn own<S: Service>(service: &mut dyn Any) -> Option<&mut S> {
+    service.downcast_mut()
+}
 
 /// How messages of a kind travel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +165,7 @@ pub(super) struct Version {
     /// Reads a payload as this version's type and writes it again: what is
     /// signed is the typed payload, so fields unknown to it are not covered.
     pub(super) reading: Reading,
-    handler: Handler,
+    handler: Rc<dyn Handler>,
 }
 
 impl Version {
@@ -129,9 +181,12 @@ impl Version {
             typed => Ok(typed),
         };
         match typed {
-            Ok(typed) => (self.handler)(service, ctx, delivery, typed).unwrap_or_else(|| {
-                Outcome::Fail("the handler belongs to another service".to_owned())
-            }),
+            Ok(typed) => self
+                .handler
+                .handle(service, ctx, delivery, typed)
+                .unwrap_or_else(|| {
+                    Outcome::Fail("the handler belongs to another service".to_owned())
+                }),
             Err(error) => Outcome::Fail(error.to_string()),
         }
     }
@@ -181,11 +236,7 @@ impl Behaviour {
         version: u32,
         handler: fn(&mut S, &mut Context<'_>, &Delivery, P) -> Outcome,
     ) -> Self {
-        let handler: Handler = Rc::new(move |service, ctx, delivery, typed| {
-            let payload: Box<P> = typed?.downcast().ok()?;
-            Some(handler(service.downcast_mut()?, ctx, delivery, *payload))
-        });
-        self.add(version, Reading::of::<P>(), handler)
+        self.add(version, Reading::of::<P>(), Rc::new(OfType(handler)))
     }
 
     /// Adds a version whose payload no type describes: its fields are known by
@@ -197,13 +248,11 @@ impl Behaviour {
         fields: &'static [&'static str],
         handler: impl Fn(&mut S, &mut Context<'_>, &Delivery) -> Outcome + 'static,
     ) -> Self {
-        let handler: Handler = Rc::new(move |service, ctx, delivery, _| {
-            Some(handler(service.downcast_mut()?, ctx, delivery))
-        });
-        self.add(version, Reading::Fields(fields), handler)
+        let handler = OfFields(handler, PhantomData);
+        self.add(version, Reading::Fields(fields), Rc::new(handler))
     }
 
-    fn add(mut self, version: u32, reading: Reading, handler: Handler) -> Self {
+    fn add(mut self, version: u32, reading: Reading, handler: Rc<dyn Handler>) -> Self {
         self.versions.insert(version, Version { reading, handler });
         self
     }

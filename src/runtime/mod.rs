@@ -35,7 +35,7 @@ pub use service::{Local, Nothing, OwnNews, PeerNews, Service};
 pub use shed::{SHED, STRANGERS_BURST};
 pub use traffic::Traffic;
 
-use crate::base::{Identity, Instant, Now, Rng, SortedSet};
+use crate::base::{Gather, Identity, Instant, Now, Rng, SortedSet};
 use crate::message::{Message, Payload};
 use crate::neighbourhood::Neighbourhood;
 use context::Core;
@@ -133,10 +133,10 @@ impl Runtime {
             .topics
             .iter()
             .map(|(topic, _)| topic.clone())
-            .collect();
+            .gather();
         topics.extend(self.core.behaviour_topics());
         let topics: SortedSet<String> = topics.into_iter().collect();
-        topics.into_iter().collect()
+        topics.into_iter().gather()
     }
 
     /// Takes bytes that arrived for this nara alone.
@@ -158,7 +158,7 @@ impl Runtime {
             .iter()
             .filter(|(filter, _)| topic_matches(filter, topic))
             .map(|(_, service)| *service)
-            .collect();
+            .gather();
         for index in listeners {
             self.core.watch.speaker = None;
             let mut outcome = Outcome::Continue;
@@ -361,8 +361,7 @@ impl Runtime {
     /// The service of type `S`, to be emptied of its events.
     pub fn service_mut<S: Service>(&mut self) -> Option<&mut S> {
         let index = self.index_of::<S>()?;
-        let service: &mut dyn Any = self.services.get_mut(index)?.as_deref_mut()?;
-        service.downcast_mut::<S>()
+        behaviour::own(self.services.get_mut(index)?.as_deref_mut()?)
     }
 
     /// Runs something on the service of type `S`, with a context, as a command.
@@ -374,8 +373,7 @@ impl Runtime {
         let index = self.index_of::<S>()?;
         let (mut run, mut result) = (Some(run), None);
         self.command_at(now, index, &mut |service, ctx| {
-            let service: &mut dyn Any = service;
-            if let (Some(service), Some(run)) = (service.downcast_mut::<S>(), run.take()) {
+            if let (Some(service), Some(run)) = (behaviour::own(service), run.take()) {
                 result = Some(run(service, ctx));
             }
         });
