@@ -105,8 +105,10 @@ async function optimise(module, named) {
   const wasmOpt = join(root, "node_modules", "binaryen", "bin", "wasm-opt");
   // The first 1,024 bytes of memory are the far end of the stack, which nobody addresses by a constant.
   writeFileSync(module, withoutLastWords(readFileSync(module)));
+  // What is inlined is compiled with its caller, in every nara that wakes.
+  const alone = "--no-inline=*stash_command*";
   // How loads and stores are aligned is a hint, which engines pass over; without it they are alike.
-  const args = ["-Oz", "--converge", "--low-memory-unused", "--reorder-functions-by-name", "--dealign", "-g", ...WASM_FEATURES.map((feature) => `--enable-${feature}`), "--strip-producers", module, "-o", named];
+  const args = [alone, "-Oz", "--converge", "--low-memory-unused", "--reorder-functions-by-name", "--dealign", "-g", ...WASM_FEATURES.map((feature) => `--enable-${feature}`), "--strip-producers", module, "-o", named];
   await run("optimise the module", "node", [wasmOpt, ...args], { usual: "about 30 s" });
   if (!existsSync(named)) throw new StepError("wasm-opt wrote nothing");
   const bytes = withoutNames(readFileSync(named));

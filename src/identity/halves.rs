@@ -42,8 +42,16 @@ pub(super) fn halved(scalar: &Scalar) -> Halves {
     let (mut last, mut rest) = ((ORDER, [0; 4]), (scalar, [1, 0, 0, 0]));
     let mut is_negative = false;
     while bits(&rest.0) > HALF {
-        while let Some(shift) = fitting(&rest.0, &last.0) {
-            subtract(&mut last.0, &shifted(&rest.0, shift));
+        while let Some(mut shift) = bits(&last.0).checked_sub(bits(&rest.0)) {
+            let mut part = shifted(&rest.0, shift);
+            if part.iter().rev().gt(last.0.iter().rev()) {
+                if shift == 0 {
+                    break;
+                }
+                shift -= 1;
+                part = shifted(&rest.0, shift);
+            }
+            subtract(&mut last.0, &part);
             add(&mut last.1, &shifted(&rest.1, shift));
         }
         (last, rest) = (rest, last);
@@ -63,26 +71,19 @@ pub(super) fn halved(scalar: &Scalar) -> Halves {
     }
 }
 
-/// By how much a number can be shifted without becoming larger than another.
-fn fitting(number: &Number, other: &Number) -> Option<u32> {
-    let shift = bits(other).checked_sub(bits(number))?;
-    let is_larger = shifted(number, shift).iter().rev().gt(other.iter().rev());
-    shift.checked_sub(u32::from(is_larger))
-}
-
 fn bits(number: &Number) -> u32 {
     let at = number.iter().rposition(|word| *word != 0);
     at.map_or(0, |at| 64 * (at as u32 + 1) - number[at].leading_zeros())
 }
 
 fn shifted(number: &Number, by: u32) -> Number {
-    let (words, bits) = ((by / 64) as usize, by % 64);
-    let word = |at: Option<usize>| at.map_or(0, |at| number[at]);
-    core::array::from_fn(|at| {
-        let low = word(at.checked_sub(words + 1));
-        let pair = u128::from(word(at.checked_sub(words))) << 64 | u128::from(low);
-        ((pair << bits) >> 64) as u64
-    })
+    let (mut shifted, mut carry) = ([0; 4], 0);
+    let places = shifted.iter_mut().skip((by / 64) as usize);
+    for (place, word) in places.zip(number) {
+        *place = word << (by % 64) | carry;
+        carry = word >> 1 >> (63 - by % 64);
+    }
+    shifted
 }
 
 fn subtract(number: &mut Number, other: &Number) {

@@ -213,7 +213,17 @@ impl Nara {
     }
 
     /// Everything that the link has to say.
+    #[inline(always)]
     pub(super) fn turn_mesh(&mut self, now: Now) {
+        if self.ways.is_some() {
+            self.take_mesh_events(now);
+        }
+    }
+
+    /// By itself: an engine compiles a function when it is first called, and
+    /// most naras never call this one.
+    #[inline(never)]
+    fn take_mesh_events(&mut self, now: Now) {
         while let Some(event) = self.ways.as_mut().and_then(|ways| ways.link.poll_event()) {
             match event {
                 Event::Attached(address) => self.announce(now, &address),

@@ -12,6 +12,10 @@ use crate::stash::{Ending, Generation, Memory, Receipt, Stash, StashError};
 impl Peer {
     /// What the stash is asked. What waits takes its deadline in milliseconds
     /// first, and returns the operation, whose end is told under that number.
+    ///
+    /// It stays a function of its own: an engine compiles one when it is first
+    /// called, and a nara that wakes needs none of this.
+    #[inline(never)]
     pub(super) fn stash_command(&mut self, now: Now, mut args: Args) -> Result<String, String> {
         let nara = &mut self.nara;
         let looked = nara.stash().and_then(|stash| look(nara, stash, &args));
