@@ -1,6 +1,7 @@
 //! Ids as types: a nara id, a public key, the two together.
 
 use super::{base58, base64};
+use core::cmp::Ordering;
 use core::fmt;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -52,7 +53,7 @@ fn check(text: &str) -> Result<(), IdError> {
 /// A nara's id: Base58(SHA-256(soul + name)). Nobody else can check it.
 // In one piece, without an allocation: ids are in every key, and so nothing that
 // has one has anything to free.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct NaraId {
     /// The text, then zeros, which no id has: so it sorts as its text does.
@@ -94,6 +95,27 @@ impl NaraId {
         let text = self.bytes.get(..usize::from(self.length));
         // It was a text, and is no other.
         core::str::from_utf8(text.unwrap_or_default()).unwrap_or_default()
+    }
+}
+
+impl Ord for NaraId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Most differ in their first bytes, and each map looks at many.
+        let first = |id: &Self| id.bytes.first_chunk().copied().map(u64::from_be_bytes);
+        let firsts = first(self).cmp(&first(other));
+        firsts.then_with(|| self.bytes.cmp(&other.bytes))
+    }
+}
+
+impl PartialOrd for NaraId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for NaraId {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
     }
 }
 
@@ -168,7 +190,7 @@ impl fmt::Debug for PublicKey {
 
 /// Who somebody is: the pair of id and key. Ids cannot be checked by others,
 /// keys can; two keys that claim one id are two identities.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Identity {
     /// What it calls itself.
     pub id: NaraId,
