@@ -25,28 +25,27 @@ export async function build() {
 
 /**
  * Puts the scripts that browsers load into three small files, beside the core that they look for beside themselves: ten
- * readable ones were twice as many bytes, and more round trips where nothing preloads them. Node loads those as they are.
+ * readable ones were twice as many bytes, and more round trips where nothing preloads them. Node, to which each is a
+ * millisecond or two, gets its entry point in one file.
  */
 async function bundle() {
   const { build: esbuild } = await import("esbuild");
-  const { outputFiles } = await esbuild({
-    absWorkingDir: join(root, "www", "nara"),
+  const common = { absWorkingDir: join(root, "www", "nara"), outdir: PKG, bundle: true, format: "esm", write: false, logLevel: "error" };
+  const forNode = esbuild({ ...common, entryPoints: ["node.js"], platform: "node", target: "node20", external: ["ws"], plugins: [{ name: "from the folder that it is put into", setup: moved }] });
+  const forBrowsers = esbuild({
+    ...common,
     entryPoints: ["index.js", "worker.js", "worker-side.js"],
-    outdir: PKG,
-    bundle: true,
     splitting: true,
     // What index.js and worker.js both need, so that an error of the one is a NaraError of the other.
     chunkNames: "shared",
     plugins: [{ name: "the core's side imports what pages import", setup: apart }],
-    format: "esm",
     target: "es2022",
     minify: true,
     sourcemap: "linked",
     sourcesContent: false,
-    write: false,
-    logLevel: "error",
   });
-  for (const { path, contents } of outputFiles) {
+  const built = await Promise.all([forBrowsers, forNode]);
+  for (const { path, contents } of built.flatMap(({ outputFiles }) => outputFiles)) {
     if (!existsSync(path) || !readFileSync(path).equals(contents)) writeFileSync(path, contents);
   }
 }
@@ -54,6 +53,13 @@ async function bundle() {
 /** worker-side.js imports index.js as it is built, and not all of it once more. */
 function apart({ onResolve }) {
   onResolve({ filter: /\/index\.js$/ }, ({ path, kind }) => (kind === "entry-point" ? undefined : { path, external: true }));
+}
+
+/** The entry point finds the core beside itself, and shares with `light-nara/worker` what must not be there twice. */
+function moved({ onLoad, onResolve }) {
+  onLoad({ filter: /\/node\.js$/ }, ({ path }) => ({ contents: readFileSync(path, "utf8").replace('"./pkg/light_nara_bg.wasm"', '"./light_nara_bg.wasm"') }));
+  onResolve({ filter: /\/(errors|storage)\.js$/ }, ({ path }) => ({ path: `.${path}`, external: true }));
+  onResolve({ filter: /\/light_nara\.js$/ }, () => ({ path: "./light_nara.js", external: true }));
 }
 
 /** Copies what the page loads of others' code beside it, with its licence: its content policy lets it load from nowhere else. */
@@ -106,9 +112,9 @@ async function optimise(module, named) {
   // The first 1,024 bytes of memory are the far end of the stack, which nobody addresses by a constant.
   writeFileSync(module, withoutLastWords(readFileSync(module)));
   // What is inlined is compiled with its caller, in every nara that wakes.
-  const alone = "--no-inline=*stash_command*";
+  const alone = ["*stash_command*", "*status::Status>::to_json*"].map((name) => `--no-inline=${name}`);
   // How loads and stores are aligned is a hint, which engines pass over; without it they are alike.
-  const args = [alone, "-Oz", "--converge", "--low-memory-unused", "--reorder-functions-by-name", "--dealign", "-g", ...WASM_FEATURES.map((feature) => `--enable-${feature}`), "--strip-producers", module, "-o", named];
+  const args = [...alone, "-Oz", "--converge", "--low-memory-unused", "--reorder-functions-by-name", "--dealign", "-g", ...WASM_FEATURES.map((feature) => `--enable-${feature}`), "--strip-producers", module, "-o", named];
   await run("optimise the module", "node", [wasmOpt, ...args], { usual: "about 30 s" });
   if (!existsSync(named)) throw new StepError("wasm-opt wrote nothing");
   const bytes = withoutNames(readFileSync(named));

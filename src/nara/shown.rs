@@ -7,7 +7,9 @@ use super::status::{
 use crate::message::ObjectWriter;
 
 impl Status {
-    /// It as JSON.
+    /// It as JSON. It stays a function of its own: an engine compiles one when
+    /// it is first called, and a nara that wakes does not call this.
+    #[inline(never)]
     pub fn to_json(&self) -> String {
         ObjectWriter::new()
             .text("id", &self.id)

@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const WASM = new URL("../../www/nara/pkg/light_nara_bg.wasm", import.meta.url);
-const ENTRIES = ["pkg/index.js", "pkg/worker.js", "index.js", "node.js", "worker.js", "worker-node.js"];
+const ENTRIES = ["pkg/index.js", "pkg/worker.js", "pkg/node.js", "index.js", "node.js", "worker.js", "worker-node.js"];
 
 /** Runs a module in a process of its own, where nothing is loaded yet, and gives what it printed. */
 async function fresh(source) {
