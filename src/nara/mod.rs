@@ -101,7 +101,9 @@ pub struct Nara {
     stirred: Now,
     /// What had happened when the application was last told.
     told: Option<(u64, plaza::State)>,
-    ways: Option<Ways>,
+    /// Apart from the rest: while there are none, what would be their place
+    /// is copied along with whatever the stack had there, such as a soul.
+    ways: Option<Box<Ways>>,
 }
 
 impl Nara {
@@ -134,7 +136,8 @@ impl Nara {
         let mut presence = Presence::new(config.mode(), now);
         let ways = config.gateway().map(|origin| {
             presence.await_address();
-            Ways::new(Link::new(config.keys(), origin.to_owned(), rng.fork()))
+            let link = Link::new(config.keys(), origin.to_owned(), rng.fork());
+            Box::new(Ways::new(link))
         });
         runtime.add(Box::new(presence));
         runtime.add(Box::new(Stash::new(config.stash(), now)));
@@ -445,7 +448,7 @@ impl Nara {
             self.runtime.poll_timeout()
         };
         let leave = self.leave_by.map(|at| (at, "leave"));
-        let ways = self.ways.as_ref().and_then(Ways::poll_timeout);
+        let ways = self.ways.as_deref().and_then(Ways::poll_timeout);
         [session, runtime, leave, ways.map(|at| (at, "mesh"))]
             .into_iter()
             .flatten()
