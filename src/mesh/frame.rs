@@ -83,7 +83,8 @@ impl Frame {
             status: fields.u16("status"),
             body: body.to_vec(),
         };
-        fields.done(frame).ok()
+        fields.end().ok()?;
+        Some(frame)
     }
 
     /// Writes it.

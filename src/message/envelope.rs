@@ -165,7 +165,7 @@ impl Message {
         self.signature = fields.signature("signature");
         fields.text_into("in_reply_to", &mut self.in_reply_to, ID_LENGTH_MAX);
         self.key = fields.raw("from_key").map(|_| fields.key("from_key"));
-        fields.done(())
+        fields.end()
     }
 
     /// The message as it goes on the wire.

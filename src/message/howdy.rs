@@ -56,7 +56,8 @@ impl Heading<'_> {
             from,
             to,
         };
-        Ok(fields.done(howdy)?)
+        fields.end()?;
+        Ok(howdy)
     }
 }
 

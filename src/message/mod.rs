@@ -33,7 +33,7 @@ pub use json::{Bytes, CIPHERTEXT_SIZE_MAX, NONCE_SIZE, to_go_json};
 pub(crate) use json::{json_list, json_text};
 pub use newspaper::Newspaper;
 pub(crate) use payload::{
-    ByField, Fields, payloads_by_field, read_fields, read_identities, write_fields,
+    ByField, Fields, payloads_by_field, read_boxed, read_fields, read_identities, write_fields,
 };
 pub use payload::{FIELDS_MAX, Payload, PayloadError, canonical_fields, parse_payload};
 pub use ping::Ping;

@@ -48,7 +48,8 @@ impl Newspaper {
             status: Status::read(&mut fields, status_json),
             status_json: status_json.to_owned(),
         };
-        Ok(fields.done(newspaper)?)
+        fields.end()?;
+        Ok(newspaper)
     }
 
     /// What the signature covers: the status exactly as it was sent.

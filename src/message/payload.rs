@@ -55,7 +55,7 @@ pub trait Payload: Serialize + DeserializeOwned + 'static {
 
 /// What reads and writes itself, field by field. It is read where it stands and
 /// never moved: so little of a module is made anew for each type.
-pub(crate) trait ByField: 'static {
+pub(crate) trait ByField: Any {
     /// One of which nothing is read yet.
     fn blank() -> Self
     where
@@ -81,7 +81,17 @@ pub(crate) fn read_fields(
 ) -> Result<(), PayloadError> {
     let mut fields = Fields::of(text, known);
     into.read(&mut fields);
-    fields.done(())
+    fields.end()
+}
+
+/// The same behind a pointer.
+pub(crate) fn read_boxed(
+    mut into: Box<dyn ByField>,
+    known: &'static [&'static str],
+    text: &str,
+) -> Result<Box<dyn Any>, PayloadError> {
+    read_fields(&mut *into, known, text)?;
+    Ok(into)
 }
 
 /// Writes an object.
@@ -106,9 +116,8 @@ macro_rules! payloads_by_field {
             fn parse_boxed(
                 text: &str,
             ) -> Result<Box<dyn core::any::Any>, $crate::message::PayloadError> {
-                let mut payload = Box::new(<Self as $crate::message::ByField>::blank());
-                $crate::message::read_fields(&mut *payload, Self::FIELDS, text)?;
-                Ok(payload)
+                let payload = Box::new(<Self as $crate::message::ByField>::blank());
+                $crate::message::read_boxed(payload, Self::FIELDS, text)
             }
 
             fn to_json(&self) -> String {
@@ -350,9 +359,9 @@ impl<'a> Fields<'a> {
         self.wrong.get_or_insert(PayloadError::Field { field, why });
     }
 
-    /// What was read, unless something was wrong.
-    pub(crate) fn done<T>(self, read: T) -> Result<T, PayloadError> {
-        self.wrong.map_or(Ok(read), Err)
+    /// The first thing that was wrong, if anything was.
+    pub(crate) fn end(self) -> Result<(), PayloadError> {
+        self.wrong.map_or(Ok(()), Err)
     }
 
     fn value(&mut self, name: &'static str) -> Option<Json<'a>> {
@@ -687,7 +696,8 @@ pub(crate) fn read_identities(text: &str) -> Result<Vec<Identity>, PayloadError>
         wrong: None,
     };
     let identities = fields.identities("identities", usize::MAX);
-    fields.done(identities)
+    fields.end()?;
+    Ok(identities)
 }
 
 /// The known field that a name is; an error when a reader that minds no case

@@ -205,7 +205,8 @@ impl SyncEvent {
                 }),
             },
         };
-        Ok(fields.done(event)?)
+        fields.end()?;
+        Ok(event)
     }
 
     /// The event as it goes on the wire.
@@ -238,10 +239,13 @@ impl SyncEvent {
             self.body.content()
         );
         let hash = Sha256::digest(text);
-        hash.iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        let mut id = String::new();
+        for byte in hash.iter().take(16) {
+            for digit in [byte >> 4, byte & 15] {
+                id.extend(char::from_digit(digit.into(), 16));
+            }
+        }
+        id
     }
 
     /// What the signature covers: a hash of everything but the nara's id.

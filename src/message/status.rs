@@ -135,7 +135,8 @@ impl Status {
     pub(super) fn parse(json: &str) -> Result<Self, PayloadError> {
         let mut fields = Fields::of("{}", &[]);
         let status = Self::read(&mut fields, json);
-        fields.done(status)
+        fields.end()?;
+        Ok(status)
     }
 
     /// Who it claims to be, if it gives both an id and a key.

@@ -123,8 +123,10 @@ impl Nara {
         let (kind, payload) = match message.kind.as_str() {
             "stash:store" => {
                 let mut fields = Fields::loose(text, &["accepted", "reason"]);
-                let (success, reason) = (fields.bool("accepted"), fields.string("reason"));
-                let (success, reason) = fields.done((success, reason)).unwrap_or_default();
+                let (mut success, mut reason) = (fields.bool("accepted"), fields.string("reason"));
+                if fields.end().is_err() {
+                    (success, reason) = Default::default();
+                }
                 let ack = Ack {
                     owner_id,
                     stored_at: now.wall.unix_seconds(),
@@ -149,8 +151,11 @@ impl Nara {
             }
             "stash:request" => {
                 let mut fields = Fields::loose(text, &["found", "stash"]);
-                let retrieved = (fields.bool("found"), Sealed::read_in(&mut fields));
-                let (found, stash) = fields.done(retrieved).unwrap_or_default();
+                let mut found = fields.bool("found");
+                let mut stash = Sealed::read_in(&mut fields);
+                if fields.end().is_err() {
+                    (found, stash) = Default::default();
+                }
                 let request: message::Request =
                     parse_payload(message.payload.as_str()).unwrap_or_default();
                 let response = Response {
@@ -189,8 +194,8 @@ impl Nara {
         let invalid = (400, "the body is none of this path's");
         let text = core::str::from_utf8(&request.body).map_err(|_| invalid)?;
         let mut fields = Fields::loose(text, &["to", "stash"]);
-        let body = (fields.string("to"), Sealed::read_in(&mut fields));
-        let (to, stash) = fields.done(body).map_err(|_| invalid)?;
+        let (to, stash) = (fields.string("to"), Sealed::read_in(&mut fields));
+        fields.end().map_err(|_| invalid)?;
         let is_push = request.path == PUSH;
         let me = self.me().name.as_str();
         let result = if is_push && (to != me || stash.owner != me) {

@@ -106,7 +106,7 @@ impl Memory {
         self.revision == 0 && {
             let mut fields = Fields::loose(&self.data, &["test"]);
             let is_probe = fields.string("test") == "probe";
-            fields.done(is_probe) == Ok(true)
+            is_probe && fields.end().is_ok()
         }
     }
 
@@ -279,8 +279,8 @@ pub fn decode(plaintext: &[u8]) -> Result<Opened, CodecError> {
     let holders = fields.raw("holders").map(read_identities);
     let mut holders = holders.and_then(Result::ok).unwrap_or_default();
     holders.truncate(NAMED_MAX);
-    let opened = fields.done(Opened { memory, holders });
-    opened.map_err(|_| CodecError::NoMemory)
+    fields.end().map_err(|_| CodecError::NoMemory)?;
+    Ok(Opened { memory, holders })
 }
 
 /// The checksum in gzip's trailer (RFC 1952, section 8). Its tables are computed

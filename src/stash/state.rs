@@ -4,7 +4,7 @@
 use super::held::{Custody, Place};
 use super::{Held, Stash};
 use crate::base::{Gather, Identity, NaraId, PublicKey};
-use crate::message::{ByField, Bytes, CIPHERTEXT_SIZE_MAX, Fields, ObjectWriter};
+use crate::message::{ByField, Bytes, CIPHERTEXT_SIZE_MAX, Fields, ObjectWriter, PayloadError};
 use crate::runtime::Sealed;
 use core::fmt;
 
@@ -114,8 +114,9 @@ impl StashState {
             confidants: fields.list("confidants", usize::MAX, CONFIDANT_FIELDS),
             revision: fields.u64("revision"),
         };
-        let state = fields.done(state);
-        state.map_err(|error| StateError::Shape(error.to_string()))
+        let wrong = |error: PayloadError| StateError::Shape(error.to_string());
+        fields.end().map_err(wrong)?;
+        Ok(state)
     }
 
     pub(super) fn into_held(self) -> Result<Vec<(Identity, Held)>, StateError> {

@@ -51,5 +51,5 @@ impl Args {
 }
 
 fn invalid(error: JsonError) -> String {
-    failure("option_invalid", &error.to_string())
+    failure("option_invalid", &error)
 }

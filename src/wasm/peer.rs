@@ -162,7 +162,7 @@ impl Peer {
         let Some((mut newborn, mut seed)) = seeds else {
             return Err(failure(
                 "no_randomness",
-                "this platform gives no randomness",
+                &"this platform gives no randomness",
             ));
         };
         let config = config(&options, soul, newborn);
@@ -250,7 +250,7 @@ fn config(options: &[Args], soul: Option<&str>, newborn: [u8; 32]) -> Result<Con
             | ConfigError::KeepAlive(_)
             | ConfigError::Padding(_) => "option_invalid",
         };
-        failure(code, &error.to_string())
+        failure(code, &error)
     };
     let mut config = config.map_err(refused)?;
     for line in options {

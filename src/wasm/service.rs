@@ -289,7 +289,7 @@ fn receiver(ctx: &Context<'_>, id: &str, key: Option<&str>) -> Result<Identity, 
 fn told(outcome: Outcome) -> Result<String, String> {
     match outcome {
         Outcome::Continue => Ok(String::new()),
-        Outcome::Drop(reason) => Err(failure("not_sent", reason)),
+        Outcome::Drop(reason) => Err(failure("not_sent", &reason)),
         Outcome::Fail(why) => Err(failure("not_sent", &why)),
     }
 }
@@ -316,7 +316,7 @@ impl Peer {
                 let reply_kind = reply_kind.map_err(|why| failure("option_invalid", &why))?;
                 let (kind, json) = (args.word(2), args.word(3));
                 let call = ctx.call_json(&to, kind, json, reply_kind, args.millis(5));
-                let call = call.map_err(|error| failure("not_sent", &error.to_string()))?;
+                let call = call.map_err(|error| failure("not_sent", &error))?;
                 Ok(call.number().to_string())
             }
             "serviceCancel" => {
@@ -329,7 +329,7 @@ impl Peer {
                 let request = mailbox.tickets.get(ctx.now().mono, &args.number(4));
                 let late = || {
                     let why = "the message was unsigned, or came over a minute ago";
-                    failure("not_sent", why)
+                    failure("not_sent", &why)
                 };
                 told(ctx.reply_json(request.ok_or_else(late)?, args.word(2), args.word(3)))
             }
@@ -343,10 +343,10 @@ impl Peer {
                 ctx.log().write(level, args.word(3).to_owned());
                 Ok(String::new())
             }
-            _ => Err(failure("option_invalid", "there is no such command")),
+            _ => Err(failure("option_invalid", &"there is no such command")),
         };
         let result = self.nara.speak_as(now, args.word(1), run);
-        let unknown = || failure("option_invalid", "there is no service of this name");
+        let unknown = || failure("option_invalid", &"there is no service of this name");
         result.unwrap_or_else(|| Err(unknown()))
     }
 }

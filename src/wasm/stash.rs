@@ -200,6 +200,6 @@ pub(super) fn stash_error(error: &StashError) -> String {
 pub(super) fn not_found() -> String {
     failure(
         "not_found",
-        "no confidant has given the memory back yet; the search goes on behind this",
+        &"no confidant has given the memory back yet; the search goes on behind this",
     )
 }

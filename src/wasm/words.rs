@@ -6,6 +6,7 @@ use crate::base::Now;
 use crate::message::ObjectWriter;
 use crate::nara::{Event, Nara};
 use crate::runtime::{Local, Record, Traffic};
+use core::fmt::Display;
 
 /// Something to tell JavaScript.
 pub(super) enum Word {
@@ -66,10 +67,10 @@ fn ended(operation: u64, result: Result<String, String>) -> String {
     ["[\"", word, "\",", &value, ",", &operation.to_string(), "]"].concat()
 }
 
-pub(super) fn failure(code: &str, message: &str) -> String {
+pub(super) fn failure(code: &str, message: &dyn Display) -> String {
     ObjectWriter::new()
         .text("code", code)
-        .text("message", message)
+        .text("message", &message.to_string())
         .finish()
 }
 
