@@ -12,8 +12,6 @@ const LATE_BY: u32 = 8;
 pub struct ExpiringMap<K, V> {
     limit: usize,
     lifetime: Duration,
-    /// How long what has expired may stay.
-    late: Duration,
     /// Not in the order of their deadlines, too: a look at all of them, some
     /// thousand at most, is less than what it takes to keep two orders.
     entries: SortedMap<K, (Instant, V)>,
@@ -27,7 +25,6 @@ impl<K: Ord, V> ExpiringMap<K, V> {
         Self {
             limit,
             lifetime,
-            late: lifetime / LATE_BY,
             entries: SortedMap::new(),
             earliest: Instant::default(),
         }
@@ -37,7 +34,7 @@ impl<K: Ord, V> ExpiringMap<K, V> {
     pub fn insert(&mut self, now: Instant, key: K, value: V) -> Option<V> {
         // To look for what has expired is to look at everything, so it is done
         // now and then.
-        if self.entries.len() >= self.limit || self.earliest + self.late <= now {
+        if self.entries.len() >= self.limit || is_late(self.earliest, self.lifetime, now) {
             self.expire(now);
         }
         if self.entries.len() >= self.limit && !self.entries.contains_key(&key) {
@@ -104,6 +101,12 @@ impl<K: Ord, V> ExpiringMap<K, V> {
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
+}
+
+/// Whether what expired first has stayed for long enough.
+#[inline(never)]
+fn is_late(earliest: Instant, lifetime: Duration, now: Instant) -> bool {
+    earliest + lifetime / LATE_BY <= now
 }
 
 /// What can be said of entries without knowing what they are: it is in the

@@ -167,11 +167,17 @@ impl ObjectWriter {
 
     /// An object inside this one, which `write` fills.
     pub(crate) fn object(&mut self, name: &str, write: impl FnOnce(&mut Self)) -> &mut Self {
-        self.name(name).push('{');
+        self.open(name);
         write(self);
         self.close('}')
     }
 
+    #[inline(never)]
+    fn open(&mut self, name: &str) {
+        self.name(name).push('{');
+    }
+
+    #[inline(never)]
     fn close(&mut self, with: char) -> &mut Self {
         self.0.push(with);
         self
