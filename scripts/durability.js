@@ -21,7 +21,7 @@ await runMain(async () => {
   const options = words.filter((word) => word !== "--json" && word !== "--resume");
   if (!options.includes("--owner-days")) options.push("--owner-days", OWNER_DAYS);
   if (!options.includes("--threads")) options.push("--threads", String(availableParallelism()));
-  if (!isJson) say(`days of owners and peers; with ${OWNER_DAYS} owner-days of each mix some half an hour on two cores`);
+  if (!isJson) say(`days of owners and peers; ${OWNER_DAYS} owner-days of every mix are some 40 minutes of one core`);
   await run("compile the simulation", "cargo", ["build", "--quiet", "--locked", "--profile", "durability", "--example", "durability"]);
   if (!goesOn) rmSync(LINES, { force: true });
   const done = goesOn && existsSync(LINES) ? readFileSync(LINES, "utf8").trim().split("\n").map((line) => JSON.parse(line)) : [];
