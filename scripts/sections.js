@@ -81,6 +81,30 @@ function segments(section, content) {
   });
 }
 
+/** The bytes of each function's body, in their order. */
+export function functionBodies(bytes) {
+  const reader = new Reader(bytes, sections(bytes).find(({ id }) => id === CODE).content);
+  return Array.from({ length: reader.number() }, () => {
+    const size = reader.number();
+    reader.at += size;
+    return bytes.subarray(reader.at - size, reader.at);
+  });
+}
+
+/** The module with other names for its own functions: `rename(name, index)`, by their index among themselves. */
+export function renamed(bytes, rename) {
+  const all = sections(bytes);
+  const names = functionNames(bytes, all.find(({ name }) => name === "name"));
+  const firstOwn = importedFunctions(bytes, all.find(({ id }) => id === IMPORT));
+  functionBodies(bytes).forEach((body, index) => names.set(firstOwn + index, rename(names.get(firstOwn + index) ?? "", index)));
+  const text = (content) => Buffer.concat([encoded(Buffer.byteLength(content)), Buffer.from(content)]);
+  const sized = (kind, content) => Buffer.concat([Buffer.from([kind]), encoded(content.length), content]);
+  const listed = [...names].sort(([a], [b]) => a - b).map(([index, name]) => Buffer.concat([encoded(index), text(name)]));
+  const section = Buffer.concat([text("name"), sized(FUNCTION_NAMES, Buffer.concat([encoded(listed.length), ...listed]))]);
+  const others = all.filter(({ name }) => name !== "name").map(({ start, end }) => bytes.subarray(start, end));
+  return Buffer.concat([bytes.subarray(0, HEADER_SIZE), ...others, sized(CUSTOM, section)]);
+}
+
 /** Bytes of code by crate, of a module that has its names, and the bytes of its data. */
 export function partSizes(bytes) {
   const parts = new Map();
