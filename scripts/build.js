@@ -91,7 +91,7 @@ async function compile(into, named, more = []) {
   const args = ["rustc", "--locked", "--release", "--lib", "--crate-type", "cdylib", "--target", "wasm32-unknown-unknown", ...more];
   // In place of the flags of .cargo/config.toml, which they repeat: where this machine keeps its crates is nobody's business.
   const crates = join(process.env.CARGO_HOME ?? join(homedir(), ".cargo"), "registry", "src");
-  const env = { CARGO_ENCODED_RUSTFLAGS: ["-Ctarget-feature=+simd128", FOR_SIZE, `--remap-path-prefix=${crates}=crates`].join("\x1f") };
+  const env = { CARGO_ENCODED_RUSTFLAGS: ["-Ctarget-feature=+simd128", `--remap-path-prefix=${crates}=crates`].join("\x1f") };
   await run("compile the core to WebAssembly", "cargo", args, { usual: "about 1 min", env });
   const target = resolve(root, process.env.CARGO_TARGET_DIR ?? "target");
   const compiled = join(target, "wasm32-unknown-unknown", "release", "light_nara.wasm");
@@ -158,8 +158,6 @@ const STAMP = join(toolsDir, "wasm-stamp");
 const OUTPUTS = ["light_nara.js", "light_nara.d.ts", "light_nara_bg.wasm"].map((name) => join(PKG, name));
 /** The module with the names of its functions. */
 export const NAMED_MODULE = join(toolsDir, "light_nara_named.wasm");
-// LLVM gives loops pointers of their own, where WebAssembly has offsets: 1% of the module, and no faster.
-const FOR_SIZE = "-Cllvm-args=-disable-lsr";
 // What rustc emits as .cargo/config.toml has it; Node 20 and today's browsers load all of it.
 const WASM_FEATURES = [
   "bulk-memory",
