@@ -517,11 +517,6 @@ impl Nara {
             plaza::Event::Connected => {
                 self.why_disconnected = None;
                 self.runtime.set_connected(now, true);
-                // With a gateway a holder may be a Go nara, which has to hear
-                // who asks before it is asked.
-                if self.ways.is_none() {
-                    self.runtime.hurry_direct();
-                }
             }
             plaza::Event::Published { topic, payload } => {
                 if topic.starts_with(DIRECT_TOPIC) {

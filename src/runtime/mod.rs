@@ -294,17 +294,6 @@ impl Runtime {
         self.core.outbox.pop_front()
     }
 
-    /// Puts what waits for one nara before what waits for everybody: whoever is
-    /// asked for a memory need not hear first what all the others hear.
-    pub fn hurry_direct(&mut self) {
-        let outbox = core::mem::take(&mut self.core.outbox);
-        let is_direct = |one: &Outgoing| matches!(one.way, Way::Direct { .. });
-        let (mut direct, others): (VecDeque<_>, VecDeque<_>) =
-            outbox.into_iter().partition(is_direct);
-        direct.extend(others);
-        self.core.outbox = direct;
-    }
-
     /// The next local message that was delivered, for whoever watches.
     pub fn poll_local(&mut self) -> Option<Local> {
         self.core.delivered.pop_front()

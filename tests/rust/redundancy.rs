@@ -2,9 +2,7 @@
 //! memory stays.
 
 use crate::plaza::{Plaza, SECOND};
-use light_nara::identity::{Keys, Soul};
-use light_nara::nara::{Config, Effect, Nara, Newborn};
-use light_nara::plaza::Credentials;
+use light_nara::nara::{Config, Newborn};
 
 const MEMORY: &str = "{\"tea\":\"oolong\"}";
 
@@ -215,33 +213,4 @@ fn an_old_memory_that_comes_back_after_starting_empty_is_told() {
     plaza.run(600 * SECOND);
     let status = plaza.status(owner).stash;
     assert!(status.beside.is_some(), "{status:?}");
-}
-
-#[test]
-fn remembered_holders_are_asked_before_everybody_is_greeted() {
-    let holder = Keys::new(&Soul::from_seed([4; 32], "holder"), "holder").unwrap();
-    let holders = format!("{} {}", holder.id(), holder.public_key().to_text());
-    let config = Config::born(Newborn([5; 32]), None).unwrap();
-    let soul = config.soul().to_text();
-    let config = Config::reborn(&soul, None).unwrap().with_holders(&holders);
-    let now = Plaza::new().now(0);
-    let mut nara = Nara::new(config, [1; 32], now);
-    nara.wake(now);
-    let user = "sleeper".to_owned();
-    let password = None;
-    nara.handle_opened(now, Credentials { user, password });
-    nara.handle_data(now, &[0x20, 2, 0, 0]);
-    while nara.poll_effect().is_some() {}
-    let mut suback = vec![0x90, 2 + nara.topics().len() as u8, 0, 1];
-    suback.resize(4 + nara.topics().len(), 0);
-    nara.handle_data(now, &suback);
-    let mut sent = Vec::new();
-    while let Some(effect) = nara.poll_effect() {
-        if let Effect::Send(packet) = effect {
-            sent.push(String::from_utf8_lossy(&packet).into_owned());
-        }
-    }
-    let place = |what: &str| sent.iter().position(|packet| packet.contains(what));
-    let order = ["stash:request", "hey_there", "stash-refresh"].map(place);
-    assert_eq!(order, [Some(0), Some(1), Some(2)], "{sent:?}");
 }
