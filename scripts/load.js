@@ -61,7 +61,7 @@ await runMain(async () => {
   const asked = words.filter((word) => word !== "--json");
   const unknown = asked.find((word) => !Object.hasOwn(PARTS, word));
   if (unknown !== undefined) throw new StepError(`there is no part ${unknown}; there are ${Object.keys(PARTS).join(", ")}`);
-  if (!isJson) say("about 30 min on two cores; each part alone takes 1 to 5, and 1,000 naras up to 15");
+  if (!isJson) say("about 30 min on two cores; each part alone takes 1 to 3, and 1,000 naras take 10");
   await build();
   await testPrograms();
   await run("build the load", "cargo", ["build", "--quiet", "--locked", ...LOAD], { usual: "2 min at first" });

@@ -17,9 +17,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Instant;
 
-/// So many wake at once; the next do when all of these are online.
-const STEP: usize = 25;
-const STEP_AT_LEAST: Duration = Duration::from_secs(1);
+/// Each wakes so much later than the one before, for each that is there already:
+/// everybody hears some ten messages for each newcomer, and a broker that they
+/// come too fast for keeps all of them waiting.
+const LATER: Duration = Duration::from_millis(4);
 
 /// A store begins every so often, whether the one before has ended or not.
 const STORE_EVERY: Duration = Duration::from_millis(200);
@@ -47,12 +48,10 @@ pub(crate) fn run(words: &[String]) {
                 .stack_size(1 << 20)
                 .spawn(live)
                 .unwrap();
-            if (n + 1) % STEP == 0 || n + 1 == count {
-                let woken = Instant::now();
-                while ONLINE.load(Relaxed) < n + 1 || woken.elapsed() < STEP_AT_LEAST {
-                    say_online();
-                    thread::sleep(Duration::from_millis(200));
-                }
+            let woken = Instant::now();
+            while ONLINE.load(Relaxed) < n + 1 || woken.elapsed() < LATER * n as u32 {
+                say_online();
+                thread::sleep(Duration::from_millis(50));
             }
             order
         })
