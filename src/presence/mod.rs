@@ -338,7 +338,9 @@ impl Presence {
             self.crowd.note(ctx.now().mono);
         }
         let is_followed = who == ctx.me().identity || ctx.follows(&who);
-        let is_asked = event.settled != Some(true) || (is_followed && !ctx.peers().is_online(&who));
+        // Whoever knows many asks for nothing, and hears soon of those that it
+        // does not know: they greet, too.
+        let is_asked = event.settled != Some(true);
         let is_host = is_hello && is_asked && self.is_host(ctx);
         if !is_followed && !is_host {
             return PASSED_OVER;

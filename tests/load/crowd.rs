@@ -20,7 +20,7 @@ use std::time::Instant;
 /// Each wakes so much later than the one before, for each that is there already:
 /// everybody hears some ten messages for each newcomer, and a broker that they
 /// come too fast for keeps all of them waiting.
-const LATER: Duration = Duration::from_millis(4);
+const LATER: Duration = Duration::from_millis(2);
 
 /// A store begins every so often, whether the one before has ended or not.
 const STORE_EVERY: Duration = Duration::from_millis(200);
