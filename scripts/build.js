@@ -4,6 +4,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { digest, linker, lockedVersion, npmPackages, rust, wasmBindgen } from "./setup.js";
+import { renumbered } from "./locals.js";
 import { alike } from "./order.js";
 import { functionBodies, renamed, withoutLastWords, withoutNames } from "./sections.js";
 import { StepError, ask, isCommand, root, run, runMain, say, toolsDir } from "./steps.js";
@@ -125,14 +126,14 @@ async function optimise(module, named) {
   writeFileSync(module, renamed(optimised, (name, index) => ranks[index] + name));
   // The levels are those of -Oz, for what writing alone makes smaller.
   await wasmOpt("put its functions in order", "about 5 s", "--optimize-level=3", "--shrink-level=2", "--reorder-functions-by-name");
-  writeFileSync(named, renamed(readFileSync(named), (name) => name.slice(6)));
+  writeFileSync(named, renumbered(renamed(readFileSync(named), (name) => name.slice(6))));
   const bytes = withoutNames(readFileSync(named));
   writeFileSync(module, bytes);
   say(`the module: ${kilobytes(bytes)}, gzip ${kilobytes(gzipSync(bytes, { level: 9 }))}, brotli ${kilobytes(brotliCompressSync(bytes))}`);
 }
 
 function sources() {
-  const files = [join(root, "Cargo.toml"), join(root, "Cargo.lock"), ...["build.js", "order.js", "sections.js"].map((name) => join(root, "scripts", name))];
+  const files = [join(root, "Cargo.toml"), join(root, "Cargo.lock"), ...["build.js", "locals.js", "order.js", "sections.js"].map((name) => join(root, "scripts", name))];
   const walk = (folder) => {
     for (const name of readdirSync(folder).sort()) {
       const path = join(folder, name);

@@ -137,7 +137,7 @@ function crateOf(name) {
   return /(?:^|[<& ])([a-z_0-9]+)(?:\[[0-9a-f]+\])?::/.exec(name)?.[1] ?? "other";
 }
 
-function sections(bytes) {
+export function sections(bytes) {
   const found = [];
   const reader = new Reader(bytes, HEADER_SIZE);
   while (reader.at < bytes.length) {
@@ -190,7 +190,7 @@ function encoded(number) {
   return Buffer.from([...bytes, number]);
 }
 
-class Reader {
+export class Reader {
   constructor(bytes, at) {
     this.bytes = bytes;
     this.at = at;
@@ -240,7 +240,7 @@ const FOR_DEBUGGING = /^<.* as core::fmt::Debug>::fmt(::h\w+|\.\d+)?$|^<core::fm
 /** The body of a function: its size, no locals, `unreachable`, its end. */
 const TRAP = Buffer.from([3, 0, 0x00, 0x0b]);
 const HEADER_SIZE = 8;
-const [CUSTOM, IMPORT, CODE, DATA] = [0, 2, 10, 11];
+export const [CUSTOM, TYPE, IMPORT, FUNCTION_SECTION, CODE, DATA] = [0, 1, 2, 3, 10, 11];
 const FUNCTION = 0;
 const I32_CONST = 0x41;
 const PLACE_SIZE = 16;
