@@ -35,20 +35,32 @@ function plazaThat(published) {
     constructor() {
       queueMicrotask(() => this.onopen?.({}));
     }
-    send(packet) {
-      const answer = { 1: [0x20, 2, 0, 0], 8: suback(packet) }[packet[0] >> 4];
-      if (packet[0] >> 4 === 3) published(packet.slice());
-      if (answer) queueMicrotask(() => this.onmessage?.({ data: Uint8Array.from(answer).buffer }));
+    send(frame) {
+      for (const [kind, body] of packetsOf(frame)) {
+        const answer = { 1: [0x20, 2, 0, 0], 8: suback(body) }[kind];
+        if (kind === 3) published(body.slice());
+        if (answer) queueMicrotask(() => this.onmessage?.({ data: Uint8Array.from(answer).buffer }));
+      }
     }
     close() {}
   };
 }
 
-/** Each topic filter is a length, a text and a QoS. */
-function suback(packet) {
+function* packetsOf(frame) {
+  for (let at = 0; at < frame.length; ) {
+    const kind = frame[at] >> 4;
+    let length = 0;
+    let shift = 0;
+    do length += (frame[++at] & 0x7f) << shift, shift += 7;
+    while (frame[at] >= 0x80);
+    at += 1;
+    yield [kind, frame.subarray(at, (at += length))];
+  }
+}
+
+/** Behind a packet id, each topic filter is a length, a text and a QoS. */
+function suback(body) {
   let topics = 0;
-  let at = 1;
-  while (packet[at++] >= 0x80);
-  for (at += 2; at < packet.length; topics++) at += 3 + packet[at] * 256 + packet[at + 1];
+  for (let at = 2; at < body.length; topics++) at += 3 + body[at] * 256 + body[at + 1];
   return [0x90, 2 + topics, 0, 1, ...new Array(topics).fill(0)];
 }

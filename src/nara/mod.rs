@@ -48,7 +48,7 @@ const SLEPT: Duration = Duration::from_secs(90);
 pub enum Effect {
     /// Open a WebSocket to the plaza, with subprotocol `mqtt`.
     Open,
-    /// Send these bytes as one binary frame.
+    /// Send these bytes in a binary frame.
     Send(Vec<u8>),
     /// Close the socket.
     Close,
@@ -437,6 +437,18 @@ impl Nara {
     /// The next thing to do.
     pub fn poll_effect(&mut self) -> Option<Effect> {
         self.effects.pop_front()
+    }
+
+    /// The bytes of the next effect, if they are to be sent and no more than
+    /// this. They may go in one frame with those before.
+    pub fn poll_send(&mut self, most: usize) -> Option<Vec<u8>> {
+        match self.effects.pop_front()? {
+            Effect::Send(bytes) if bytes.len() <= most => Some(bytes),
+            other => {
+                self.effects.push_front(other);
+                None
+            }
+        }
     }
 
     /// When to call [`Nara::handle_timeout`] next, and why.

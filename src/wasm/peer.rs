@@ -17,6 +17,10 @@ const STACK_USED_MAX: usize = 256 * 1024;
 /// Words for JavaScript that wait; what is dispensable gives way beyond that.
 const WORDS_MAX: usize = 2_048;
 
+/// Packets that go out together go in one frame of at most so many bytes: each
+/// frame is work for the platform, the network and the broker.
+const FRAME_SIZE_MAX: usize = 16 * 1024;
+
 /// The bytes of the seed: for the soul of a nara that is born, and for what it
 /// draws while it is awake.
 const SEED_SIZE: usize = 64;
@@ -93,7 +97,13 @@ impl Peer {
         while let Some(effect) = self.nara.poll_effect() {
             let (mut bytes, what) = match effect {
                 Effect::Open => (Vec::new(), 0),
-                Effect::Send(bytes) => (bytes, 1),
+                Effect::Send(mut bytes) => {
+                    let room = |bytes: &[u8]| FRAME_SIZE_MAX.saturating_sub(bytes.len());
+                    while let Some(more) = self.nara.poll_send(room(&bytes)) {
+                        bytes.extend(more);
+                    }
+                    (bytes, 1)
+                }
                 Effect::Close => (Vec::new(), 2),
                 Effect::OpenMesh => (Vec::new(), 3),
                 Effect::SendMesh(bytes) => (bytes, 4),

@@ -3,7 +3,8 @@
 //! bytes that mean nothing.
 
 use bytes::BytesMut;
-use light_nara::base::{Instant, Rng};
+use light_nara::base::{Instant, Now, Rng, WallTime};
+use light_nara::nara::{Config, Effect, Nara, Newborn};
 use light_nara::plaza::{Credentials, Event, Output, Session, SessionConfig, State, Will};
 use mqttbytes::QoS;
 use mqttbytes::v4::{
@@ -76,6 +77,34 @@ fn payload() -> impl Strategy<Value = Vec<u8>> {
         prop::collection::vec(any::<u8>(), 0..300),
         (0..65_000usize, any::<u8>()).prop_map(|(length, byte)| vec![byte; length]),
     ]
+}
+
+#[test]
+fn what_goes_out_together_may_go_in_one_frame_as_far_as_there_is_room() {
+    let now = Now {
+        mono: NOW,
+        wall: WallTime::from_unix_seconds(1_768_756_453),
+    };
+    let config = Config::born(Newborn([5; 32]), None).unwrap();
+    let mut nara = Nara::new(config, [1; 32], now);
+    nara.wake(now);
+    assert_eq!(nara.poll_send(usize::MAX), None, "a socket is opened first");
+    while nara.poll_effect().is_some() {}
+    let credentials = Credentials {
+        user: "u".into(),
+        password: None,
+    };
+    nara.handle_opened(now, credentials);
+    let Some(Effect::Send(mut frame)) = nara.poll_effect() else {
+        panic!("nothing is sent")
+    };
+    assert_eq!(nara.poll_send(20), None, "a SUBSCRIBE is longer");
+    frame.extend(nara.poll_send(1_000).unwrap());
+    assert_eq!(nara.poll_send(1_000), None);
+    let mut bytes = BytesMut::from(&frame[..]);
+    assert!(matches!(read(&mut bytes, 1_000), Ok(Packet::Connect(_))));
+    assert!(matches!(read(&mut bytes, 1_000), Ok(Packet::Subscribe(_))));
+    assert!(bytes.is_empty());
 }
 
 proptest! {
