@@ -5,6 +5,7 @@
 
 #[cfg(all(target_family = "wasm", target_feature = "simd128"))]
 mod aead;
+mod crypto;
 #[cfg(all(target_family = "wasm", target_feature = "simd128"))]
 mod curve;
 mod ed25519;
@@ -26,6 +27,7 @@ mod scalar;
 mod seal;
 mod soul;
 
+pub use crypto::Crypto;
 pub use keys::{BondError, Keys, Signature, verify};
 pub use name::{NAME_LENGTH_MAX, generate_name};
 pub use seal::{OpenError, stash_key};

@@ -5,7 +5,7 @@
 //! what a message says: messages carry signatures of their own.
 
 use crate::base::{PublicKey, WallTime, base64};
-use crate::identity::{NAME_LENGTH_MAX, Signature, verify};
+use crate::identity::{Crypto, NAME_LENGTH_MAX, Signature};
 use core::fmt;
 use sha2::{Digest as _, Sha256};
 
@@ -102,9 +102,9 @@ impl Headers {
     }
 
     /// Whether the holder of `key` answered with this body.
-    pub fn prove_answer(&self, body: &[u8], key: &PublicKey) -> bool {
+    pub fn prove_answer(&self, crypto: &dyn Crypto, body: &[u8], key: &PublicKey) -> bool {
         let text = answer_text(&self.name, &self.timestamp, body);
-        decode(&self.signature).is_some_and(|bytes| signs(&bytes, key, text.as_bytes()))
+        decode(&self.signature).is_some_and(|bytes| signs(crypto, &bytes, key, text.as_bytes()))
     }
 }
 
@@ -113,6 +113,7 @@ impl Headers {
 /// # Errors
 /// Why it is answered with 401.
 pub fn verify_request<T>(
+    crypto: &dyn Crypto,
     headers: &Headers,
     now: WallTime,
     method: &str,
@@ -140,7 +141,7 @@ pub fn verify_request<T>(
     }
     let bytes = decode(signature).ok_or(AuthError::InvalidEncoding)?;
     let text = request_text(name, timestamp, method, path);
-    let mut known = known.filter(|(key, _)| signs(&bytes, key, text.as_bytes()));
+    let mut known = known.filter(|(key, _)| signs(crypto, &bytes, key, text.as_bytes()));
     known
         .next()
         .map(|(_, one)| one)
@@ -160,6 +161,6 @@ fn decode(signature: &str) -> Option<Vec<u8>> {
     base64::decode(signature)
 }
 
-fn signs(bytes: &[u8], key: &PublicKey, text: &[u8]) -> bool {
-    <[u8; 64]>::try_from(bytes).is_ok_and(|bytes| verify(key, text, &Signature(bytes)))
+fn signs(crypto: &dyn Crypto, bytes: &[u8], key: &PublicKey, text: &[u8]) -> bool {
+    <[u8; 64]>::try_from(bytes).is_ok_and(|bytes| crypto.verify(key, text, &Signature(bytes)))
 }

@@ -1,8 +1,8 @@
 //! The link to the gateway: attaches, asks and answers. Sans-IO.
 
 use super::{BODY_SIZE_MAX, Frame, HEAD_SIZE_MAX, Headers};
-use crate::base::{Instant, Now, Rng, SortedMap, base58, base64};
-use crate::identity::Keys;
+use crate::base::{Instant, Now, PublicKey, Rng, SortedMap, base58, base64};
+use crate::identity::Crypto;
 use crate::message::MESH_IP_LENGTH_MAX;
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -100,7 +100,8 @@ pub enum Event {
 
 /// The link.
 pub struct Link {
-    keys: Keys,
+    name: String,
+    key: PublicKey,
     origin: String,
     rng: Rng,
     state: State,
@@ -115,10 +116,12 @@ pub struct Link {
 }
 
 impl Link {
-    /// A link to the gateway of this origin, such as `wss://example.org`.
-    pub fn new(keys: Keys, origin: String, rng: Rng) -> Self {
+    /// A link to the gateway of this origin, such as `wss://example.org`, of
+    /// whoever has this name and this key.
+    pub fn new(name: String, key: PublicKey, origin: String, rng: Rng) -> Self {
         Self {
-            keys,
+            name,
+            key,
             origin,
             rng,
             state: State::Asleep,
@@ -177,7 +180,7 @@ impl Link {
     }
 
     /// A message came.
-    pub fn handle_data(&mut self, now: Now, bytes: &[u8]) {
+    pub fn handle_data(&mut self, crypto: &dyn Crypto, now: Now, bytes: &[u8]) {
         let Some(frame) = Frame::parse(bytes) else {
             return self.give_up(now.mono);
         };
@@ -186,7 +189,9 @@ impl Link {
             self.deadline = Some(now.mono + SILENT_FOR);
         }
         match (self.state, frame.t.as_str()) {
-            (State::Attaching, "challenge") if !self.challenged => self.attach(&frame.nonce),
+            (State::Attaching, "challenge") if !self.challenged => {
+                self.attach(crypto, &frame.nonce)
+            }
             (State::Attaching, "attached") if self.challenged => {
                 if !is_address(&frame.address) {
                     return self.give_up(now.mono);
@@ -282,6 +287,7 @@ impl Link {
     /// after `within` without an answer; `None` where it cannot be asked now.
     pub fn ask(
         &mut self,
+        crypto: &dyn Crypto,
         now: Now,
         proof: &str,
         (method, path, body): (&str, &str, Vec<u8>),
@@ -292,9 +298,8 @@ impl Link {
             return None;
         }
         let n = self.next.wrapping_add(1);
-        let headers = Headers::of_request(self.keys.name(), now.wall, method, path, |text| {
-            self.keys.sign(text)
-        });
+        let headers =
+            Headers::of_request(&self.name, now.wall, method, path, |text| crypto.sign(text));
         let frame = Frame {
             n,
             method: method.to_owned(),
@@ -316,11 +321,9 @@ impl Link {
     }
 
     /// Answers a request, signed unless it is refused.
-    pub fn answer(&mut self, now: Now, n: u32, status: u16, body: Vec<u8>) {
+    pub fn answer(&mut self, crypto: &dyn Crypto, now: Now, n: u32, status: u16, body: Vec<u8>) {
         let headers = match status {
-            200 => Headers::of_answer(self.keys.name(), now.wall, &body, |text| {
-                self.keys.sign(text)
-            }),
+            200 => Headers::of_answer(&self.name, now.wall, &body, |text| crypto.sign(text)),
             _ => Headers::default(),
         };
         let frame = Frame {
@@ -336,12 +339,12 @@ impl Link {
 
     /// Proves the key. The text is longer than 32 bytes, so no challenge can
     /// make it the hash that a hey_there signs.
-    fn attach(&mut self, theirs: &str) {
+    fn attach(&mut self, crypto: &dyn Crypto, theirs: &str) {
         self.challenged = true;
         let nonce = base58::encode(&self.rng.array::<16>());
-        let key = self.keys.public_key().to_text();
+        let key = self.key.to_text();
         let text = ["nara:attach:v1", &self.origin, theirs, &nonce, &key].join("\n");
-        let sig = base64::encode(&self.keys.sign(text.as_bytes()).0);
+        let sig = base64::encode(&crypto.sign(text.as_bytes()).0);
         let frame = Frame {
             nonce,
             key,

@@ -136,7 +136,8 @@ impl Nara {
         let mut presence = Presence::new(config.mode(), now);
         let ways = config.gateway().map(|origin| {
             presence.await_address();
-            let link = Link::new(config.keys(), origin.to_owned(), rng.fork());
+            let Me { identity, name } = runtime.me();
+            let link = Link::new(name.clone(), identity.key, origin.to_owned(), rng.fork());
             Box::new(Ways::new(link))
         });
         runtime.add(Box::new(presence));
@@ -394,7 +395,7 @@ impl Nara {
     /// The gateway's socket brought one message.
     pub fn handle_mesh_data(&mut self, now: Now, bytes: &[u8]) {
         if let Some(ways) = &mut self.ways {
-            ways.link.handle_data(now, bytes);
+            ways.link.handle_data(self.runtime.crypto(), now, bytes);
         }
         self.turn(now);
     }

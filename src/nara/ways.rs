@@ -179,7 +179,9 @@ impl Nara {
             None if flight.proving => ("POST", SYNC, sample(&self.runtime.me().name)),
             None => ("POST", MESSAGE, flight.bytes.clone()),
         };
-        let number = ways.link.ask(at, &proof, (method, path, body), within);
+        let request = (method, path, body);
+        let crypto = self.runtime.crypto();
+        let number = ways.link.ask(crypto, at, &proof, request, within);
         match number {
             Some(number) if ways.flights.len() < FLIGHTS_MAX => {
                 ways.flights.insert(number, flight);
@@ -264,7 +266,7 @@ impl Nara {
             return;
         };
         let place = (flight.who.key, flight.address.clone());
-        if status == 200 && headers.prove_answer(body, &flight.who.key) {
+        if status == 200 && headers.prove_answer(self.runtime.crypto(), body, &flight.who.key) {
             ways.proven.insert(now.mono, place, ());
             if flight.proving {
                 self.launch(now, flight);
@@ -298,7 +300,8 @@ impl Nara {
         };
         let at = self.by_the_clock(now);
         if let Some(ways) = &mut self.ways {
-            ways.link.answer(at, request.n, status, body);
+            let crypto = self.runtime.crypto();
+            ways.link.answer(crypto, at, request.n, status, body);
         }
     }
 
@@ -317,6 +320,7 @@ impl Nara {
         let namesakes = peers.filter(|(_, peer)| peer.name == request.headers.name);
         let known = namesakes.map(|(who, _)| (who.key, *who));
         let who = verify_request(
+            self.runtime.crypto(),
             &request.headers,
             wall,
             method,
@@ -390,7 +394,7 @@ impl Nara {
     fn sign_empty(&self, seconds: i64) -> [u8; 64] {
         let text = format!("{}:{seconds}:", self.me().name);
         let hash = Sha256::digest(text);
-        self.config.keys().sign(&hash).0
+        self.runtime.crypto().sign(&hash).0
     }
 }
 

@@ -1,25 +1,7 @@
-//! What the runtime asks of a nara's keys, so that tests can do without.
+//! What goes in and out of a nara's keys, and what is left without them.
 
 use crate::base::PublicKey;
-use crate::identity::{Keys, OpenError, Signature};
-
-/// Signing, verifying, sealing and opening.
-pub trait Crypto {
-    /// Signs as this nara.
-    fn sign(&self, text: &[u8]) -> Signature;
-
-    /// Whether the holder of `key` signed the text.
-    fn verify(&self, key: &PublicKey, text: &[u8], signature: &Signature) -> bool;
-
-    /// Encrypts so that only this nara can open it.
-    fn seal(&self, nonce: [u8; 24], plaintext: &[u8]) -> Vec<u8>;
-
-    /// Opens what this nara sealed.
-    ///
-    /// # Errors
-    /// When another key sealed it or a byte was changed.
-    fn open(&self, nonce: &[u8; 24], ciphertext: &[u8]) -> Result<Vec<u8>, OpenError>;
-}
+use crate::identity::{Crypto, OpenError, Signature};
 
 /// What is left once the keys are forgotten: nothing is signed, sealed or opened.
 pub(super) struct NoKeys;
@@ -39,24 +21,6 @@ impl Crypto for NoKeys {
 
     fn open(&self, _: &[u8; 24], _: &[u8]) -> Result<Vec<u8>, OpenError> {
         Err(OpenError)
-    }
-}
-
-impl Crypto for Keys {
-    fn sign(&self, text: &[u8]) -> Signature {
-        Keys::sign(self, text)
-    }
-
-    fn verify(&self, key: &PublicKey, text: &[u8], signature: &Signature) -> bool {
-        Keys::verify(self, key, text, signature)
-    }
-
-    fn seal(&self, nonce: [u8; 24], plaintext: &[u8]) -> Vec<u8> {
-        Keys::seal(self, nonce, plaintext)
-    }
-
-    fn open(&self, nonce: &[u8; 24], ciphertext: &[u8]) -> Result<Vec<u8>, OpenError> {
-        Keys::open(self, nonce, ciphertext)
     }
 }
 

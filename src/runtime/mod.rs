@@ -22,11 +22,12 @@ mod service;
 mod shed;
 mod traffic;
 
+pub use crate::identity::Crypto;
 pub use behaviour::{Behaviour, ErrorStrategy, Filter, RateLimit, Transport};
 pub use calls::{CALL_DEADLINE, CALLS_MAX, CallError, CallId, CallRegistry};
 pub use clock::{Clock, SAMPLES_MAX, WINDOW};
 pub use context::{Context, Me};
-pub use crypto::{Crypto, Sealed};
+pub use crypto::Sealed;
 pub use keyring::{KEYS_PER_ID_MAX, Keyring};
 pub use log::{Level, Record, Scope};
 pub use mock::{MockCrypto, MockRuntime};
@@ -95,6 +96,11 @@ impl Runtime {
     /// Forgets the keys, for good: their bytes are wiped.
     pub fn forget_keys(&mut self) {
         self.core.crypto = Box::new(crypto::NoKeys);
+    }
+
+    /// Signs and verifies as this nara, for what is no message of the runtime.
+    pub fn crypto(&self) -> &dyn Crypto {
+        self.core.crypto.as_ref()
     }
 
     /// Adds a service, takes its behaviours and initialises it.

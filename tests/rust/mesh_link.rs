@@ -848,7 +848,7 @@ fn a_zine_and_a_sync_are_answered_with_none_signed() {
             timestamp: answer.at.clone(),
             signature: answer.sig.clone(),
         };
-        assert!(headers.prove_answer(&answer.body, &key));
+        assert!(headers.prove_answer(&gopher, &answer.body, &key));
         let said: Value = serde_json::from_slice(&answer.body).unwrap();
         assert_eq!(said["events"], serde_json::json!([]));
         let text = format!("{name}:{}:", said[time]);

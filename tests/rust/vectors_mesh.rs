@@ -23,18 +23,25 @@ fn headers(case: &Value) -> Headers {
     }
 }
 
+fn keys() -> Keys {
+    let soul = Soul::from_seed([7; 32], "gopher-01");
+    Keys::new(&soul, "gopher-01").unwrap()
+}
+
 fn at(millis: i64) -> WallTime {
     WallTime::from_unix_nanos(millis * 1_000_000)
 }
 
 #[test]
 fn requests_that_the_reference_signed_are_taken_for_their_method_and_path_alone() {
+    let crypto = keys();
     for case in cases(MESHAUTH, "requests", 15) {
         let known = [(key(&case, "public_key"), ())];
         let now = at(case["timestamp_ms"].as_i64().unwrap());
         let (method, path) = (text(&case, "method"), text(&case, "path"));
-        let check =
-            |method, path| verify_request(&headers(&case), now, method, path, known).is_ok();
+        let check = |method, path| {
+            verify_request(&crypto, &headers(&case), now, method, path, known).is_ok()
+        };
         assert!(check(method, path), "{case}");
         assert!(!check(method, "/other") && !check("DELETE", path));
     }
@@ -42,19 +49,19 @@ fn requests_that_the_reference_signed_are_taken_for_their_method_and_path_alone(
 
 #[test]
 fn answers_that_the_reference_signed_are_taken_for_their_body_alone() {
+    let crypto = keys();
     for case in cases(MESHAUTH, "responses", 12) {
         let mut body = STANDARD.decode(text(&case, "body_b64")).unwrap();
         let key = key(&case, "public_key");
-        assert!(headers(&case).prove_answer(&body, &key), "{case}");
+        assert!(headers(&case).prove_answer(&crypto, &body, &key), "{case}");
         body.push(b'x');
-        assert!(!headers(&case).prove_answer(&body, &key));
+        assert!(!headers(&case).prove_answer(&crypto, &body, &key));
     }
 }
 
 #[test]
 fn requests_are_refused_where_the_reference_refuses_them() {
-    let soul = Soul::from_seed([7; 32], "gopher-01");
-    let keys = Keys::new(&soul, "gopher-01").unwrap();
+    let keys = keys();
     for case in cases(MESHAUTH, "request_checks", 14) {
         let offset = case["offset_ms"].as_i64().unwrap_or_default();
         let (method, note) = (text(&case, "method"), text(&case, "note"));
@@ -77,7 +84,7 @@ fn requests_are_refused_where_the_reference_refuses_them() {
         // What the gateway hands over is the decoded path without its query.
         let path = text(&case, "request_path");
         let path = path.split('?').next().unwrap().replace("%20", " ");
-        let result = verify_request(&headers, at(NOW), method, &path, known);
+        let result = verify_request(&keys, &headers, at(NOW), method, &path, known);
         let error = result.err().map(|error| error.as_str());
         match case["error"].as_str() {
             None => assert_eq!(error, None, "{note}"),

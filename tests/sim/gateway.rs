@@ -4,11 +4,12 @@
 
 use super::faults::Weather;
 use super::host::Input;
+use super::memo::verify;
 use super::world::{Happening, SECOND, World};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use light_nara::base::Rng;
-use light_nara::identity::{Signature, verify};
+use light_nara::identity::Signature;
 use light_nara::mesh::Frame;
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
