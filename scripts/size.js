@@ -14,7 +14,7 @@ const LIMIT = 150_000;
  * Neither is reached yet. Until then this is the newest figure, to be set anew by whoever changes it; it may grow by a
  * fiftieth, since compilers differ, and no further.
  */
-const NEWEST = 167_400;
+const NEWEST = 164_000;
 const GROWTH = 1.02;
 
 /** Prints the table; fails when the limit counts and is passed. */

@@ -19,9 +19,13 @@ const DEPTH_MAX: u8 = 128;
 /// The name by which [`RawJson`] asks for text.
 pub(super) const RAW: &str = "$light_nara::RawJson";
 
-/// Why a text is not the JSON that it should be.
+/// Why a text is not the JSON that it should be. A pointer, because it is part
+/// of whatever reading returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JsonError {
+pub struct JsonError(Box<Wrong>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Wrong {
     why: String,
     /// Line and column, from 1.
     place: Option<(usize, usize)>,
@@ -29,19 +33,19 @@ pub struct JsonError {
 
 impl JsonError {
     fn new(why: String) -> Self {
-        Self { why, place: None }
+        Self(Box::new(Wrong { why, place: None }))
     }
 
     /// What is wrong, without the place.
     pub(super) fn why(self) -> String {
-        self.why
+        self.0.why
     }
 }
 
 impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.why)?;
-        match self.place {
+        f.write_str(&self.0.why)?;
+        match self.0.place {
             Some((line, column)) => write!(f, " at line {line} column {column}"),
             None => Ok(()),
         }
@@ -202,10 +206,10 @@ impl<'de> Json<'de> {
         let line_start = before.iter().rposition(|byte| *byte == b'\n');
         let lines = before.iter().filter(|byte| **byte == b'\n').count();
         let column = before.len() - line_start.map_or(0, |at| at + 1);
-        JsonError {
+        JsonError(Box::new(Wrong {
             why: why.to_owned(),
             place: Some((lines + 1, column)),
-        }
+        }))
     }
 
     fn byte(&self) -> u8 {

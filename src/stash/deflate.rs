@@ -30,12 +30,13 @@ const CODE_BITS_MAX: usize = 15;
 const FINE_LENGTH: u32 = 2;
 const FINE_DISTANCE: u32 = 1;
 
-/// What is written: a symbol, and the bits behind it.
+/// What is written: a symbol, and the bits behind it. As large as one number,
+/// or copies of it would be calls.
 #[derive(Clone, Copy)]
 struct Word {
     symbol: u16,
-    bits: u8,
     rest: u16,
+    bits: u32,
 }
 
 impl Word {
@@ -54,7 +55,7 @@ impl Word {
         let high = value >> bits;
         Self {
             symbol: (first + ((bits as usize) << fine) + high) as u16,
-            bits: bits as u8,
+            bits,
             rest: (value - (high << bits)) as u16,
         }
     }
@@ -284,7 +285,7 @@ impl Bits {
         for word in words {
             let code = codes[usize::from(word.symbol)];
             let rest = u32::from(word.rest) << code.length;
-            self.push(code.bits | rest, code.length + u32::from(word.bits));
+            self.push(code.bits | rest, code.length + word.bits);
         }
     }
 
