@@ -8,7 +8,7 @@ use core::arch::wasm32::{
 };
 use core::hint::black_box;
 
-pub(crate) const BLOCK: usize = 64;
+const BLOCK: usize = 64;
 /// Blocks that are made together.
 pub(crate) const LANES: usize = 4;
 const DOUBLE_ROUNDS: usize = 10;
@@ -121,6 +121,25 @@ pub(crate) fn mix(state: &State, counter: u32, batch: &mut Batch) {
     mix_words!(d, 3, rows);
 }
 
+/// The rounds on one state, a row of it in each vector: without what is added
+/// behind them, they are HChaCha20 (draft-irtf-cfrg-xchacha-03, section 2.2).
+#[inline(never)]
+pub(crate) fn rounds(state: &State) -> State {
+    let [mut a, mut b, mut c, mut d] = *state;
+    for _ in 0..DOUBLE_ROUNDS {
+        quarter_round!(a, b, c, d);
+        // Columns, then diagonals.
+        b = i32x4_shuffle::<1, 2, 3, 0>(b, b);
+        c = i32x4_shuffle::<2, 3, 0, 1>(c, c);
+        d = i32x4_shuffle::<3, 0, 1, 2>(d, d);
+        quarter_round!(a, b, c, d);
+        b = i32x4_shuffle::<3, 0, 1, 2>(b, b);
+        c = i32x4_shuffle::<2, 3, 0, 1>(c, c);
+        d = i32x4_shuffle::<1, 2, 3, 0>(d, d);
+    }
+    [a, b, c, d]
+}
+
 /// What is overwritten here is not left out for being read by nobody.
 pub(crate) fn wipe(batch: &mut Batch) {
     *batch = [0; _];
@@ -135,7 +154,7 @@ pub(crate) fn row_of(bytes: &[u8; 16]) -> v128 {
 }
 
 #[inline(always)]
-fn bytes_of(row: v128) -> [u8; 16] {
+pub(crate) fn bytes_of(row: v128) -> [u8; 16] {
     let [low, high] = [u64x2_extract_lane::<0>(row), u64x2_extract_lane::<1>(row)];
     (u128::from(low) | u128::from(high) << 64).to_le_bytes()
 }

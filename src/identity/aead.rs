@@ -3,21 +3,15 @@
 //! the same elsewhere, and in tests is what this is held against.
 
 use super::poly1305::Poly1305;
-use crate::base::chacha::{BLOCK, Batch, CONSTANTS, LANES, State, mix, row_of, wipe};
-use core::arch::wasm32::{u32x4_sub, u64x2};
+use crate::base::chacha::{CONSTANTS, LANES, State, bytes_of, mix, rounds, row_of, wipe};
+use core::arch::wasm32::{u32x4_add, u64x2};
 use core::hint::black_box;
-
-/// Of the first batch, one block is the authenticator's.
-const FIRST: usize = BLOCK * (LANES - 1);
 
 /// Seals what `data` has, and returns the tag.
 pub(super) fn seal(key: &[u8; 32], nonce: &[u8; 24], aad: &[u8], data: &mut [u8]) -> [u8; 16] {
     let cipher = XChaCha20::new(key, nonce);
-    let mut first = cipher.first(data);
-    cipher.finish(&first, data);
-    let tag = tag(&first, aad, data);
-    wipe(&mut first);
-    tag
+    cipher.mix_into(data);
+    cipher.tag(aad, data)
 }
 
 /// Opens `data`, if it has this tag; else it stays as it is.
@@ -29,77 +23,64 @@ pub(super) fn open(
     expected: &[u8; 16],
 ) -> bool {
     let cipher = XChaCha20::new(key, nonce);
-    let mut first = cipher.first(data);
-    let found = u128::from_le_bytes(tag(&first, aad, data));
+    let found = u128::from_le_bytes(cipher.tag(aad, data));
     let is_right = black_box(found ^ u128::from_le_bytes(*expected)) == 0;
     if is_right {
-        cipher.finish(&first, data);
+        cipher.mix_into(data);
     }
-    wipe(&mut first);
     is_right
 }
 
-fn tag(first: &Batch, aad: &[u8], data: &[u8]) -> [u8; 16] {
-    let (keys, _) = first.as_chunks();
-    let lengths = aad.len() as u128 | (data.len() as u128) << 64;
-    let blocks = Poly1305::blocks(aad) + Poly1305::blocks(data) + 1;
-    let mut tag = Poly1305::new(&keys[0], &keys[1], blocks);
-    tag.take(aad);
-    tag.take(data);
-    tag.take(&lengths.to_le_bytes());
-    tag.finish()
-}
-
 /// The cipher under one key and one nonce.
-struct XChaCha20(State);
+struct XChaCha20(Secret);
 
 impl XChaCha20 {
     fn new(key: &[u8; 32], nonce: &[u8; 24]) -> Self {
         let ((halves, _), (words, _)) = (key.as_chunks(), nonce.as_chunks());
         let words: [u64; 3] = core::array::from_fn(|at| u64::from_le_bytes(words[at]));
         let nonce = u64x2(words[0], words[1]);
-        let state = [CONSTANTS, row_of(&halves[0]), row_of(&halves[1]), nonce];
-        let mut batch = [0; _];
-        mix(&state, words[0] as u32, &mut batch);
-        // HChaCha20 is a block to which its state is not added.
-        let (rows, _) = batch.as_chunks();
-        let low = u32x4_sub(row_of(&rows[0]), CONSTANTS);
-        let high = u32x4_sub(row_of(&rows[3]), nonce);
-        wipe(&mut batch);
-        Self([CONSTANTS, low, high, u64x2(0, words[2])])
+        let state = Secret([CONSTANTS, row_of(&halves[0]), row_of(&halves[1]), nonce]);
+        let subkey = Secret(rounds(&state.0));
+        let (low, high) = (subkey.0[0], subkey.0[3]);
+        Self(Secret([CONSTANTS, low, high, u64x2(0, words[2])]))
     }
 
-    /// The key of the authenticator in a block, and behind it the beginning of
-    /// `data`, sealed or opened.
-    fn first(&self, data: &[u8]) -> Batch {
-        let len = data.len().min(FIRST);
-        let mut first = [0; _];
-        first[BLOCK..][..len].copy_from_slice(&data[..len]);
-        mix(&self.0, 0, &mut first);
-        first
-    }
-
-    /// Seals or opens all of `data`, of which this is the beginning.
-    fn finish(&self, first: &Batch, data: &mut [u8]) {
-        let (begun, rest) = data.split_at_mut(data.len().min(FIRST));
-        begun.copy_from_slice(&first[BLOCK..][..begun.len()]);
-        let (batches, rest) = rest.as_chunks_mut::<{ BLOCK * LANES }>();
-        let mut counter = LANES as u32;
+    /// Seals or opens: block 0 is the authenticator's.
+    fn mix_into(&self, data: &mut [u8]) {
+        let state = &self.0.0;
+        let (batches, rest) = data.as_chunks_mut();
+        let mut counter = 1;
         for batch in batches {
-            mix(&self.0, counter, batch);
+            mix(state, counter, batch);
             counter += LANES as u32;
         }
         if !rest.is_empty() {
             let mut last = [0; _];
             last[..rest.len()].copy_from_slice(rest);
-            mix(&self.0, counter, &mut last);
+            mix(state, counter, &mut last);
             rest.copy_from_slice(&last[..rest.len()]);
             wipe(&mut last);
         }
     }
+
+    fn tag(&self, aad: &[u8], data: &[u8]) -> [u8; 16] {
+        let state = &self.0.0;
+        let block = Secret(rounds(state));
+        let row = |at: usize| bytes_of(u32x4_add(block.0[at], state[at]));
+        let lengths = aad.len() as u128 | (data.len() as u128) << 64;
+        let blocks = Poly1305::blocks(aad) + Poly1305::blocks(data) + 1;
+        let mut tag = Poly1305::new(&row(0), &row(1), blocks);
+        tag.take(aad);
+        tag.take(data);
+        tag.take(&lengths.to_le_bytes());
+        tag.finish()
+    }
 }
 
-impl Drop for XChaCha20 {
+/// Wiped when it is dropped.
+struct Secret(State);
+
+impl Drop for Secret {
     fn drop(&mut self) {
         self.0 = [CONSTANTS; 4];
         black_box(&self.0);
