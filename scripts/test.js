@@ -69,6 +69,7 @@ function suites() {
     { name: "cargo fmt", program: "cargo", args: ["fmt", "--check"] },
     { name: "cargo clippy", program: "cargo", args: ["clippy", "--locked", "--all-targets", "--", "-D", "warnings"] },
     { name: "cargo clippy, wasm", program: "cargo", args: ["clippy", "--locked", "--lib", "--target", "wasm32-unknown-unknown", "--", "-D", "warnings"] },
+    { name: "cargo clippy, no gateway", program: "cargo", args: ["clippy", "--locked", "--lib", "--no-default-features", "--target", "wasm32-unknown-unknown", "--", "-D", "warnings"] },
     { name: "cargo test", program: "cargo", args: ["test", "--locked"], count: countCargo },
     { name: "simulation", program: "cargo", args: [...SIMULATION, "--seeds", "100", "--naras", "8", "--minutes", "60", "--twice"], count: countSeeds },
     { name: "wasm-pack test, Node", program: "wasm-pack", args: [...wasmPackTest, "--node", ...wanted], count: countCargo },

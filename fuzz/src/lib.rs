@@ -71,7 +71,9 @@ impl Subject {
 
     fn of(crypto: impl FnOnce(Keys) -> Box<dyn Crypto>) -> Self {
         let config = Config::born(Newborn([9; 32]), Some("target")).expect("the name can be one");
-        let config = config.with_gateway("ws://127.0.0.1:1");
+        let config = config
+            .with_gateway("ws://127.0.0.1:1")
+            .expect("the crate has the feature");
         let micros = 1_000_000;
         let mut nara = Nara::with_crypto(config, [7; 32], at(micros), crypto);
         nara.wake(at(micros));

@@ -41,6 +41,8 @@ pub enum ConfigError {
     KeepAlive(u64),
     /// The padding is none of full, buckets and none.
     Padding(String),
+    /// There is a gateway, and the crate was built without its feature.
+    Gateway,
 }
 
 impl fmt::Display for ConfigError {
@@ -82,6 +84,9 @@ impl fmt::Display for ConfigError {
                     "padding: \"{word}\" is none of \"full\", \"buckets\" and \"none\""
                 )
             }
+            Self::Gateway => f.write_str(
+                "gateway: this core can use none; light_nara_gateway_bg.wasm can, given to init",
+            ),
         }
     }
 }
@@ -250,14 +255,20 @@ impl Config {
 
     /// Chooses a gateway to the mesh by its origin, such as
     /// `wss://example.org`: scheme, host and port as the gateway sees them.
-    #[must_use]
-    pub fn with_gateway(mut self, origin: &str) -> Self {
-        self.set_gateway(origin);
-        self
+    ///
+    /// # Errors
+    /// Where the crate was built without the feature `gateway`.
+    pub fn with_gateway(mut self, origin: &str) -> Result<Self, ConfigError> {
+        self.set_gateway(origin)?;
+        Ok(self)
     }
 
-    pub(crate) fn set_gateway(&mut self, origin: &str) {
+    pub(crate) fn set_gateway(&mut self, origin: &str) -> Result<(), ConfigError> {
+        if !cfg!(feature = "gateway") {
+            return Err(ConfigError::Gateway);
+        }
         self.gateway = Some(origin.to_owned());
+        Ok(())
     }
 
     /// Remembers who held the memory: [`stash::Stash::holders_text`] of the

@@ -8,9 +8,11 @@
 //! harmless: nothing is lost, it only happens later.
 
 mod config;
+#[cfg(feature = "gateway")]
 mod older;
 mod shown;
 mod status;
+#[cfg_attr(not(feature = "gateway"), path = "no_ways.rs")]
 mod ways;
 
 pub use config::{Config, ConfigError, KEEP_ALIVES, Newborn, SPARES_MAX, TARGET_MAX};
@@ -22,7 +24,6 @@ pub use status::{
 use crate::base::{ID_LENGTH_MAX, Identity, Instant, NaraId, Now, Rng};
 use crate::clock::Clock;
 use crate::identity::{Keys, Soul};
-use crate::mesh::{self, Link};
 use crate::plaza::{self, Credentials, Session, SessionConfig, Will};
 use crate::presence::{self, Presence};
 use crate::runtime::{
@@ -134,12 +135,10 @@ impl Nara {
         let mut runtime = Runtime::new(me, wrap(keys), rng.fork(), now);
         runtime.add(Box::new(Clock::default()));
         let mut presence = Presence::new(config.mode(), now);
-        let ways = config.gateway().map(|origin| {
+        let ways = Ways::of(&config, runtime.me(), &mut rng);
+        if ways.is_some() {
             presence.await_address();
-            let Me { identity, name } = runtime.me();
-            let link = Link::new(name.clone(), identity.key, origin.to_owned(), rng.fork());
-            Box::new(Ways::new(link))
-        });
+        }
         runtime.add(Box::new(presence));
         runtime.add(Box::new(Stash::new(config.stash(), now)));
         let mut topics = runtime.topics();
@@ -218,7 +217,7 @@ impl Nara {
         self.runtime.start(now);
         self.session.start(now.mono);
         if let Some(ways) = &mut self.ways {
-            ways.link.start(now.mono);
+            ways.start(now.mono);
         }
         self.turn(now);
     }
@@ -252,7 +251,7 @@ impl Nara {
             self.send_outgoing(now);
             self.session.stop(now.mono);
             if let Some(ways) = &mut self.ways {
-                ways.link.stop();
+                ways.stop();
             }
             self.asleep = true;
             self.turn(now);
@@ -276,8 +275,8 @@ impl Nara {
         self.session.retry_now(now.mono);
         self.session.prove(now.mono);
         if let Some(ways) = &mut self.ways {
-            ways.link.retry_now(now.mono);
-            ways.link.prove(now.mono);
+            ways.retry_now(now.mono);
+            ways.prove(now.mono);
         }
         self.turn(now);
     }
@@ -287,7 +286,7 @@ impl Nara {
     pub fn prove(&mut self, now: Now) {
         self.session.prove(now.mono);
         if let Some(ways) = &mut self.ways {
-            ways.link.prove(now.mono);
+            ways.prove(now.mono);
         }
         self.turn(now);
     }
@@ -395,7 +394,7 @@ impl Nara {
     /// The gateway's socket brought one message.
     pub fn handle_mesh_data(&mut self, now: Now, bytes: &[u8]) {
         if let Some(ways) = &mut self.ways {
-            ways.link.handle_data(self.runtime.crypto(), now, bytes);
+            ways.handle_data(self.runtime.crypto(), now, bytes);
         }
         self.turn(now);
     }
@@ -403,7 +402,7 @@ impl Nara {
     /// The gateway's socket is closed, or could not be opened.
     pub fn handle_mesh_closed(&mut self, now: Now) {
         if let Some(ways) = &mut self.ways {
-            ways.link.handle_closed(now.mono);
+            ways.handle_closed(now.mono);
         }
         self.turn(now);
     }
@@ -416,7 +415,7 @@ impl Nara {
             self.runtime.handle_timeout(now);
         }
         if let Some(ways) = &mut self.ways {
-            ways.link.handle_timeout(now.mono);
+            ways.handle_timeout(now.mono);
         }
         self.relaunch(now);
         self.turn(now);
@@ -508,12 +507,8 @@ impl Nara {
         self.send_outgoing(now);
         // What could not be sent may have ended calls.
         self.turn_mesh(now);
-        while let Some(output) = self.ways.as_mut().and_then(|ways| ways.link.poll_output()) {
-            self.effects.push_back(match output {
-                mesh::Output::Open => Effect::OpenMesh,
-                mesh::Output::Send(bytes) => Effect::SendMesh(bytes),
-                mesh::Output::Close => Effect::CloseMesh,
-            });
+        while let Some(effect) = self.ways.as_mut().and_then(|ways| ways.poll_effect()) {
+            self.effects.push_back(effect);
         }
         while let Some(output) = self.session.poll_output() {
             self.effects.push_back(match output {

@@ -281,12 +281,14 @@ impl Looking<'_> {
     }
 
     fn mesh(&self) -> MeshStatus {
-        let link = self.nara.ways.as_ref().map(|ways| &ways.link);
-        let address = link.map(|link| link.address().to_owned());
-        MeshStatus {
-            state: link.map_or("none", |link| link.state().as_str()),
-            address: address.filter(|address| !address.is_empty()),
-        }
+        let none = || MeshStatus {
+            state: "none",
+            address: None,
+        };
+        self.nara
+            .ways
+            .as_ref()
+            .map_or_else(none, |ways| ways.status())
     }
 
     fn name(&self, who: &Identity) -> PeerName {

@@ -1,13 +1,15 @@
 //! The ways to one peer: the mesh link first, then its topic on the plaza; and
 //! what this nara answers where the mesh reaches it.
 
-use super::{DIRECT_TOPIC, Nara, older};
-use crate::base::{ExpiringMap, Identity, Instant, NaraId, Now, PublicKey, SortedMap, WallTime};
+use super::{Config, DIRECT_TOPIC, Effect, MeshStatus, Nara, older};
+use crate::base::{
+    ExpiringMap, Identity, Instant, NaraId, Now, PublicKey, Rng, SortedMap, WallTime,
+};
 use crate::clock;
-use crate::mesh::{AuthError, Event, Headers, Link, Request, verify_request};
+use crate::mesh::{AuthError, Event, Headers, Link, Output, Request, verify_request};
 use crate::message::{Message, ObjectWriter};
 use crate::presence::Presence;
-use crate::runtime::Context;
+use crate::runtime::{Context, Crypto, Me};
 use core::time::Duration;
 use sha2::{Digest as _, Sha256};
 
@@ -68,7 +70,7 @@ struct Flight {
 
 /// The mesh link with what is on its way over it.
 pub(super) struct Ways {
-    pub(super) link: Link,
+    link: Link,
     flights: SortedMap<u32, Flight>,
     waiting: Vec<(Instant, Flight)>,
     proven: ExpiringMap<(PublicKey, String), ()>,
@@ -77,13 +79,59 @@ pub(super) struct Ways {
 }
 
 impl Ways {
-    pub(super) fn new(link: Link) -> Self {
-        Self {
-            link,
+    /// Those of a nara that has a gateway.
+    pub(super) fn of(config: &Config, me: &Me, rng: &mut Rng) -> Option<Box<Self>> {
+        let origin = config.gateway()?.to_owned();
+        Some(Box::new(Self {
+            link: Link::new(me.name.clone(), me.identity.key, origin, rng.fork()),
             flights: SortedMap::new(),
             waiting: Vec::new(),
             proven: ExpiringMap::new(PROVEN_MAX, PROVEN_FOR),
             older: ExpiringMap::new(PROVEN_MAX, PROVEN_FOR),
+        }))
+    }
+
+    pub(super) fn start(&mut self, now: Instant) {
+        self.link.start(now);
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.link.stop();
+    }
+
+    pub(super) fn retry_now(&mut self, now: Instant) {
+        self.link.retry_now(now);
+    }
+
+    pub(super) fn prove(&mut self, now: Instant) {
+        self.link.prove(now);
+    }
+
+    pub(super) fn handle_data(&mut self, crypto: &dyn Crypto, now: Now, bytes: &[u8]) {
+        self.link.handle_data(crypto, now, bytes);
+    }
+
+    pub(super) fn handle_closed(&mut self, now: Instant) {
+        self.link.handle_closed(now);
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        self.link.handle_timeout(now);
+    }
+
+    pub(super) fn poll_effect(&mut self) -> Option<Effect> {
+        Some(match self.link.poll_output()? {
+            Output::Open => Effect::OpenMesh,
+            Output::Send(bytes) => Effect::SendMesh(bytes),
+            Output::Close => Effect::CloseMesh,
+        })
+    }
+
+    pub(super) fn status(&self) -> MeshStatus {
+        let address = self.link.address();
+        MeshStatus {
+            state: self.link.state().as_str(),
+            address: (!address.is_empty()).then(|| address.to_owned()),
         }
     }
 

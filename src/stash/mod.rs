@@ -12,6 +12,7 @@ mod deflate;
 mod errors;
 mod events;
 mod filling;
+#[cfg_attr(not(feature = "gateway"), path = "no_foreign.rs")]
 mod foreign;
 mod forgetting;
 mod gate;

@@ -258,7 +258,8 @@ fn config(options: &[Args], soul: Option<&str>, newborn: [u8; 32]) -> Result<Con
             | ConfigError::Target(_)
             | ConfigError::Spares(_)
             | ConfigError::KeepAlive(_)
-            | ConfigError::Padding(_) => "option_invalid",
+            | ConfigError::Padding(_)
+            | ConfigError::Gateway => "option_invalid",
         };
         failure(code, &error)
     };
@@ -277,7 +278,7 @@ fn choose(config: &mut Config, line: &Args) -> Result<(), ConfigError> {
         "spares" => config.set_spares(line.number(1) as usize)?,
         "keepAlive" => config.set_keep_alive(line.number(1))?,
         "padding" => config.set_padding(value)?,
-        "gatewayOrigin" => config.set_gateway(value),
+        "gatewayOrigin" => config.set_gateway(value)?,
         "holders" => config.set_holders(value),
         _ => {}
     }

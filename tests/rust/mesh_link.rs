@@ -41,8 +41,9 @@ impl World {
     /// A nara that has just woken and reached the plaza.
     fn new() -> Self {
         let config = Config::born(Newborn([9; 32]), None).unwrap();
+        let config = config.with_gateway(ORIGIN).unwrap();
         let mut world = Self {
-            nara: Nara::new(config.with_gateway(ORIGIN), [1; 32], now(1_000_000)),
+            nara: Nara::new(config, [1; 32], now(1_000_000)),
             micros: 1_000_000,
             plaza: Vec::new(),
             gateway: Vec::new(),

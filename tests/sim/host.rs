@@ -171,7 +171,7 @@ impl Host {
         };
         let config = config.with_padding(self.padding).unwrap();
         let config = match self.has_gateway {
-            true => config.with_gateway(ORIGIN),
+            true => config.with_gateway(ORIGIN).unwrap(),
             false => config,
         };
         self.life += 1;
