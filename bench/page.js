@@ -10,8 +10,8 @@ const ENTRY = "/www/nara/pkg/index.js";
 
 /** `pkg` is the folder of the benchmark's build. */
 window.measure = async (pkg) => {
-  const ours = await import(`${pkg}light_nara.js`);
-  const { memory } = await ours.default();
+  const ours = (await import(`${pkg}light_nara.js`)).newCore();
+  const { memory } = await ours.init();
   const [fflate, pako] = [await import("fflate"), await import("pako")];
   const { packets, Buffer } = await import(`${pkg}mqtt-packet.js`);
   const mqttPacket = { parser: packets.parser ?? packets.default.parser, Buffer };
@@ -41,8 +41,8 @@ window.tasks = async (pkg, plaza) => {
   await owner.sleep();
   const task_recover = await longestTask(() => recoverOnce({ Nara, memory, options: { plaza, storage } }));
 
-  const ours = await import(`${pkg}light_nara.js`);
-  await ours.default();
+  const ours = (await import(`${pkg}light_nara.js`)).newCore();
+  await ours.init();
   const task_stores = await longestTask(await takeStores(ours, JSON.stringify(memory)));
   return { task_recover, task_stores };
 };

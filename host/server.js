@@ -86,7 +86,7 @@ async function answer(request, response, config) {
   // Browsers ask for this one beside whatever names no icon itself.
   const file = await fileAt(path === "/favicon.ico" ? "/icon.svg" : path);
   if (file === null) return sendText(response, 404, "there is nothing here");
-  const { body, encoding } = await packed(file, request.headers["accept-encoding"] ?? "");
+  const { body, encoding } = await packed(file, request.headers["accept-encoding"] ?? "", config);
   if (encoding !== null) response.setHeader("Content-Encoding", encoding);
   response.setHeader("Vary", "Accept-Encoding");
   return send(response, 200, MIME[extname(file)], body, request.method);
@@ -107,8 +107,8 @@ async function fileAt(path) {
 }
 
 /** A file as this browser may have it: half a module by brotli is half the wait on a slow line. Packed once per version. */
-async function packed(file, accepted) {
-  const body = await readFile(file);
+async function packed(file, accepted, config) {
+  const body = await contents(file, config);
   if (!PACKABLE.has(extname(file))) return { body, encoding: null };
   const encoding = Object.keys(PACK).find((name) => accepts(accepted, name));
   if (encoding === undefined) return { body, encoding: null };
@@ -119,6 +119,13 @@ async function packed(file, accepted) {
     packedFiles.set(key, entry);
   }
   return { body: await entry.body, encoding };
+}
+
+/** A file as it is, but that the page has the core loaded ahead which it will use. */
+async function contents(file, { gateway }) {
+  const body = await readFile(file);
+  if (gateway === null || extname(file) !== ".html") return body;
+  return Buffer.from(body.toString().replace("light_nara_bg.wasm", "light_nara_gateway_bg.wasm"));
 }
 
 /** Whether an Accept-Encoding header names this encoding, and not with a weight of 0. */

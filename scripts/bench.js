@@ -58,8 +58,10 @@ export async function bench({ browser = false, json = false, readme = false } = 
 async function inNode(folder) {
   const { median } = await import("../bench/measure.js");
   const { measureAll } = await import("../bench/operations.js");
-  const ours = await import(join(folder, "light_nara.js"));
-  const { memory } = await ours.default({ module_or_path: readFileSync(join(folder, "light_nara_bg.wasm")) });
+  const { newCore } = await import(pathToFileURL(join(folder, "light_nara.js")));
+  const bytes = readFileSync(join(folder, "light_nara_bg.wasm"));
+  const ours = newCore();
+  const { memory } = ours.initSync({ module: bytes });
   const { libsodium, noble } = await import("../bench/known.js");
   const [fflate, pako, mqttPacket, nodeCrypto] = await Promise.all(["fflate", "pako", "mqtt-packet", "node:crypto"].map((name) => import(name)));
   const libraries = { ours, memory, sodium: await libsodium(), noble: await noble(), fflate, pako, mqttPacket: { parser: mqttPacket.default.parser, Buffer }, nodeCrypto };
@@ -80,18 +82,18 @@ async function inNode(folder) {
     const { recovering } = await import("../bench/recover.js");
     addRecovery(results, await recovering({ Nara, mqtt, plaza, median }));
   });
-  Object.assign(results, await measureMemory(ours, folder));
+  const fresh = () => {
+    const core = newCore();
+    const { memory } = core.initSync({ module: bytes });
+    return { BenchTaker: core.BenchTaker, bytes: () => memory.buffer.byteLength };
+  };
+  Object.assign(results, await measureMemory(ours, fresh));
   return results;
 }
 
 /** Bytes, not rates: of the module's memory. */
-async function measureMemory(maker, folder) {
+async function measureMemory(maker, fresh) {
   const { memory } = await import("../bench/memory.js");
-  const fresh = async () => {
-    const ours = await import(`${pathToFileURL(join(folder, "light_nara.js"))}?fresh`);
-    const { memory } = await ours.default({ module_or_path: readFileSync(join(folder, "light_nara_bg.wasm")) });
-    return { BenchTaker: ours.BenchTaker, bytes: () => memory.buffer.byteLength };
-  };
   // What does not compress fills a stash; the JSON around it is a few bytes.
   const incompressible = JSON.stringify(randomBytes(5_600).toString("base64"));
   const { full, million } = await memory({ maker, fresh, incompressible });

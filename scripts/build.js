@@ -1,7 +1,7 @@
 // Builds what a page loads into www/nara/pkg, where it is not the newest: the WebAssembly module, its glue, and the scripts in few files.
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { digest, linker, lockedVersion, npmPackages, rust, wasmBindgen } from "./setup.js";
 import { renumbered } from "./locals.js";
@@ -15,14 +15,25 @@ export async function build() {
   vendor();
   await rust();
   const wanted = digest(...sources().map((path) => `${path}\n${readFileSync(path)}`), (await ask("rustc", ["--version"])) ?? "", lockedVersion("wasm-bindgen"));
-  if (![...OUTPUTS, NAMED_MODULE].every((path) => existsSync(path)) || !existsSync(STAMP) || readFileSync(STAMP, "utf8") !== wanted) {
+  const outputs = CORES.flatMap(({ module, named }) => [module, named]);
+  if (![GLUE, ...outputs].every((path) => existsSync(path)) || !existsSync(STAMP) || readFileSync(STAMP, "utf8") !== wanted) {
     await linker();
     await wasmBindgen();
-    await compile(PKG, NAMED_MODULE);
+    await cores();
     mkdirSync(toolsDir, { recursive: true });
     writeFileSync(STAMP, wanted);
   }
   await bundle();
+}
+
+/** The two cores with one glue, since each gives and takes the same. */
+async function cores() {
+  const [small, whole] = CORES;
+  const glue = await compile(small);
+  // The one is optimised while the other compiles.
+  const [, other] = await Promise.all([optimise(small), compile(whole).then((glue) => optimise(whole).then(() => glue))]);
+  if (glue !== other) throw new StepError("the glue of the two cores is not the same, so one of them needs its own");
+  writeFileSync(GLUE, await wrapped(glue));
 }
 
 /**
@@ -57,9 +68,8 @@ function apart({ onResolve }) {
   onResolve({ filter: /\/index\.js$/ }, ({ path, kind }) => (kind === "entry-point" ? undefined : { path, external: true }));
 }
 
-/** The entry point finds the core beside itself, and shares with `light-nara/worker` what must not be there twice. */
-function moved({ onLoad, onResolve }) {
-  onLoad({ filter: /\/node\.js$/ }, ({ path }) => ({ contents: readFileSync(path, "utf8").replace('"./pkg/light_nara_bg.wasm"', '"./light_nara_bg.wasm"') }));
+/** The entry point finds the glue beside itself, and shares with `light-nara/worker` what must not be there twice. */
+function moved({ onResolve }) {
   onResolve({ filter: /\/(errors|storage)\.js$/ }, ({ path }) => ({ path: `.${path}`, external: true }));
   onResolve({ filter: /\/light_nara\.js$/ }, () => ({ path: "./light_nara.js", external: true }));
 }
@@ -80,45 +90,59 @@ export async function buildBench() {
   const wanted = readFileSync(STAMP, "utf8");
   const stamp = join(BENCH_PKG, "stamp");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return BENCH_PKG;
-  await compile(BENCH_PKG, join(BENCH_PKG, "named.wasm"), ["--features", "bench"]);
+  const core = { folder: BENCH_PKG, module: join(BENCH_PKG, "light_nara_bg.wasm"), named: join(BENCH_PKG, "named.wasm"), features: ["--features", "bench"] };
+  const glue = await compile(core);
+  await optimise(core);
+  writeFileSync(join(BENCH_PKG, "light_nara.js"), await wrapped(glue));
   writeFileSync(stamp, wanted);
   return BENCH_PKG;
 }
 
-/** Compiles the core into the folder `into`. */
-async function compile(into, named, more = []) {
-  mkdirSync(toolsDir, { recursive: true });
+/** Compiles a core into its folder; returns its glue. */
+async function compile({ folder, features }) {
+  mkdirSync(folder, { recursive: true });
   // As a cdylib alone: beside an rlib there would be no link-time optimisation, and twice the bytes.
-  const args = ["rustc", "--locked", "--release", "--lib", "--crate-type", "cdylib", "--target", "wasm32-unknown-unknown", ...more];
+  const args = ["rustc", "--locked", "--release", "--lib", "--crate-type", "cdylib", "--target", "wasm32-unknown-unknown", ...features];
   // In place of the flags of .cargo/config.toml, which they repeat: where this machine keeps its crates is nobody's business.
   const crates = join(process.env.CARGO_HOME ?? join(homedir(), ".cargo"), "registry", "src");
   const env = { CARGO_ENCODED_RUSTFLAGS: ["-Ctarget-feature=+simd128", `--remap-path-prefix=${crates}=crates`, ...FOR_SIZE].join("\x1f") };
-  await run("compile the core to WebAssembly", "cargo", args, { usual: "about 1 min", env });
+  await run(`compile the core to WebAssembly, ${features.join(" ")}`, "cargo", args, { usual: "about 1 min", env });
   const target = resolve(root, process.env.CARGO_TARGET_DIR ?? "target");
   const compiled = join(target, "wasm32-unknown-unknown", "release", "light_nara.wasm");
-  await run("write the JS glue", "wasm-bindgen", [compiled, "--target", "web", "--out-dir", into]);
-  await minify(join(into, "light_nara.js"));
-  await optimise(join(into, "light_nara_bg.wasm"), named);
+  await run("write its JS glue", "wasm-bindgen", [compiled, "--target", "web", "--no-typescript", "--out-dir", folder]);
+  return readFileSync(join(folder, "light_nara.js"), "utf8");
 }
 
-/** Makes the glue small: it is made by a program, and read by nobody. */
-async function minify(glue) {
+/**
+ * Makes of the glue, which serves one core, a function that makes it anew for each core; and makes it small, since it is
+ * read by nobody.
+ */
+async function wrapped(glue) {
   const { transform } = await import("esbuild");
-  const { code } = await transform(readFileSync(glue, "utf8"), { minify: true, format: "esm", target: "es2022" });
-  writeFileSync(glue, code);
+  const names = [...glue.matchAll(/^export (?:class|function) (\w+)/gm)].map(([, name]) => name);
+  const exported = "export { initSync, __wbg_init as default };";
+  const address = "new URL('light_nara_bg.wasm', import.meta.url)";
+  if (![exported, address].every((part) => glue.split(part).length === 2)) throw new StepError("wasm-bindgen writes other glue than it did; see scripts/build.js");
+  const body = glue.replace(/^export (?=class|function)/gm, "").replace(address, "address").replace(exported, `return { ${names.join(", ")}, initSync, init: __wbg_init, address };`);
+  const source = `export function newCore(hasGateway) {
+    const address = hasGateway ? new URL("light_nara_gateway_bg.wasm", import.meta.url) : new URL("light_nara_bg.wasm", import.meta.url);
+    ${body}
+  }`;
+  const { code } = await transform(source, { minify: true, format: "esm", target: "es2022" });
+  return code;
 }
 
-/** Makes the module small. A copy keeps the names of its functions, for `npm run size`. */
-async function optimise(module, named) {
+/** Makes a compiled core small. A copy keeps the names of its functions, for `npm run size`. */
+async function optimise({ folder, module, named }) {
   const program = join(root, "node_modules", "binaryen", "bin", "wasm-opt");
   const features = WASM_FEATURES.map((feature) => `--enable-${feature}`);
   const wasmOpt = (what, usual, ...args) => run(what, "node", [program, ...args, "--low-memory-unused", "-g", ...features, "--strip-producers", module, "-o", named], { usual });
   // The first 1,024 bytes of memory are the far end of the stack, which nobody addresses by a constant.
-  writeFileSync(module, withoutLastWords(readFileSync(module)));
+  writeFileSync(module, withoutLastWords(readFileSync(join(folder, "light_nara_bg.wasm"))));
   // What is inlined is compiled with its caller, in every nara that wakes.
   const alone = ["*stash_command*", "*status::Status>::to_json*"].map((name) => `--no-inline=${name}`);
   // How loads and stores are aligned is a hint, which engines pass over; without it they are alike.
-  await wasmOpt("optimise the module", "about 30 s", ...alone, "-Oz", "--converge", "--dealign");
+  await wasmOpt(`optimise ${basename(module)}`, "about 30 s", ...alone, "-Oz", "--converge", "--dealign");
   if (!existsSync(named)) throw new StepError("wasm-opt wrote nothing");
   const optimised = readFileSync(named);
   const ranks = [];
@@ -129,7 +153,7 @@ async function optimise(module, named) {
   writeFileSync(named, renumbered(renamed(readFileSync(named), (name) => name.slice(6))));
   const bytes = withoutNames(readFileSync(named));
   writeFileSync(module, bytes);
-  say(`the module: ${kilobytes(bytes)}, gzip ${kilobytes(gzipSync(bytes, { level: 9 }))}, brotli ${kilobytes(brotliCompressSync(bytes))}`);
+  say(`${basename(module)}: ${kilobytes(bytes)}, gzip ${kilobytes(gzipSync(bytes, { level: 9 }))}, brotli ${kilobytes(brotliCompressSync(bytes))}`);
 }
 
 function sources() {
@@ -156,9 +180,15 @@ const PKG = join(root, "www", "nara", "pkg");
 const VENDOR = join(root, "www", "vendor");
 const BENCH_PKG = join(toolsDir, "bench");
 const STAMP = join(toolsDir, "wasm-stamp");
-const OUTPUTS = ["light_nara.js", "light_nara.d.ts", "light_nara_bg.wasm"].map((name) => join(PKG, name));
-/** The module with the names of its functions. */
-export const NAMED_MODULE = join(toolsDir, "light_nara_named.wasm");
+const GLUE = join(PKG, "light_nara.js");
+/**
+ * The cores: the small one, which pages load, and the one for naras that name a gateway. Each is compiled into a folder of
+ * its own, becomes the file `module`, and is kept as `named` with the names of its functions.
+ */
+export const CORES = [
+  { folder: join(toolsDir, "core"), module: join(PKG, "light_nara_bg.wasm"), named: join(toolsDir, "light_nara_named.wasm"), features: ["--no-default-features"] },
+  { folder: join(toolsDir, "gateway"), module: join(PKG, "light_nara_gateway_bg.wasm"), named: join(toolsDir, "light_nara_gateway_named.wasm"), features: ["--features", "gateway"] },
+];
 /**
  * What moves is copied by one instruction where it took one to load and one to store each piece, 3.5 kB gzipped, and what
  * both branches do is done once.

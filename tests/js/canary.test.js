@@ -3,11 +3,19 @@ import assert from "node:assert/strict";
 import { createHash, hkdfSync } from "node:crypto";
 import { after, before, test } from "node:test";
 import { startServer } from "../../host/server.js";
-import initCore from "../../www/nara/pkg/light_nara.js";
 import { Neighbourhood } from "../support/naras.js";
 
 const ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 const ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
+
+/** That of the one core that all naras here have; they are woken after this. */
+let memory;
+WebAssembly.Instance = class extends WebAssembly.Instance {
+  constructor(...given) {
+    super(...given);
+    ({ memory } = this.exports);
+  }
+};
 
 let server;
 let neighbours;
@@ -57,7 +65,6 @@ async function assertFoundAwake(soul) {
 
 /** Which secrets of this soul are in the module's memory, all of them as their first 16 bytes. */
 async function found(soul) {
-  const { memory } = await initCore();
   const bytes = Buffer.from(memory.buffer);
   return Object.entries(secretsOf(soul)).filter(([, secret]) => bytes.includes(secret.subarray(0, 16))).map(([name]) => name);
 }

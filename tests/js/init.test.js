@@ -71,7 +71,46 @@ test("a core that cannot be loaded is an error with code and cause, and may be t
   `)), Array(3).fill(["NaraError", "core_not_loaded", true]));
 });
 
-test("who makes a nara before the core is loaded is told what to do", async () => {
+const [SMALL, WHOLE] = ["light_nara_bg.wasm", "light_nara_gateway_bg.wasm"];
+
+/** The cores that these wakes load, in a process of their own, and where each nara says that its mesh is. */
+async function loadedBy(...options) {
+  return JSON.parse(await fresh(`
+    import { statSync } from "node:fs";
+    import { init, Nara } from "light-nara";
+    const name = (size) => ${JSON.stringify([SMALL, WHOLE])}.find((name) => statSync("www/nara/pkg/" + name).size === size);
+    const loaded = [];
+    const compile = WebAssembly.compile;
+    WebAssembly.compile = (bytes) => (loaded.push(name(bytes.byteLength)), compile(bytes));
+    const naras = [];
+    for (const options of ${JSON.stringify(options)}) naras.push(await Nara.wake({ plaza: "ws://127.0.0.1:9/mqtt", ...options }));
+    const states = naras.map((nara) => nara.status().mesh.state);
+    for (const nara of naras) await nara.sleep();
+    console.log(JSON.stringify({ loaded, states }));
+  `));
+}
+
+const GATEWAY = { gateway: "ws://127.0.0.1:9/mesh" };
+
+test("a nara that names a gateway gets the larger core, beside others that have the smaller", async () => {
+  assert.deepEqual(await loadedBy({}, {}, GATEWAY, {}), { loaded: [SMALL, WHOLE], states: ["none", "none", "attaching", "none"] });
+});
+
+test("where the larger core is loaded first, it serves everybody", async () => {
+  assert.deepEqual(await loadedBy(GATEWAY, {}, GATEWAY), { loaded: [WHOLE], states: ["attaching", "none", "attaching"] });
+});
+
+test("a core that init was given serves everybody, and says so where it cannot", async () => {
+  assert.equal(await fresh(`
+    import { readFileSync } from "node:fs";
+    import { init, Nara } from "light-nara";
+    await init(readFileSync("www/nara/pkg/${SMALL}"));
+    const options = { plaza: "ws://127.0.0.1:9/mqtt", gateway: "ws://127.0.0.1:9/mesh" };
+    await Nara.wake(options).catch(({ code, message }) => console.log(code, message));
+  `), `option_invalid gateway: this core can use none; ${WHOLE} can, given to init`);
+});
+
+test("who makes a nara by itself is told what to do", async () => {
   assert.equal(await fresh(`
     import { Nara } from "light-nara";
     try {
@@ -79,7 +118,7 @@ test("who makes a nara before the core is loaded is told what to do", async () =
     } catch (error) {
       console.log(error.name, error.code, error.message);
     }
-  `), "NaraError core_not_loaded the core is not loaded yet: use Nara.wake, or await init first");
+  `), "NaraError core_not_loaded this nara has no core: use Nara.wake, which loads it");
 });
 
 for (const entry of ENTRIES) {

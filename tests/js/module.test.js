@@ -3,15 +3,20 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import binaryen from "binaryen";
-import { NAMED_MODULE } from "../../scripts/build.js";
+import { CORES } from "../../scripts/build.js";
 import { renumbered } from "../../scripts/locals.js";
 import { alike } from "../../scripts/order.js";
 import { functionBodies, renamed, withoutNames } from "../../scripts/sections.js";
 
-const loaded = readFileSync(new URL("../../www/nara/pkg/light_nara_bg.wasm", import.meta.url));
+const loaded = readFileSync(CORES[0].module);
 
-test("the module names no file of its source", () => {
-  assert.doesNotMatch(loaded.toString("latin1"), /[\w-]+\/[\w-]+\.rs\b/);
+test("no core names a file of its source", () => {
+  for (const { module } of CORES) assert.doesNotMatch(readFileSync(module).toString("latin1"), /[\w-]+\/[\w-]+\.rs\b/);
+});
+
+test("only the larger core has what a gateway needs", () => {
+  const [small, whole] = CORES.map(({ named }) => readFileSync(named).toString("latin1"));
+  for (const name of ["light_nara::mesh::", "::ways::", "::foreign::"]) assert.ok(whole.includes(name) && !small.includes(name), name);
 });
 
 test("the functions stand in an order that holds each of them once, and is the same each time", () => {
@@ -28,7 +33,7 @@ test("functions that are alike stand together", () => {
 });
 
 test("other names change nothing but the names", () => {
-  const named = readFileSync(NAMED_MODULE);
+  const named = readFileSync(CORES[0].named);
   const other = renamed(named, (name, index) => `${index} ${name}`);
   assert.notDeepEqual(other, named);
   assert.deepEqual(withoutNames(other), withoutNames(named));

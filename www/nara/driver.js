@@ -1,6 +1,5 @@
 // The driver: does what the core asks for, and feeds back what happens. Nothing is decided here.
 
-import { Peer } from "./pkg/light_nara.js";
 import { fromCore, NaraError } from "./errors.js";
 
 /** A timer is never set further ahead: `setTimeout` takes 31 bits. */
@@ -23,10 +22,10 @@ export class Driver {
   #waiting = new Map();
 
   /**
-   * `options` are lists of texts, as the core takes them. `listener(word, value)` is told `status`, `saved`, `local`,
+   * `core` is one that is loaded. `options` are lists of texts, as it takes them. `listener(word, value)` is told `status`, `saved`, `local`,
    * `traffic`, `service`, `log` and `asleep`; `credentials` gives `{user, password}` or a promise of it.
    */
-  constructor({ options, soul, plaza, gateway, credentials, listener }) {
+  constructor({ core, options, soul, plaza, gateway, credentials, listener }) {
     this.#listener = listener;
     this.#plaza = new Link(plaza, ["mqtt"], {
       opened: ({ user, password } = {}) => {
@@ -49,7 +48,7 @@ export class Driver {
       closed: () => this.run("meshClosed"),
     });
     const seed = seeded();
-    this.#peer = resultOf(attempt(() => new Peer(JSON.stringify(options), soul, seed)));
+    this.#peer = resultOf(attempt(() => new core.Peer(JSON.stringify(options), soul, seed)));
     seed.fill(0);
   }
 

@@ -44,7 +44,7 @@ export class NaraError extends Error {
 }
 
 export interface WakeOptions {
-  /** A gateway to the mesh, such as `wss://example.org/mesh`; without one, Go naras cannot be reached. */
+  /** A gateway to the mesh, such as `wss://example.org/mesh`; without one, Go naras cannot be reached. It needs a core that is 13 kB larger. */
   gateway?: string;
   /** The plaza: an MQTT broker's WebSocket address, `ws://` or `wss://`. */
   plaza: string;
@@ -478,7 +478,8 @@ export type CoreModule = typeof globalThis extends { WebAssembly: { Module: { pr
 export type CoreInput = string | URL | Request | Response | ArrayBuffer | ArrayBufferView | CoreModule;
 
 /**
- * Loads the core, once; later calls wait for the same. `Nara.wake` calls it by itself, so it is needed only to load
- * early, or from elsewhere than the file in the package. After a failure it may be called again.
+ * Loads the core, once; later calls wait for the same. `Nara.wake` does it by itself, so this is needed only to load
+ * early, or from elsewhere than the file in the package; what is given then serves all naras, and a `gateway` needs
+ * `light_nara_gateway_bg.wasm`. After a failure it may be called again.
  */
 export function init(input?: CoreInput | Promise<CoreInput>): Promise<void>;

@@ -1,6 +1,6 @@
 // The face of the package: the class Nara, an EventTarget over the core in WebAssembly.
 
-import initCore from "./pkg/light_nara.js";
+import { newCore } from "./pkg/light_nara.js";
 import { Driver } from "./driver.js";
 import { fromCore, NaraError } from "./errors.js";
 import { Watched } from "./events.js";
@@ -13,32 +13,40 @@ const SLEEP_FLUSH_MS = 50;
 const FOR_WANT_OF_OTHERS = new Set(["not_connected", "not_enough_peers", "not_found", "no_answer"]);
 const OPTIONS = new Set(["plaza", "soul", "name", "memory", "credentials", "keepAlive", "gateway", "storage", "stash", "services"]);
 
-let prepare = (input) => input;
-let start = (module) => initCore(module === undefined ? undefined : { module_or_path: module });
-let core;
-let isLoaded = false;
+let start = (core, input) => core.init({ module_or_path: input });
+/** The cores, from when they begin to load: the one for naras without a gateway, and one for all. */
+const cores = { small: undefined, whole: undefined };
 
-/** Says what is made of the input of `init` first, and how the core starts from that; for entry points. */
-export function loadWith(prepareInput, startCore = start) {
-  prepare = prepareInput;
+/** Says how a core starts from what `init` was given, or from `core.address`; for entry points. */
+export function startWith(startCore) {
   start = startCore;
 }
 
 /**
- * Loads the core, once; `Nara.wake` calls it by itself. Takes a URL, a Response, bytes or a
- * WebAssembly.Module, and by default the file beside this one.
+ * Loads the core, once; `Nara.wake` does it by itself. Takes a URL, a Response, bytes or a
+ * WebAssembly.Module, which wakes all naras then, and by default the file beside this one.
  */
-export function init(input) {
-  core ??= load(input).catch((error) => {
-    core = undefined; // A failed download may be tried again.
-    throw new NaraError("core_not_loaded", `the core could not be loaded: ${error?.message ?? error}; where a bundler has moved it, init takes its address`, { cause: error });
-  });
-  return core;
+export async function init(input) {
+  await (cores.whole ?? cores.small ?? load(input === undefined ? "small" : "whole", input));
 }
 
-async function load(input) {
-  await start(await prepare(await input));
-  isLoaded = true;
+/** The core for a nara. The larger one can do all, and is loaded for those who need it. */
+function coreFor({ gateway }) {
+  return cores.whole ?? (gateway === undefined ? (cores.small ?? load("small")) : load("whole"));
+}
+
+function load(which, input) {
+  const core = newCore(which === "whole");
+  cores[which] = started(core, input).catch((error) => {
+    cores[which] = undefined; // A failed download may be tried again.
+    throw new NaraError("core_not_loaded", `the core could not be loaded: ${error?.message ?? error}; where a bundler has moved it, init takes its address`, { cause: error });
+  });
+  return cores[which];
+}
+
+async function started(core, input) {
+  await start(core, await input);
+  return core;
 }
 
 /** A nara that is awake. See index.d.ts for every shape. */
@@ -61,11 +69,11 @@ export class Nara extends Watched {
   /** Wakes a nara; use this and not the constructor. */
   static async wake(options = {}) {
     const { storage, ...checked } = check(options);
-    await init();
+    const core = await coreFor(checked);
     const nara = await inTurn(storage, async () => {
       const remembered = await soulFrom(storage, checked.soul);
       const holders = remembered && (await holdersFrom(storage));
-      const nara = new Nara({ ...checked, soul: checked.soul ?? remembered, holders });
+      const nara = new Nara({ ...checked, core, soul: checked.soul ?? remembered, holders });
       // Before it joins: who stores a memory must still have the soul tomorrow.
       if (nara.soul !== remembered) await keepSoul(storage, nara.soul);
       nara.#keepHolders = holdersKeeper(storage, holders);
@@ -77,13 +85,13 @@ export class Nara extends Watched {
     return nara;
   }
 
-  constructor({ plaza, soul, credentials, services = [], gateway, ...options } = {}) {
+  constructor({ core, plaza, soul, credentials, services = [], gateway, ...options } = {}) {
     super((isWatched) => this.#asleep || this.#driver.run("watchTraffic", isWatched));
-    if (!isLoaded) throw new NaraError("core_not_loaded", "the core is not loaded yet: use Nara.wake, or await init first");
+    if (core === undefined) throw new NaraError("core_not_loaded", "this nara has no core: use Nara.wake, which loads it");
     this.#plaza = plaza;
     const given = Object.entries(options).filter(([, value]) => value !== undefined).map((option) => option.map(String));
     const listener = (word, value) => this.#tell(word, value);
-    this.#driver = new Driver({ options: [...given, ...linesOf(services)], soul, plaza, gateway, credentials, listener });
+    this.#driver = new Driver({ core, options: [...given, ...linesOf(services)], soul, plaza, gateway, credentials, listener });
     this.#soul = this.#driver.soul;
     this.#me = Object.freeze(this.#driver.run("me"));
     this.#services = new Services(services, { driver: this.#driver, me: this.#me, status: () => this.status() });

@@ -1,27 +1,23 @@
 // The entry point for Node: the module is read from disk, and `ws` stands in where Node has no WebSocket.
 import { readFile } from "node:fs/promises";
-import initCore, { initSync } from "./pkg/light_nara.js";
-import { loadWith } from "./nara.js";
+import { startWith } from "./nara.js";
 
 export { init, Nara } from "./nara.js";
 export { NaraError } from "./errors.js";
 
-loadWith(async (input = new URL("./pkg/light_nara_bg.wasm", import.meta.url)) => {
+/** Where there is nothing to fetch, as the glue does it without asking for `Request`: Node takes 25 ms to have one. */
+startWith(async (core, input = core.address) => {
   globalThis.WebSocket ??= quiet((await import("ws")).WebSocket);
   // Node fetches no files.
-  return isFile(input) ? readFile(new URL(input)) : input;
-}, start);
-
-/** Where there is nothing to fetch, as the glue does it without asking for `Request`: Node takes 25 ms to have one. */
-async function start(input) {
-  const isBytes = input instanceof ArrayBuffer || ArrayBuffer.isView(input);
-  const compiling = isBytes ? WebAssembly.compile(input) : input;
+  const given = isFile(input) ? await readFile(new URL(input)) : input;
+  const isBytes = given instanceof ArrayBuffer || ArrayBuffer.isView(given);
+  const compiling = isBytes ? WebAssembly.compile(given) : given;
   // Node takes 3 ms to have it, which the waking nara needs: meanwhile.
   void globalThis.crypto;
   const module = await compiling;
-  if (module instanceof WebAssembly.Module) initSync({ module });
-  else await initCore({ module_or_path: module });
-}
+  if (module instanceof WebAssembly.Module) core.initSync({ module });
+  else await core.init({ module_or_path: module });
+});
 
 function isFile(input) {
   return (typeof input === "string" || input instanceof URL) && String(input).startsWith("file:");

@@ -16,7 +16,7 @@ export function serve(port) {
   });
 
   async function wake(options, given, core) {
-    await init(core);
+    if (core !== undefined) await init(core);
     if (given.credentials) options.credentials = ask("credentials");
     if (given.storage) options.storage = { get: ask("storage.get"), set: ask("storage.set") };
     nara = await Nara.wake(options);
