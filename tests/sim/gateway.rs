@@ -4,7 +4,7 @@
 
 use super::faults::Weather;
 use super::host::Input;
-use super::memo::verify;
+use super::marks::verify;
 use super::world::{Happening, SECOND, World};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -3,7 +3,7 @@
 
 use super::broker::Client;
 use super::gateway::ORIGIN;
-use super::memo::{Remembering, digest};
+use super::marks::{Marking, digest};
 use super::probe::Probe;
 use super::secrets::Secrets;
 use super::vice::Vice;
@@ -176,7 +176,7 @@ impl Host {
         };
         self.life += 1;
         let now = self.now(micros);
-        let nara = Nara::with_crypto(config, seed, now, |keys| Box::new(Remembering(keys)));
+        let nara = Nara::with_crypto(config, seed, now, |keys| Box::new(Marking(keys)));
         self.nara = Some(nara.with_service(Probe::default()));
     }
 

@@ -19,7 +19,7 @@ mod gateway;
 mod host;
 mod idle;
 mod lies;
-mod memo;
+mod marks;
 mod plaza;
 mod probe;
 mod secrets;
