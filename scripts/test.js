@@ -46,9 +46,8 @@ async function setUp() {
   await testPrograms();
   await wasmBindgen();
   await wasmPack();
-  await build();
-  await printSizes();
-  environment.LIGHT_NARA_TRACE = await nativeTrace();
+  // Each takes one processor most of the time, and a folder of its own under target.
+  [environment.LIGHT_NARA_TRACE] = await Promise.all([nativeTrace(), compileTests(), build().then(printSizes)]);
   return null;
 }
 
@@ -57,6 +56,10 @@ async function nativeTrace() {
   const plan = ["--seed", "1", "--naras", "4", "--minutes", "4", "--json"];
   const output = await run("build the simulation", "cargo", [...SIMULATION, ...plan], { usual: "a minute at first" });
   return /"trace":"([0-9a-f]{16})"/.exec(output)[1];
+}
+
+function compileTests() {
+  return run("compile the tests", "cargo", ["test", "--quiet", "--locked", "--no-run"], { usual: "about 1 min" });
 }
 
 function suites() {
