@@ -34,8 +34,13 @@ async function main() {
   const startedAt = Date.now();
   const results = [];
   const isReady = await attempt(results, "set-up", setUp);
-  if (isReady) for (const suite of suites()) await attempt(results, suite.name, () => runSuite(suite));
+  // The linters take one processor, and so does the compiler that the first tests wait for.
+  if (isReady) await Promise.all([inTurn(results, linters()), inTurn(results, suites())]);
   report(results, startedAt);
+}
+
+async function inTurn(results, suites) {
+  for (const suite of suites) await attempt(results, suite.name, () => runSuite(suite));
 }
 
 async function setUp() {
@@ -62,6 +67,15 @@ function compileTests() {
   return run("compile the tests", "cargo", ["test", "--quiet", "--locked", "--no-run"], { usual: "about 1 min" });
 }
 
+function linters() {
+  return [
+    { name: "cargo fmt", program: "cargo", args: ["fmt", "--check"] },
+    { name: "cargo clippy", program: "cargo", args: ["clippy", "--locked", "--all-targets", "--", "-D", "warnings"] },
+    { name: "cargo clippy, wasm", program: "cargo", args: ["clippy", "--locked", "--lib", "--target", "wasm32-unknown-unknown", "--", "-D", "warnings"] },
+    { name: "cargo clippy, no gateway", program: "cargo", args: ["clippy", "--locked", "--lib", "--no-default-features", "--target", "wasm32-unknown-unknown", "--", "-D", "warnings"] },
+  ];
+}
+
 function suites() {
   const chrome = ["--headless", "--chrome", "--chromedriver", find("chromedriver")];
   // What set-up has installed is all that is used: no-install keeps wasm-pack from fetching its own.
@@ -69,14 +83,10 @@ function suites() {
   // Not the examples: some of them measure this machine, and are no wasm.
   const wanted = ["--", "--lib", "--test", "*"];
   return [
-    { name: "cargo fmt", program: "cargo", args: ["fmt", "--check"] },
-    { name: "cargo clippy", program: "cargo", args: ["clippy", "--locked", "--all-targets", "--", "-D", "warnings"] },
-    { name: "cargo clippy, wasm", program: "cargo", args: ["clippy", "--locked", "--lib", "--target", "wasm32-unknown-unknown", "--", "-D", "warnings"] },
-    { name: "cargo clippy, no gateway", program: "cargo", args: ["clippy", "--locked", "--lib", "--no-default-features", "--target", "wasm32-unknown-unknown", "--", "-D", "warnings"] },
-    { name: "cargo test", program: "cargo", args: ["test", "--locked"], count: countCargo },
-    { name: "simulation", program: "cargo", args: [...SIMULATION, "--seeds", "100", "--naras", "8", "--minutes", "60", "--twice"], count: countSeeds },
     { name: "wasm-pack test, Node", program: "wasm-pack", args: [...wasmPackTest, "--node", ...wanted], count: countCargo },
     { name: "wasm-pack test, Chromium", program: "wasm-pack", args: [...wasmPackTest, ...chrome, ...wanted], env: { WASM_BINDGEN_USE_BROWSER: "1" }, count: countCargo },
+    { name: "cargo test", program: "cargo", args: ["test", "--locked"], count: countCargo },
+    { name: "simulation", program: "cargo", args: [...SIMULATION, "--seeds", "100", "--naras", "8", "--minutes", "60", "--twice"], count: countSeeds },
     { name: "JavaScript", program: "node", args: nodeTest("js", { atOnce: 3 }), count: countNode },
     { name: "the package, as installed", program: "node", args: nodeTest("package"), count: countNode },
     { name: "end to end, Chromium", program: "node", args: nodeTest("e2e", { atOnce: 2, only: (name) => !TIMED.has(name) }), count: countNode },
@@ -98,7 +108,7 @@ async function runSuite({ name, program, args, env = {}, count = null, needs = n
     return { passed: 0, failed: 0, skipped: 0, notRun: needs.what };
   }
   try {
-    const output = await run(name, program, args, { live: true, limitMs: SUITE_MS_MAX, env });
+    const output = await run(name, program, args, { live: count !== null, limitMs: SUITE_MS_MAX, env });
     if (count === null) return { passed: 1, failed: 0, skipped: 0 };
     const counts = count(output);
     if (counts.passed === 0) throw new StepError(`${name}: no test ran`);
