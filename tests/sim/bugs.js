@@ -61,8 +61,8 @@ export const bugs = [
     edits: [
       {
         file: "stash/operations.rs",
-        old: "            .extract_if(.., |one| one.deadline <= now)",
-        new: "            .extract_if(.., |one| one.deadline <= now && !(planted && matches!(one.what, Wait::Acks { .. })))",
+        old: "take_operations(&|one| one.deadline <= now)",
+        new: "take_operations(&|one| one.deadline <= now && !(planted && matches!(one.what, Wait::Acks { .. })))",
       },
     ],
   },
