@@ -68,7 +68,8 @@ for (const { name, open } of plazas) {
       assert.deepEqual(memory.data, MEMORY);
       assert.equal(memory.version, receipt.version);
       assert.ok(Math.abs(memory.savedAt - Date.now()) < 120_000);
-      assert.ok(receipt.holders.some((holder) => holder.id === memory.from.id && holder.name === memory.from.name));
+      // Whoever holds a spare copy may be the first to answer.
+      assert.ok(confidants.some(({ id, name }) => id === memory.from.id && name === memory.from.name));
       await until("the event stash:recovered", () => events.length > 0);
       assert.ok(events.at(-1).count >= 1);
       assert.equal(second.status().recovery.state, "recovered");
