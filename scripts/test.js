@@ -52,15 +52,15 @@ async function setUp() {
   await wasmBindgen();
   await wasmPack();
   // Each takes one processor most of the time, and a folder of its own under target.
-  [environment.LIGHT_NARA_TRACE] = await Promise.all([nativeTrace(), compileTests(), build().then(printSizes)]);
+  [environment.LIGHT_NARA_TRACES] = await Promise.all([nativeTraces(), compileTests(), build().then(printSizes)]);
   return null;
 }
 
-/** What one seed comes to natively; the tests in WebAssembly must come to the same. */
-async function nativeTrace() {
-  const plan = ["--seed", "1", "--naras", "4", "--minutes", "4", "--json"];
+/** What two seeds come to natively, the second with a gateway; the tests in WebAssembly must come to the same. */
+async function nativeTraces() {
+  const plan = ["--seed", "1", "--seeds", "2", "--threads", "1", "--naras", "4", "--minutes", "4", "--json"];
   const output = await run("build the simulation", "cargo", [...SIMULATION, ...plan], { usual: "a minute at first" });
-  return /"trace":"([0-9a-f]{16})"/.exec(output)[1];
+  return [...output.matchAll(/"trace":"([0-9a-f]{16})"/g)].map(([, trace]) => trace).join(",");
 }
 
 function compileTests() {

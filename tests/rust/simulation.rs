@@ -25,14 +25,17 @@ fn one_seed_gives_one_trace_and_another_seed_another() {
     assert_ne!(once.trace, run(plan(2)).trace);
 }
 
-/// What `npm run sim -- --json` says of that seed, where this is built by
-/// `npm test`.
+/// What `npm run sim -- --json` says of the first two seeds, where this is
+/// built by `npm test`.
 #[cfg(target_family = "wasm")]
-const NATIVE: Option<&str> = option_env!("LIGHT_NARA_TRACE");
+const NATIVE: Option<&str> = option_env!("LIGHT_NARA_TRACES");
 
 #[cfg(target_family = "wasm")]
 #[both]
-fn one_seed_gives_the_same_trace_here_as_natively() {
-    let native = NATIVE.expect("LIGHT_NARA_TRACE is not set; npm test sets it");
-    assert_eq!(format!("{:016x}", run(plan(1)).trace), native);
+fn seeds_with_a_gateway_and_without_give_the_same_trace_here_as_natively() {
+    let native = NATIVE.expect("LIGHT_NARA_TRACES is not set; npm test sets it");
+    let here = [1, 2].map(|seed| run(plan(seed)));
+    assert_eq!(here.each_ref().map(|one| one.meshed > 0), [false, true]);
+    let traces = here.map(|one| format!("{:016x}", one.trace));
+    assert_eq!(traces.join(","), native);
 }

@@ -248,6 +248,7 @@ impl World {
         if link.is_none_or(|link| link.port.is_none()) {
             return self.refuse(by, 503);
         }
+        self.outcome.meshed += 1;
         self.gateway.next += 1;
         let n = self.gateway.next;
         self.gateway.asked.insert(n, Asked { by, to });

@@ -54,6 +54,8 @@ pub(crate) struct Outcome {
     pub(crate) saved: u64,
     /// Calls that ended, each once.
     pub(crate) calls: u64,
+    /// Requests that a gateway handed over.
+    pub(crate) meshed: u64,
     /// Naras that ended without a word.
     pub(crate) crashes: u64,
     /// Everything else that happened to a nara, or to the broker.
@@ -84,7 +86,9 @@ impl Outcome {
     pub(crate) fn add(&mut self, one: &Self) {
         self.steps += one.steps;
         self.saved += one.saved;
+        self.meshed += one.meshed;
         self.calls += one.calls;
+        self.meshed += one.meshed;
         self.crashes += one.crashes;
         self.mishaps += one.mishaps;
         self.faults += one.faults;

@@ -159,7 +159,7 @@ fn report(wish: &Wish, ended: mpsc::Receiver<Ended>) -> ExitCode {
     }
     let runs = if wish.is_twice { "twice, " } else { "" };
     eprintln!(
-        "{} naras, {} simulated minutes each, {runs}{} steps: {} crashes, {} other faults of hosts, {} faults of messages, {} calls ended once, {} reports of saved, {} recoveries where a copy was in reach",
+        "{} naras, {} simulated minutes each, {runs}{} steps: {} crashes, {} other faults of hosts, {} faults of messages, {} calls ended once, {} requests by a gateway, {} reports of saved, {} recoveries where a copy was in reach",
         wish.naras,
         wish.minutes,
         sum.steps,
@@ -167,6 +167,7 @@ fn report(wish: &Wish, ended: mpsc::Receiver<Ended>) -> ExitCode {
         sum.mishaps,
         sum.faults,
         sum.calls,
+        sum.meshed,
         sum.saved,
         sum.recoveries
     );
@@ -195,11 +196,12 @@ fn json(one: &Ended) -> String {
         took,
     } = one;
     format!(
-        "{{\"seed\":{seed},\"trace\":\"{:016x}\",\"steps\":{},\"saved\":{},\"calls\":{},\"crashes\":{},\"mishaps\":{},\"faults\":{},\"lost\":{},\"forks\":{},\"recoveries\":{},\"healedAfter\":{},\"wholeAfter\":{},\"simulatedSeconds\":{},\"processorSeconds\":{took:.3},\"ok\":{}}}",
+        "{{\"seed\":{seed},\"trace\":\"{:016x}\",\"steps\":{},\"saved\":{},\"calls\":{},\"meshed\":{},\"crashes\":{},\"mishaps\":{},\"faults\":{},\"lost\":{},\"forks\":{},\"recoveries\":{},\"healedAfter\":{},\"wholeAfter\":{},\"simulatedSeconds\":{},\"processorSeconds\":{took:.3},\"ok\":{}}}",
         one.trace,
         one.steps,
         one.saved,
         one.calls,
+        one.meshed,
         one.crashes,
         one.mishaps,
         one.faults,
