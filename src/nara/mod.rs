@@ -91,7 +91,9 @@ pub type Reason = &'static str;
 
 /// One nara.
 pub struct Nara {
-    config: Config,
+    /// Apart from the rest, for it has the soul: whatever is moved leaves a
+    /// copy where it was, and parts of that get into what is made there next.
+    config: Box<Config>,
     session: Session,
     runtime: Runtime,
     effects: VecDeque<Effect>,
@@ -110,18 +112,19 @@ pub struct Nara {
 impl Nara {
     /// A nara that does not move yet; [`Nara::wake`] starts it. The seed is
     /// all the randomness that it will ever use.
-    pub fn new(config: Config, seed: [u8; 32], now: Now) -> Self {
+    pub fn new(config: impl Into<Box<Config>>, seed: [u8; 32], now: Now) -> Self {
         Self::with_crypto(config, seed, now, |keys| Box::new(keys))
     }
 
     /// The same with something put between the nara and its keys, so that a
     /// simulation can remember what was verified, or do without.
     pub fn with_crypto(
-        config: Config,
+        config: impl Into<Box<Config>>,
         seed: [u8; 32],
         now: Now,
         wrap: impl FnOnce(Keys) -> Box<dyn Crypto>,
     ) -> Self {
+        let config = config.into();
         let mut rng = Rng::from_seed(seed);
         let keys = config.keys();
         let me = Me {

@@ -177,6 +177,8 @@ impl Peer {
         };
         let config = config(&options, soul, newborn);
         newborn.zeroize();
+        // Where the soul was on its way is where services are made next.
+        wipe_stack();
         let nara = Nara::new(config?, seed, now());
         seed.zeroize();
         let mailbox = Mailbox::shared();
@@ -241,7 +243,9 @@ fn wipe_stack() {
     left.zeroize();
 }
 
-fn config(options: &[Args], soul: Option<&str>, newborn: [u8; 32]) -> Result<Config, String> {
+/// Not a part of its caller, of which nothing of the soul is to be left.
+#[inline(never)]
+fn config(options: &[Args], soul: Option<&str>, newborn: [u8; 32]) -> Result<Box<Config>, String> {
     let mut name = options.iter().filter(|line| line.word(0) == "name");
     let name = name.next().and_then(|line| line.get(1));
     let config = match soul {
@@ -263,7 +267,7 @@ fn config(options: &[Args], soul: Option<&str>, newborn: [u8; 32]) -> Result<Con
         };
         failure(code, &error)
     };
-    let mut config = config.map_err(refused)?;
+    let mut config = Box::new(config.map_err(refused)?);
     for line in options {
         choose(&mut config, line).map_err(refused)?;
     }

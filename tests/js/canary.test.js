@@ -8,7 +8,7 @@ import { Neighbourhood } from "../support/naras.js";
 const ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 const ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
 
-/** That of the one core that all naras here have; they are woken after this. */
+/** That of the core that was loaded last; naras are woken after this. */
 let memory;
 WebAssembly.Instance = class extends WebAssembly.Instance {
   constructor(...given) {
@@ -29,21 +29,24 @@ after(async () => {
   await server.close();
 });
 
-test("no byte of the soul, nor of a key that follows from it, outlives the sleep in the module's memory", async () => {
-  const owner = await neighbours.wake();
-  await owner.stash.set({ tea: "oolong" });
-  const { soul } = owner;
-  await assertFoundAwake(soul);
-  await owner.sleep();
-  assert.deepEqual(await found(soul), []);
-  assert.equal(owner.soul, soul);
+// Services are in the full core alone, which is loaded second.
+for (const [core, options] of [["smaller", {}], ["full", { services: [{ name: "tea", behaviours: { "tea:wish": {} } }] }]]) {
+  test(`no byte of the soul, nor of a key that follows from it, outlives the sleep in the memory of the ${core} core`, async () => {
+    const owner = await neighbours.wake(options);
+    await owner.stash.set({ tea: "oolong" });
+    const { soul } = owner;
+    await assertFoundAwake(soul);
+    await owner.sleep();
+    assert.deepEqual(await found(soul), []);
+    assert.equal(owner.soul, soul);
 
-  const again = await neighbours.wake({ soul });
-  assert.deepEqual((await again.stash.recover()).data, { tea: "oolong" });
-  await assertFoundAwake(soul);
-  await again.sleep();
-  assert.deepEqual(await found(soul), []);
-});
+    const again = await neighbours.wake({ ...options, soul });
+    assert.deepEqual((await again.stash.recover()).data, { tea: "oolong" });
+    await assertFoundAwake(soul);
+    await again.sleep();
+    assert.deepEqual(await found(soul), []);
+  });
+}
 
 test("a service has nothing to seal with any more once its nara sleeps", async () => {
   let ctx;
