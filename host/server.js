@@ -125,7 +125,7 @@ async function packed(file, accepted, config) {
 async function contents(file, { gateway }) {
   const body = await readFile(file);
   if (gateway === null || extname(file) !== ".html") return body;
-  return Buffer.from(body.toString().replace("light_nara_bg.wasm", "light_nara_gateway_bg.wasm"));
+  return Buffer.from(body.toString().replace("light_nara_bg.wasm", "light_nara_full_bg.wasm"));
 }
 
 /** Whether an Accept-Encoding header names this encoding, and not with a weight of 0. */

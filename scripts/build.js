@@ -26,18 +26,20 @@ export async function build() {
   await bundle();
 }
 
-/** The two cores with one glue, since each gives and takes the same. */
+/** The two cores, with the glue of the full one for both. */
 async function cores() {
-  const [small, whole] = CORES;
-  const glue = await compile(small);
+  const [small, full] = CORES;
+  await compile(small);
   // The one is optimised while the other compiles.
-  const [, other] = await Promise.all([optimise(small), compile(whole).then((glue) => optimise(whole).then(() => glue))]);
-  if (glue !== other) throw new StepError("the glue of the two cores is not the same, so one of them needs its own");
+  const [, glue] = await Promise.all([optimise(small), compile(full).then((glue) => optimise(full).then(() => glue))]);
+  const imports = ({ module }) => WebAssembly.Module.imports(new WebAssembly.Module(readFileSync(module))).map(({ name }) => name);
+  const missing = imports(small).filter((name) => !imports(full).includes(name));
+  if (missing.length > 0) throw new StepError(`the small core imports what the glue of the other has not: ${missing.join(", ")}`);
   writeFileSync(GLUE, await wrapped(glue));
 }
 
 /**
- * Puts the scripts that browsers load into three small files, beside the core that they look for beside themselves: ten
+ * Puts the scripts that browsers load into few small files, beside the core that they look for beside themselves: ten
  * readable ones were twice as many bytes, and more round trips where nothing preloads them. Node, to which each is a
  * millisecond or two, gets its entry point in one file.
  */
@@ -47,7 +49,7 @@ async function bundle() {
   const forNode = esbuild({ ...common, entryPoints: ["node.js"], platform: "node", target: "node20", external: ["ws"], plugins: [{ name: "from the folder that it is put into", setup: moved }] });
   const forBrowsers = esbuild({
     ...common,
-    entryPoints: ["index.js", "worker.js", "worker-side.js"],
+    entryPoints: ["index.js", "service.js", "worker.js", "worker-side.js"],
     splitting: true,
     // What index.js and worker.js both need, so that an error of the one is a NaraError of the other.
     chunkNames: "shared",
@@ -63,12 +65,12 @@ async function bundle() {
   }
 }
 
-/** worker-side.js imports index.js as it is built, and not all of it once more. */
+/** worker-side.js and service.js import index.js as it is built, and not all of it once more; it imports service.js when it needs it. */
 function apart({ onResolve }) {
-  onResolve({ filter: /\/index\.js$/ }, ({ path, kind }) => (kind === "entry-point" ? undefined : { path, external: true }));
+  onResolve({ filter: /\/(index|service)\.js$/ }, ({ path, kind }) => (kind === "entry-point" ? undefined : { path, external: true }));
 }
 
-/** The entry point finds the glue beside itself, and shares with `light-nara/worker` what must not be there twice. */
+/** The entry point finds the glue beside itself, has the services in it, and shares with `light-nara/worker` what must not be there twice. */
 function moved({ onResolve }) {
   onResolve({ filter: /\/(errors|storage)\.js$/ }, ({ path }) => ({ path: `.${path}`, external: true }));
   onResolve({ filter: /\/light_nara\.js$/ }, () => ({ path: "./light_nara.js", external: true }));
@@ -106,7 +108,7 @@ async function compile({ folder, features }) {
   // In place of the flags of .cargo/config.toml, which they repeat: where this machine keeps its crates is nobody's business.
   const crates = join(process.env.CARGO_HOME ?? join(homedir(), ".cargo"), "registry", "src");
   const env = { CARGO_ENCODED_RUSTFLAGS: ["-Ctarget-feature=+simd128", `--remap-path-prefix=${crates}=crates`, ...FOR_SIZE].join("\x1f") };
-  await run(`compile the core to WebAssembly, ${features.join(" ")}`, "cargo", args, { usual: "about 1 min", env });
+  await run(["compile the core to WebAssembly", ...features].join(" "), "cargo", args, { usual: "about 1 min", env });
   const target = resolve(root, process.env.CARGO_TARGET_DIR ?? "target");
   const compiled = join(target, "wasm32-unknown-unknown", "release", "light_nara.wasm");
   await run("write its JS glue", "wasm-bindgen", [compiled, "--target", "web", "--no-typescript", "--out-dir", folder]);
@@ -124,8 +126,8 @@ async function wrapped(glue) {
   const address = "new URL('light_nara_bg.wasm', import.meta.url)";
   if (![exported, address].every((part) => glue.split(part).length === 2)) throw new StepError("wasm-bindgen writes other glue than it did; see scripts/build.js");
   const body = glue.replace(/^export (?=class|function)/gm, "").replace(address, "address").replace(exported, `return { ${names.join(", ")}, initSync, init: __wbg_init, address };`);
-  const source = `export function newCore(hasGateway) {
-    const address = hasGateway ? new URL("light_nara_gateway_bg.wasm", import.meta.url) : new URL("light_nara_bg.wasm", import.meta.url);
+  const source = `export function newCore(isFull) {
+    const address = isFull ? new URL("light_nara_full_bg.wasm", import.meta.url) : new URL("light_nara_bg.wasm", import.meta.url);
     ${body}
   }`;
   const { code } = await transform(source, { minify: true, format: "esm", target: "es2022" });
@@ -182,12 +184,12 @@ const BENCH_PKG = join(toolsDir, "bench");
 const STAMP = join(toolsDir, "wasm-stamp");
 const GLUE = join(PKG, "light_nara.js");
 /**
- * The cores: the small one, which pages load, and the one for naras that name a gateway. Each is compiled into a folder of
+ * The cores: the small one, which most pages load, and the full one, for naras with a gateway or services. Each is compiled into a folder of
  * its own, becomes the file `module`, and is kept as `named` with the names of its functions.
  */
 export const CORES = [
   { folder: join(toolsDir, "core"), module: join(PKG, "light_nara_bg.wasm"), named: join(toolsDir, "light_nara_named.wasm"), features: ["--no-default-features"] },
-  { folder: join(toolsDir, "gateway"), module: join(PKG, "light_nara_gateway_bg.wasm"), named: join(toolsDir, "light_nara_gateway_named.wasm"), features: ["--features", "gateway"] },
+  { folder: join(toolsDir, "full"), module: join(PKG, "light_nara_full_bg.wasm"), named: join(toolsDir, "light_nara_full_named.wasm"), features: [] },
 ];
 /**
  * What moves is copied by one instruction where it took one to load and one to store each piece, 3.5 kB gzipped, and what

@@ -11,29 +11,29 @@ import { modulesOf } from "./weight.js";
 const GOAL = 120_000;
 const LIMIT = 150_000;
 /**
- * Neither is reached yet. Until then these are the newest figures, to be set anew by whoever changes one; it may grow by
- * a fiftieth, since compilers differ, and no further.
+ * Where one is not reached yet, the newest figure counts, to be set anew by whoever changes it; it may grow by a fiftieth,
+ * since compilers differ, and no further.
  */
-const NEWEST = { "without a gateway": 152_200, "with a gateway": 164_300 };
+const NEWEST = { "all of it": 144_300, "with a gateway or services": 164_400 };
 const GROWTH = 1.02;
 
 /** Prints the table; fails when the limit counts and is passed. */
 export async function printSizes({ json = false } = {}) {
   await build();
-  const [small, whole] = CORES.map(({ module }) => relative(root, module));
-  const pages = { "without a gateway": total([...SCRIPTS, small]), "with a gateway": total([...SCRIPTS, whole]) };
+  const [small, full] = CORES.map(({ module }) => relative(root, module));
+  const pages = { "all of it": total([...SCRIPTS, small]), "with a gateway or services": total([...SCRIPTS, FOR_SERVICES, full]) };
   const parts = partSizes(readFileSync(CORES[0].named));
   say("");
   say(row("what a page loads", ["raw", "gzip -9", "brotli 11"]));
-  for (const path of [...SCRIPTS, small, whole]) say(row(path, columns(total([path]))));
-  for (const [page, sum] of Object.entries(pages)) say(row(`all of it, ${page}`, columns(sum)));
+  for (const path of [...SCRIPTS, small, FOR_SERVICES, full]) say(row(path, columns(total([path]))));
+  for (const [page, sum] of Object.entries(pages)) say(row(page, columns(sum)));
   for (const [name, files] of Object.entries(INSTEAD)) say(row(`instead: ${name}`, columns(total(files))));
   const tarball = await tarballSize();
   say(row("the npm tarball", ["", String(tarball), ""]));
   say("");
-  say("the module without a gateway by part, in bytes before compression:");
+  say("the smaller module by part, in bytes before compression:");
   for (const [name, size] of Object.entries(parts).slice(0, PARTS_SHOWN)) say(row(name, [String(size)]));
-  if (json) say(JSON.stringify({ ...pages["without a gateway"], gateway: pages["with a gateway"], tarball, parts }));
+  if (json) say(JSON.stringify({ ...pages["all of it"], full: pages["with a gateway or services"], tarball, parts }));
   for (const [page, { gzip }] of Object.entries(pages)) check(page, gzip);
 }
 
@@ -85,6 +85,8 @@ const INSTEAD = {
 };
 /** Our entry point with everything that it imports; the module comes with it. */
 const SCRIPTS = modulesOf("nara/pkg/index.js").map((path) => `www/${path}`);
+/** What is loaded for services alone, beside the larger module. */
+const FOR_SERVICES = "www/nara/pkg/service.js";
 const PARTS_SHOWN = 24;
 
 if (isCommand(import.meta.url)) await runMain(() => printSizes({ json: process.argv.includes("--json") }));

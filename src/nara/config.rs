@@ -85,7 +85,7 @@ impl fmt::Display for ConfigError {
                 )
             }
             Self::Gateway => f.write_str(
-                "gateway: this core can use none; light_nara_gateway_bg.wasm can, given to init",
+                "gateway: this core can use none; light_nara_full_bg.wasm can, given to init",
             ),
         }
     }

@@ -13,6 +13,7 @@ mod args;
 #[cfg(feature = "bench")]
 mod bench;
 mod peer;
+#[cfg_attr(not(feature = "services"), path = "no_service.rs")]
 mod service;
 mod stash;
 mod words;

@@ -71,14 +71,14 @@ test("a core that cannot be loaded is an error with code and cause, and may be t
   `)), Array(3).fill(["NaraError", "core_not_loaded", true]));
 });
 
-const [SMALL, WHOLE] = ["light_nara_bg.wasm", "light_nara_gateway_bg.wasm"];
+const [SMALL, FULL] = ["light_nara_bg.wasm", "light_nara_full_bg.wasm"];
 
 /** The cores that these wakes load, in a process of their own, and where each nara says that its mesh is. */
 async function loadedBy(...options) {
   return JSON.parse(await fresh(`
     import { statSync } from "node:fs";
     import { init, Nara } from "light-nara";
-    const name = (size) => ${JSON.stringify([SMALL, WHOLE])}.find((name) => statSync("www/nara/pkg/" + name).size === size);
+    const name = (size) => ${JSON.stringify([SMALL, FULL])}.find((name) => statSync("www/nara/pkg/" + name).size === size);
     const loaded = [];
     const compile = WebAssembly.compile;
     WebAssembly.compile = (bytes) => (loaded.push(name(bytes.byteLength)), compile(bytes));
@@ -91,13 +91,15 @@ async function loadedBy(...options) {
 }
 
 const GATEWAY = { gateway: "ws://127.0.0.1:9/mesh" };
+const SERVICES = { services: [{ name: "tea", behaviours: { "tea:wish": {} } }] };
 
-test("a nara that names a gateway gets the larger core, beside others that have the smaller", async () => {
-  assert.deepEqual(await loadedBy({}, {}, GATEWAY, {}), { loaded: [SMALL, WHOLE], states: ["none", "none", "attaching", "none"] });
+test("a nara with a gateway or services gets the larger core, beside others that have the smaller", async () => {
+  assert.deepEqual(await loadedBy({}, {}, GATEWAY, SERVICES, {}), { loaded: [SMALL, FULL], states: ["none", "none", "attaching", "none", "none"] });
+  assert.deepEqual((await loadedBy({}, SERVICES)).loaded, [SMALL, FULL]);
 });
 
 test("where the larger core is loaded first, it serves everybody", async () => {
-  assert.deepEqual(await loadedBy(GATEWAY, {}, GATEWAY), { loaded: [WHOLE], states: ["attaching", "none", "attaching"] });
+  assert.deepEqual(await loadedBy(GATEWAY, {}, GATEWAY), { loaded: [FULL], states: ["attaching", "none", "attaching"] });
 });
 
 test("a core that init was given serves everybody, and says so where it cannot", async () => {
@@ -105,9 +107,10 @@ test("a core that init was given serves everybody, and says so where it cannot",
     import { readFileSync } from "node:fs";
     import { init, Nara } from "light-nara";
     await init(readFileSync("www/nara/pkg/${SMALL}"));
-    const options = { plaza: "ws://127.0.0.1:9/mqtt", gateway: "ws://127.0.0.1:9/mesh" };
-    await Nara.wake(options).catch(({ code, message }) => console.log(code, message));
-  `), `option_invalid gateway: this core can use none; ${WHOLE} can, given to init`);
+    for (const options of ${JSON.stringify([GATEWAY, SERVICES])}) {
+      await Nara.wake({ plaza: "ws://127.0.0.1:9/mqtt", ...options }).catch(({ code, message }) => console.log(code, message));
+    }
+  `), `option_invalid gateway: this core can use none; ${FULL} can, given to init\noption_invalid services: this core can have none; ${FULL} can, given to init`);
 });
 
 test("who makes a nara by itself is told what to do", async () => {

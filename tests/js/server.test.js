@@ -117,7 +117,7 @@ test("the page is told of another broker, and no plaza is kept", async (t) => {
   assert.deepEqual(JSON.parse((await ask("/config.json", { at: other.url })).body), { plaza: "ws://127.0.0.1:9/mqtt", gateway: "/mesh" });
   // The page loads ahead the one core that it will use.
   const ahead = async (at) => /rel="preload" href="\.\/nara\/pkg\/(\w+)\.wasm"/.exec((await ask("/", { at })).body)?.[1];
-  assert.deepEqual([await ahead(server.url), await ahead(other.url)], ["light_nara_bg", "light_nara_gateway_bg"]);
+  assert.deepEqual([await ahead(server.url), await ahead(other.url)], ["light_nara_bg", "light_nara_full_bg"]);
   const headers = { Connection: "Upgrade", Upgrade: "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Protocol": "mqtt" };
   assert.equal((await ask("/mqtt", { headers, at: other.url })).status, 404);
 });

@@ -112,25 +112,26 @@ describe("in a browser", { timeout: 180_000, concurrency: true }, () => {
     assert.deepEqual(result, { ...BOTH, own: KEPT });
   });
 
-  for (const [where, entry] of [["a page", "index"], ["workers", "worker"]]) {
-    test(`in ${where}, only a nara that names a gateway loads the larger core, and has its address`, async () => {
+  const services = [{ name: "tea", behaviours: { "tea:wish": {} } }];
+  for (const [where, entry, others] of [["a page", "index", [["none", { services }]]], ["workers", "worker", []]]) {
+    test(`in ${where}, the larger core is loaded only for a nara with services or a gateway, and has its address there`, async () => {
       // Any page of the host whose gateway it is, but the one that wakes a nara itself.
       const { page, complaints, close } = await openPage(browser, `${plaza.url}config.json`);
       const loaded = [];
       page.context().on("request", (request) => loaded.push(...(/\w+\.wasm$/.exec(request.url()) ?? [])));
-      const { plaza: address, gateway } = plaza;
-      await page.evaluate(wakeAll, { entry: `/nara/pkg/${entry}.js`, naras: [["none", { plaza: address }], ["attached", { plaza: address, gateway }]] });
-      assert.deepEqual([loaded, complaints], [["light_nara_bg.wasm", "light_nara_gateway_bg.wasm"], []]);
+      const naras = [["none", {}], ...others, ["attached", { gateway: plaza.gateway }]];
+      await page.evaluate(wakeAll, { entry: `/nara/pkg/${entry}.js`, plaza: plaza.plaza, naras });
+      assert.deepEqual([loaded, complaints], [["light_nara_bg.wasm", "light_nara_full_bg.wasm"], []]);
       await close();
     });
   }
 });
 
 /** In the page: wakes naras one after another, each with these options, and waits until the mesh of each is in this state. */
-async function wakeAll({ entry, naras }) {
+async function wakeAll({ entry, plaza, naras }) {
   const { Nara } = await import(entry);
   for (const [state, options] of naras) {
-    const nara = await Nara.wake(options);
+    const nara = await Nara.wake({ plaza, ...options });
     while ((await nara.status()).mesh.state !== state) await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

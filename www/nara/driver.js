@@ -60,10 +60,15 @@ export class Driver {
 
   /** The same for what ends later; `done(error, value)` is called once, unless it is cancelled. Returns the operation. */
   begin(done, what, deadline, ...rest) {
-    const operation = this.run(what, milliseconds(deadline), ...rest);
+    const operation = this.run(what, this.milliseconds(deadline), ...rest);
     // What happened already is told in a microtask, so nothing is missed.
     this.#waiting.set(operation, done);
     return operation;
+  }
+
+  /** A deadline as the core takes it. */
+  milliseconds(deadline) {
+    return Math.trunc(Math.min(Math.max(deadline, 0), DEADLINE_MS_MAX));
   }
 
   cancel(operation) {
@@ -195,11 +200,6 @@ class Link {
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close();
   }
-}
-
-/** A deadline as the core takes it. */
-export function milliseconds(deadline) {
-  return Math.trunc(Math.min(Math.max(deadline, 0), DEADLINE_MS_MAX));
 }
 
 function whyClosed({ code, reason }) {

@@ -44,7 +44,7 @@ export class NaraError extends Error {
 }
 
 export interface WakeOptions {
-  /** A gateway to the mesh, such as `wss://example.org/mesh`; without one, Go naras cannot be reached. It needs a core that is 13 kB larger. */
+  /** A gateway to the mesh, such as `wss://example.org/mesh`; without one, Go naras cannot be reached. It needs the larger core. */
   gateway?: string;
   /** The plaza: an MQTT broker's WebSocket address, `ws://` or `wss://`. */
   plaza: string;
@@ -479,7 +479,7 @@ export type CoreInput = string | URL | Request | Response | ArrayBuffer | ArrayB
 
 /**
  * Loads the core, once; later calls wait for the same. `Nara.wake` does it by itself, so this is needed only to load
- * early, or from elsewhere than the file in the package; what is given then serves all naras, and a `gateway` needs
- * `light_nara_gateway_bg.wasm`. After a failure it may be called again.
+ * early, or from elsewhere than the file in the package; what is given then serves all naras, and a `gateway` or
+ * `services` need `light_nara_full_bg.wasm`. After a failure it may be called again.
  */
 export function init(input?: CoreInput | Promise<CoreInput>): Promise<void>;

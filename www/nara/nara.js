@@ -4,7 +4,6 @@ import { newCore } from "./pkg/light_nara.js";
 import { Driver } from "./driver.js";
 import { fromCore, NaraError } from "./errors.js";
 import { Watched } from "./events.js";
-import { linesOf, Services } from "./service.js";
 import { stashOf } from "./stash.js";
 import { checkStorage, holdersFrom, holdersKeeper, inTurn, keepSoul, soulFrom } from "./storage.js";
 import { whenWaking } from "./waking.js";
@@ -14,8 +13,8 @@ const FOR_WANT_OF_OTHERS = new Set(["not_connected", "not_enough_peers", "not_fo
 const OPTIONS = new Set(["plaza", "soul", "name", "memory", "credentials", "keepAlive", "gateway", "storage", "stash", "services"]);
 
 let start = (core, input) => core.init({ module_or_path: input });
-/** The cores, from when they begin to load: the one for naras without a gateway, and one for all. */
-const cores = { small: undefined, whole: undefined };
+/** The cores, from when they begin to load: the one that most naras need, and one for all. */
+const cores = { small: undefined, full: undefined };
 
 /** Says how a core starts from what `init` was given, or from `core.address`; for entry points. */
 export function startWith(startCore) {
@@ -27,16 +26,17 @@ export function startWith(startCore) {
  * WebAssembly.Module, which wakes all naras then, and by default the file beside this one.
  */
 export async function init(input) {
-  await (cores.whole ?? cores.small ?? load(input === undefined ? "small" : "whole", input));
+  await (cores.full ?? cores.small ?? load(input === undefined ? "small" : "full", input));
 }
 
-/** The core for a nara. The larger one can do all, and is loaded for those who need it. */
-function coreFor({ gateway }) {
-  return cores.whole ?? (gateway === undefined ? (cores.small ?? load("small")) : load("whole"));
+/** The core for a nara. The full one serves everybody, and is loaded for those who need it. */
+function coreFor({ gateway, services }) {
+  if (cores.full !== undefined) return cores.full;
+  return gateway !== undefined || services.length > 0 ? load("full") : (cores.small ?? load("small"));
 }
 
 function load(which, input) {
-  const core = newCore(which === "whole");
+  const core = newCore(which === "full");
   cores[which] = started(core, input).catch((error) => {
     cores[which] = undefined; // A failed download may be tried again.
     throw new NaraError("core_not_loaded", `the core could not be loaded: ${error?.message ?? error}; where a bundler has moved it, init takes its address`, { cause: error });
@@ -69,11 +69,13 @@ export class Nara extends Watched {
   /** Wakes a nara; use this and not the constructor. */
   static async wake(options = {}) {
     const { storage, ...checked } = check(options);
+    // Few applications have services of their own.
+    const served = checked.services.length > 0 ? (await import("./service.js")).served(checked.services) : undefined;
     const core = await coreFor(checked);
     const nara = await inTurn(storage, async () => {
       const remembered = await soulFrom(storage, checked.soul);
       const holders = remembered && (await holdersFrom(storage));
-      const nara = new Nara({ ...checked, core, soul: checked.soul ?? remembered, holders });
+      const nara = new Nara({ ...checked, core, services: served, soul: checked.soul ?? remembered, holders });
       // Before it joins: who stores a memory must still have the soul tomorrow.
       if (nara.soul !== remembered) await keepSoul(storage, nara.soul);
       nara.#keepHolders = holdersKeeper(storage, holders);
@@ -81,20 +83,20 @@ export class Nara extends Watched {
     });
     nara.#driver.run("wake");
     nara.#unwatch = whenWaking(() => nara.retryNow());
-    nara.#services.start();
+    nara.#services?.start();
     return nara;
   }
 
-  constructor({ core, plaza, soul, credentials, services = [], gateway, ...options } = {}) {
+  constructor({ core, plaza, soul, credentials, services, gateway, ...options } = {}) {
     super((isWatched) => this.#asleep || this.#driver.run("watchTraffic", isWatched));
     if (core === undefined) throw new NaraError("core_not_loaded", "this nara has no core: use Nara.wake, which loads it");
     this.#plaza = plaza;
     const given = Object.entries(options).filter(([, value]) => value !== undefined).map((option) => option.map(String));
     const listener = (word, value) => this.#tell(word, value);
-    this.#driver = new Driver({ core, options: [...given, ...linesOf(services)], soul, plaza, gateway, credentials, listener });
+    this.#driver = new Driver({ core, options: [...given, ...(services?.lines ?? [])], soul, plaza, gateway, credentials, listener });
     this.#soul = this.#driver.soul;
     this.#me = Object.freeze(this.#driver.run("me"));
-    this.#services = new Services(services, { driver: this.#driver, me: this.#me, status: () => this.status() });
+    this.#services = services?.by({ driver: this.#driver, me: this.#me, status: () => this.status() });
     this.stash = stashOf({
       run: (...command) => this.#driver.run(...command),
       change: (...command) => this.#change(...command),
@@ -133,13 +135,13 @@ export class Nara extends Watched {
       this.#asleep = true;
       this.#unwatch();
       const told = new Promise((resolve) => this.addEventListener("asleep", resolve, { once: true }));
-      this.#services.stop();
+      this.#services?.stop();
       this.#driver.run(handOff ? "leave" : "sleep");
       // The last words are with the socket by then; give it a moment to send them.
       this.#fallenAsleep = told
         .then(() => new Promise((resolve) => setTimeout(resolve, SLEEP_FLUSH_MS)))
         .then(() => {
-          this.#services.end();
+          this.#services?.end();
           this.#driver.forgetSoul();
         });
     }
@@ -229,7 +231,7 @@ function check(options) {
     throw new NaraError("option_invalid", "keepAlive: it must be 30 or 120 seconds");
   }
   checkStorage(storage);
-  linesOf(services);
+  if (!Array.isArray(services)) throw new NaraError("option_invalid", "services: they must be an array");
   return { plaza: checkPlaza(plaza), soul, name, memory, credentials, keepAlive, storage, services, ...checkGateway(gateway), ...checkStash(stash) };
 }
 

@@ -1,16 +1,18 @@
 // Services of one's own in JavaScript: what they declare, checked, and the context that their handlers get.
 
-import { milliseconds } from "./driver.js";
-import { NaraError } from "./errors.js";
+import { NaraError } from "./index.js";
 
 const CALL_DEADLINE_MS = 30_000;
 const TYPES = new Set(["request", "protocol", "ephemeral", "local"]);
 /** Of one nara, of one service, of one kind, and of one version. */
 const [SERVICES_MAX, KINDS_MAX, VERSIONS_MAX, FIELDS_MAX] = [16, 32, 8, 64];
 
-/** Checks what `Nara.wake` is given as `services`, and says it as the core takes it: in lists of texts. */
-export function linesOf(services) {
-  if (!Array.isArray(services)) throw invalid("services", "they must be an array");
+/** Checks what `Nara.wake` is given as `services`: `lines` says it as the core takes it, and `by(nara)` brings it to life. */
+export function served(services) {
+  return { lines: linesOf(services), by: (nara) => new Services(services, nara) };
+}
+
+function linesOf(services) {
   checkCount("services", services, SERVICES_MAX);
   return services.flatMap((service, index) => {
     const { name, behaviours } = service ?? {};
@@ -54,7 +56,7 @@ function versionsOf({ versions, fields, handle }) {
 }
 
 /** The services of one nara, while it is awake. */
-export class Services {
+class Services {
   #driver;
   #status;
   #services;
@@ -125,7 +127,7 @@ export class Services {
   async #call(service, answeredBy, to, kind, payload, { signal, deadline = CALL_DEADLINE_MS }) {
     if (typeof answeredBy !== "string") throw invalid(kind, "answeredBy must name the kind of its answer");
     if (signal?.aborted) throw aborted();
-    const ticket = this.#core("serviceCall", service, kind, toJson(payload), answeredBy, milliseconds(deadline), ...receiver(to));
+    const ticket = this.#core("serviceCall", service, kind, toJson(payload), answeredBy, this.#driver.milliseconds(deadline), ...receiver(to));
     let abort;
     try {
       return await new Promise((resolve, reject) => {
