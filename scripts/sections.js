@@ -33,7 +33,7 @@ export function withoutLastWords(bytes) {
   };
   const written = all.map(({ id, start, content, end }) => {
     if (id === CODE) return code(content);
-    return id === DATA ? withoutPlaces(bytes.subarray(start, end), content - start) : bytes.subarray(start, end);
+    return id === DATA ? withoutWords(withoutPlaces(bytes.subarray(start, end), content - start)) : bytes.subarray(start, end);
   });
   // Every panic goes through this one; where it is not found, the names have changed and the others may be missed, too.
   if (!replaced.has("core::panicking::panic_fmt")) throw new Error("the module has no core::panicking::panic_fmt: see NEVER_RETURNS in scripts/sections.js");
@@ -63,6 +63,14 @@ function withoutPlaces(section, content) {
     }
   }
   return wiped;
+}
+
+/** The section of data with zeros for what panics alone say. */
+function withoutWords(section) {
+  for (const words of LAST_WORDS) {
+    for (let at = section.indexOf(words); at >= 0; at = section.indexOf(words, at + 1)) section.fill(0, at, at + words.length);
+  }
+  return section;
 }
 
 /** Where each segment of data goes in memory, where it begins in its section, and its bytes. */
@@ -243,6 +251,43 @@ const HEADER_SIZE = 8;
 export const [CUSTOM, TYPE, IMPORT, FUNCTION_SECTION, CODE, DATA] = [0, 1, 2, 3, 10, 11];
 const FUNCTION = 0;
 const I32_CONST = 0x41;
+/** What the standard library's panics say, and those of crates; what is spelled anew stays, and weighs a little. */
+const LAST_WORDS = [
+  "a Display implementation returned an error unexpectedly",
+  "a formatting trait implementation returned an error when the underlying stream did not",
+  "assertion failed: idx < self.len()",
+  "assertion failed: psize <= size + max_overhead",
+  "assertion failed: psize >= size + min_overhead",
+  "assertion failed: self.is_char_boundary(new_len)",
+  "assertion failed: self.peeked.is_none()",
+  "attempt to divide by zero",
+  "attempt to divide with overflow",
+  "attempt to join into collection with len > usize::MAX",
+  "called `Option::unwrap()` on a `None` value",
+  "copy_from_slice: source slice length (",
+  ") does not match destination slice length (",
+  "HMAC can take a key of any size",
+  "index out of bounds: the len is ",
+  " but the index is ",
+  "insertion index (is ",
+  ") should be <= len (is ",
+  "internal error: entered unreachable code: the bond was checked by `bonded`",
+  "LazyLock instance has previously been poisoned",
+  "one-time initialization may not be performed recursively",
+  "overflow in Duration::new",
+  "overflow when adding durations",
+  "overflow when multiplying duration by scalar",
+  "overflow when subtracting durations",
+  "range end index ",
+  "range start index ",
+  " out of range for slice of length ",
+  "RefCell already borrowed",
+  "RefCell already mutably borrowed",
+  "removal index (is ",
+  ") should be < len (is ",
+  "slice index starts at ",
+  " but ends at ",
+];
 const PLACE_SIZE = 16;
 const [PATH_MAX, LINE_MAX] = [400, 100_000];
 const FILE = /^[\x20-\x7e]+\.rs\0$/;
