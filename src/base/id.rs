@@ -96,6 +96,20 @@ impl NaraId {
         // It was a text, and is no other.
         core::str::from_utf8(text.unwrap_or_default()).unwrap_or_default()
     }
+
+    /// A copy of the text.
+    #[inline(never)]
+    pub fn to_text(&self) -> String {
+        self.as_str().to_owned()
+    }
+}
+
+/// A text of others, which need not be an id.
+impl PartialEq<NaraId> for String {
+    #[inline(never)]
+    fn eq(&self, id: &NaraId) -> bool {
+        self == id.as_str()
+    }
 }
 
 impl Ord for NaraId {
@@ -129,7 +143,7 @@ impl TryFrom<String> for NaraId {
 
 impl From<NaraId> for String {
     fn from(id: NaraId) -> String {
-        id.as_str().to_owned()
+        id.to_text()
     }
 }
 

@@ -145,15 +145,33 @@ impl<K, V> SortedMap<K, V> {
 }
 
 impl<K: Ord, V> SortedMap<K, V> {
-    /// Where a key is, or where it would be. Not inlined, because it is all
-    /// there is to most methods.
-    #[inline(never)]
+    /// Where a key is, or where it would be.
     fn find<Q: Ord + ?Sized>(&self, key: &Q) -> Result<usize, usize>
     where
         K: Borrow<Q>,
     {
-        self.entries
+        let found = self.search(key);
+        match found % 2 {
+            1 => Ok(found / 2),
+            _ => Err(found / 2),
+        }
+    }
+
+    /// Twice the place that a key has, and one more if it is there: callers
+    /// get one number in fewer instructions than a result. Not inlined,
+    /// because it is all there is to most methods.
+    #[inline(never)]
+    fn search<Q: Ord + ?Sized>(&self, key: &Q) -> usize
+    where
+        K: Borrow<Q>,
+    {
+        match self
+            .entries
             .binary_search_by(|(other, _)| other.borrow().cmp(key))
+        {
+            Ok(at) => 2 * at + 1,
+            Err(at) => 2 * at,
+        }
     }
 
     /// The value of a key.

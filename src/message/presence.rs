@@ -133,14 +133,14 @@ impl SyncEvent {
                 from: name.to_owned(),
                 public_key: who.key,
                 mesh_ip: mesh_ip.to_owned(),
-                id: who.id.as_str().to_owned(),
+                id: who.id.to_text(),
             }),
         )
     }
 
     /// Announces that a nara is going; not signed yet.
     pub fn chau(at: WallTime, name: &str, who: &Identity) -> Self {
-        let id = who.id.as_str().to_owned();
+        let id = who.id.to_text();
         let chau = Chau {
             from: name.to_owned(),
             public_key: who.key,

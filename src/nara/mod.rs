@@ -490,7 +490,7 @@ impl Nara {
         let peer = self.runtime.peers().peer(who);
         let name = peer.map_or_else(String::new, |peer| peer.name.clone());
         PeerName {
-            id: who.id.as_str().to_owned(),
+            id: who.id.to_text(),
             name,
         }
     }

@@ -180,7 +180,7 @@ pub(super) fn of(nara: &Nara, now: Now) -> Status {
     let looking = Looking { nara, now };
     let stash = nara.runtime.service::<Stash>();
     Status {
-        id: me.identity.id.as_str().to_owned(),
+        id: me.identity.id.to_text(),
         name: me.name.clone(),
         memory_mode: nara.config.mode().as_str(),
         connection: looking.connection(),
@@ -303,7 +303,7 @@ impl Looking<'_> {
     fn peers(&self) -> Vec<PeerStatus> {
         let peers = self.nara.runtime.peers().iter();
         let status = peers.map(|(who, peer)| PeerStatus {
-            id: who.id.as_str().to_owned(),
+            id: who.id.to_text(),
             name: peer.name.clone(),
             key: who.key.to_text(),
             presence: peer.presence.as_str(),
@@ -413,7 +413,7 @@ impl Looking<'_> {
             .held()
             .iter()
             .map(|(who, held)| HeldStash {
-                id: who.id.as_str().to_owned(),
+                id: who.id.to_text(),
                 name: held.owner.clone(),
                 bytes: held.sealed.ciphertext.len(),
                 stored_at: WallTime::from_unix_seconds(held.stored_at).unix_millis(),

@@ -347,7 +347,7 @@ impl<'a> Context<'a> {
 
     /// Passes a message of this kind on to one nara, as somebody else signed it.
     pub fn forward(&mut self, to: &Identity, kind: &str, bytes: Vec<u8>) -> Outcome {
-        let to = to.id.as_str().to_owned();
+        let to = to.id.to_text();
         self.core.send(Way::Direct { to }, kind, bytes)
     }
 

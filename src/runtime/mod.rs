@@ -172,7 +172,7 @@ impl Runtime {
                 outcome = service.handle_plaza(ctx, topic, bytes);
             });
             let peer = self.core.watch.speaker.take();
-            let peer = peer.map(|id| id.as_str().to_owned());
+            let peer = peer.map(|id| id.to_text());
             self.core
                 .note_incoming("plaza", peer, &outcome, || traffic::kind_of(topic));
             self.core.account(topic, outcome);

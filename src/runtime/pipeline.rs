@@ -203,7 +203,7 @@ impl Core {
         let id = NaraId::parse(&message.from_id);
         let is_online = |who: &Identity| self.peers.is_online(who);
         self.peers.has_room()
-            || message.from_id == self.me.identity.id.as_str()
+            || message.from_id == self.me.identity.id
             || id.is_ok_and(|id| self.peers.claimants(&id).any(is_online))
     }
 

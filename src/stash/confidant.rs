@@ -135,7 +135,7 @@ impl Confidant {
         let ts = store.ts;
         let refusal = self.take(ctx, sender, &delivery.message, store).err();
         let ack = Ack {
-            owner_id: sender.id.as_str().to_owned(),
+            owner_id: sender.id.to_text(),
             stored_at: if refusal.is_none() {
                 now.wall.unix_seconds()
             } else {
@@ -173,7 +173,7 @@ impl Confidant {
         message: &Message,
         store: Store,
     ) -> Result<(), &'static str> {
-        if store.owner_id != sender.id.as_str() {
+        if store.owner_id != sender.id {
             return Err("not_the_owner");
         }
         if self.handoffs.is_leaving() {
@@ -212,7 +212,7 @@ impl Confidant {
         let Some(sender) = &delivery.sender else {
             return Outcome::Drop("unsigned");
         };
-        if delete.owner_id != sender.id.as_str() {
+        if delete.owner_id != sender.id {
             return self.refuse(ctx, sender, "stash:delete");
         }
         let newer = |held: &Held| held.ts > delete.ts;
@@ -253,7 +253,7 @@ impl Confidant {
         let Some(sender) = &delivery.sender else {
             return Outcome::Drop("unsigned");
         };
-        if request.owner_id != sender.id.as_str() {
+        if request.owner_id != sender.id {
             return self.refuse(ctx, sender, "stash:request");
         }
         self.owner_is_here(ctx.now().mono, sender);

@@ -311,9 +311,11 @@ pub(super) fn inflate(bytes: &[u8], limit: usize) -> Result<Vec<u8>, InflateErro
     let mut reader = Reader { bytes, at: 0 };
     let mut out = Vec::new();
     loop {
-        let is_last = reader.bits(1).ok_or(InflateError::Broken)? == 1;
+        let is_last = reader.bits(1) == 1;
         let block = reader.block(&mut out, limit);
-        block.ok_or(InflateError::Broken)?;
+        if block.is_none() || reader.is_over() {
+            return Err(InflateError::Broken);
+        }
         if out.len() > limit {
             return Err(InflateError::TooFar);
         }
@@ -343,7 +345,8 @@ impl Codes {
     }
 }
 
-/// Bits that come in.
+/// Bits that come in, and zeros behind the last: whoever reads much has to ask
+/// whether it [is over](Reader::is_over).
 struct Reader<'a> {
     bytes: &'a [u8],
     /// How many bits were read.
@@ -351,7 +354,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The next 25 bits, or zeros behind the end.
+    /// The next 25 bits.
     fn peek(&self) -> u32 {
         let rest = self.bytes.get(self.at / 8..).unwrap_or_default();
         let word = rest.first_chunk().copied().unwrap_or_else(|| {
@@ -362,18 +365,19 @@ impl Reader<'_> {
         u32::from_le_bytes(word) >> (self.at % 8)
     }
 
-    /// Passes bits that must be there.
-    fn pass(&mut self, count: u32) -> Option<()> {
-        self.at += count as usize;
-        (self.at <= 8 * self.bytes.len()).then_some(())
+    /// Whether more was read than there is.
+    fn is_over(&self) -> bool {
+        self.at > 8 * self.bytes.len()
     }
 
-    fn bits(&mut self, count: u32) -> Option<u32> {
+    fn bits(&mut self, count: u32) -> u32 {
         let value = self.peek() & ((1 << count) - 1);
-        self.pass(count).map(|()| value)
+        self.at += count as usize;
+        value
     }
 
-    fn symbol(&mut self, codes: &Codes) -> Option<usize> {
+    /// The next symbol, or [`NO_SYMBOL`].
+    fn symbol(&mut self, codes: &Codes) -> usize {
         let mut bits = self.peek();
         // What codes of this length begin with, and how many are shorter.
         let (mut code, mut first, mut shorter) = (0, 0, 0);
@@ -384,21 +388,22 @@ impl Reader<'_> {
             bits >>= 1;
             first <<= 1;
             if code < first + count {
-                self.pass(length as u32)?;
+                self.at += length;
                 // Where there are too many codes of a length, some are none.
-                let place = shorter + code.checked_sub(first)?;
-                return codes.symbols.get(place as usize).copied();
+                let place = code.checked_sub(first).map(|place| shorter + place);
+                let symbol = place.and_then(|place| codes.symbols.get(place as usize));
+                return symbol.copied().unwrap_or(NO_SYMBOL);
             }
             first += count;
             shorter += count;
             length += 1;
         }
-        None
+        NO_SYMBOL
     }
 
     /// Reads a block; gives up, with too much, where it goes over the limit.
     fn block(&mut self, out: &mut Vec<u8>, limit: usize) -> Option<()> {
-        let (literals, distances) = match self.bits(2)? {
+        let (literals, distances) = match self.bits(2) {
             0 => return self.stored(out),
             1 => {
                 let length = |symbol: usize| match symbol {
@@ -412,8 +417,8 @@ impl Reader<'_> {
             2 => self.tables()?,
             _ => return None,
         };
-        while out.len() <= limit {
-            let symbol = self.symbol(&literals)?;
+        while out.len() <= limit && !self.is_over() {
+            let symbol = self.symbol(&literals);
             if symbol < END {
                 out.push(symbol as u8);
                 continue;
@@ -421,14 +426,14 @@ impl Reader<'_> {
             let length = match symbol - END {
                 0 => break,
                 29 => 258,
-                symbol @ ..29 => self.value(symbol - 1, FINE_LENGTH)? + MATCH_MIN,
+                symbol @ ..29 => self.value(symbol - 1, FINE_LENGTH) + MATCH_MIN,
                 _ => return None,
             };
-            let distance = self.symbol(&distances)?;
+            let distance = self.symbol(&distances);
             if distance >= DISTANCES {
                 return None;
             }
-            let distance = self.value(distance, FINE_DISTANCE)? + 1;
+            let distance = self.value(distance, FINE_DISTANCE) + 1;
             let from = out.len().checked_sub(distance)?;
             // A match may go on in what it has just written.
             let end = out.len() + length;
@@ -440,14 +445,14 @@ impl Reader<'_> {
         Some(())
     }
 
-    fn value(&mut self, symbol: usize, fine: u32) -> Option<usize> {
+    fn value(&mut self, symbol: usize, fine: u32) -> usize {
         let (least, bits) = value_of(symbol as u32, fine);
-        Some((least + self.bits(bits)?) as usize)
+        (least + self.bits(bits)) as usize
     }
 
     fn stored(&mut self, out: &mut Vec<u8>) -> Option<()> {
         self.at = self.at.next_multiple_of(8);
-        let (size, inverse) = (self.bits(16)?, self.bits(16)?);
+        let (size, inverse) = (self.bits(16), self.bits(16));
         let start = self.at / 8;
         self.at += 8 * size as usize;
         out.extend(self.bytes.get(start..self.at / 8)?);
@@ -455,21 +460,22 @@ impl Reader<'_> {
     }
 
     fn tables(&mut self) -> Option<(Codes, Codes)> {
-        let literals = self.bits(5)? as usize + 257;
-        let distances = self.bits(5)? as usize + 1;
-        let written = self.bits(4)? as usize + 4;
+        let literals = self.bits(5) as usize + 257;
+        let distances = self.bits(5) as usize + 1;
+        let written = self.bits(4) as usize + 4;
         let mut lengths = [0; LENGTH_CODES];
         for symbol in &LENGTH_ORDER[..written] {
-            lengths[*symbol] = self.bits(3)? as u8;
+            lengths[*symbol] = self.bits(3) as u8;
         }
         let codes = Codes::new(&lengths);
         let mut lengths: Vec<u8> = Vec::new();
         while lengths.len() < literals + distances {
-            let (length, times) = match self.symbol(&codes)? {
-                16 => (*lengths.last()?, 3 + self.bits(2)?),
-                17 => (0, 3 + self.bits(3)?),
-                18 => (0, 11 + self.bits(7)?),
-                length => (length as u8, 1),
+            let (length, times) = match self.symbol(&codes) {
+                length @ ..16 => (length as u8, 1),
+                16 => (*lengths.last()?, 3 + self.bits(2)),
+                17 => (0, 3 + self.bits(3)),
+                18 => (0, 11 + self.bits(7)),
+                _ => return None,
             };
             lengths.resize(lengths.len() + times as usize, length);
         }
@@ -477,6 +483,9 @@ impl Reader<'_> {
         Some((Codes::new(literals), Codes::new(rest.get(..distances)?)))
     }
 }
+
+/// What no code means.
+const NO_SYMBOL: usize = usize::MAX;
 
 #[cfg(test)]
 mod tests {

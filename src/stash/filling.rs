@@ -188,7 +188,7 @@ impl Owner {
             return Err(CallError::TooMany);
         }
         let store = Store {
-            owner_id: ctx.me().identity.id.as_str().to_owned(),
+            owner_id: ctx.me().identity.id.to_text(),
             owner: ctx.me().name.clone(),
             nonce: Bytes::from(sealed.nonce.to_vec()),
             ciphertext: Bytes::from(sealed.ciphertext.clone()),
@@ -378,7 +378,7 @@ impl Owner {
 }
 
 fn judge(ctx: &Context<'_>, attempt: &Attempt, delivery: &Delivery, ack: &Ack) -> Reply {
-    if ack.owner_id != ctx.me().identity.id.as_str() {
+    if ack.owner_id != ctx.me().identity.id {
         return Reply::Refused("answered for somebody else".to_owned());
     }
     if !ack.success {

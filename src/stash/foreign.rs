@@ -117,7 +117,7 @@ impl Confidant {
         }
         let (owner, of) = &copy;
         let request = Request {
-            owner_id: owner.id.as_str().to_owned(),
+            owner_id: owner.id.to_text(),
             request_id: ctx.rng().request_id(),
         };
         let call = ctx.call(
@@ -149,7 +149,7 @@ impl Confidant {
         let response = result
             .ok()
             .and_then(|delivery| parse_payload::<Response>(delivery.payload()).ok())
-            .filter(|one| one.owner_id == owner.id.as_str());
+            .filter(|one| one.owner_id == owner.id);
         // Whatever else it holds of this owner may be newer, and is not replaced.
         if gives && response.as_ref().is_some_and(|one| !one.found) {
             self.send_bare(ctx, copy);

@@ -45,7 +45,7 @@ impl Forgetting {
         ts: i64,
         deadline: Duration,
     ) -> Result<(), CallError> {
-        let owner_id = ctx.me().identity.id.as_str().to_owned();
+        let owner_id = ctx.me().identity.id.to_text();
         let delete = Delete { owner_id, ts };
         let call = ctx.call(who, "stash:delete", &delete, "stash:ack", deadline)?;
         self.calls.insert(call, *who);

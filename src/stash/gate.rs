@@ -83,6 +83,11 @@ impl Stash {
     }
 
     /// Whether anything of mine may be stored now.
+    pub(super) fn may_store(&self) -> bool {
+        self.gate == Gate::Open && !self.elsewhere
+    }
+
+    /// The same for callers, who want to know why not.
     pub(super) fn check_gate(&self) -> Result<(), StashError> {
         if self.elsewhere {
             return Err(StashError::Elsewhere);

@@ -97,7 +97,7 @@ impl Stash {
         let Some(sender) = &delivery.sender else {
             return Outcome::Drop("unsigned");
         };
-        if response.owner_id != ctx.me().identity.id.as_str() {
+        if response.owner_id != ctx.me().identity.id {
             return Outcome::Drop("not_my_stash");
         }
         // What opens is mine, whenever it comes. That nothing is held counts
@@ -119,7 +119,7 @@ impl Stash {
         let Some(sender) = &delivery.sender else {
             return Outcome::Drop("unsigned");
         };
-        if ask.owner_id != sender.id.as_str() {
+        if ask.owner_id != sender.id {
             return self.confidant.refuse(ctx, sender, "stash-refresh");
         }
         self.confidant.owner_is_here(ctx.now().mono, sender);
@@ -283,7 +283,7 @@ impl Stash {
         let acked = holder.map(|holder| holder.revision);
         let response = result.ok().and_then(|delivery| {
             let response = parse_payload::<Response>(delivery.payload()).ok()?;
-            let is_mine = response.owner_id == ctx.me().identity.id.as_str();
+            let is_mine = response.owner_id == ctx.me().identity.id;
             is_mine.then_some(response)
         });
         let answer = response.and_then(|response| {
@@ -310,7 +310,7 @@ impl Stash {
                 if answer.is_none() {
                     self.owner.forget_stale(ctx, &question.to);
                 }
-                if self.check_gate().is_ok() {
+                if self.may_store() {
                     self.owner.rise(ctx);
                 }
             }
@@ -364,7 +364,7 @@ impl Stash {
             self.settle(ctx);
         } else {
             // Somebody may hold a newer one than all who answered in time.
-            let may_seal = self.check_gate().is_ok();
+            let may_seal = self.may_store();
             match self
                 .owner
                 .adopt(ctx, &found.memory, &found.sealed, may_seal)

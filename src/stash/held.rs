@@ -225,7 +225,7 @@ impl Held {
     pub(super) fn store_message(&self, owner: &Identity) -> Option<String> {
         let (message, name) = self.original.as_ref()?;
         let store = Store {
-            owner_id: owner.id.as_str().to_owned(),
+            owner_id: owner.id.to_text(),
             owner: name.clone(),
             nonce: Bytes::from(self.sealed.nonce.to_vec()),
             ciphertext: Bytes::from(self.sealed.ciphertext.clone()),
@@ -251,7 +251,7 @@ pub(super) fn response(
         })
     };
     Response {
-        owner_id: owner.id.as_str().to_owned(),
+        owner_id: owner.id.to_text(),
         request_id,
         found: found.is_some(),
         nonce: bytes(|sealed| &sealed.nonce),

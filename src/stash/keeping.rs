@@ -59,7 +59,7 @@ impl Stash {
         }
         if self.keeping.check_at.take_if(|at| *at <= now).is_some() {
             self.owner.forget_absent(ctx);
-            if self.check_gate().is_ok() {
+            if self.may_store() {
                 // What was too far ahead to be outdone may have been reached.
                 self.owner.rise(ctx);
             }
@@ -75,7 +75,7 @@ impl Stash {
     /// meanwhile. Holders are asked before anything is stored with them: what
     /// they have is known before it is replaced.
     pub(super) fn ask_holders(&mut self, ctx: &mut Context<'_>) {
-        if self.check_gate().is_err() || self.owner.memory().is_none() {
+        if !self.may_store() || self.owner.memory().is_none() {
             return;
         }
         let holders = self.owner.holders().keys().take(super::codec::NAMED_MAX);
@@ -86,7 +86,7 @@ impl Stash {
 
     /// Asks one holder for its copy: 10 KiB, and proof that it is held.
     fn audit(&mut self, ctx: &mut Context<'_>) {
-        if self.check_gate().is_err() || !ctx.is_connected() {
+        if !self.may_store() || !ctx.is_connected() {
             return;
         }
         let holders: Vec<Identity> = self.owner.current_holders().map(|(who, _)| *who).gather();
@@ -100,7 +100,7 @@ impl Stash {
     /// Asks a holder that seems to have been restarted, once a minute at most.
     pub(super) fn audit_restarted(&mut self, ctx: &mut Context<'_>, who: &Identity) {
         let now = ctx.now().mono;
-        if self.check_gate().is_ok() && self.keeping.restarted.get(now, who).is_none() {
+        if self.may_store() && self.keeping.restarted.get(now, who).is_none() {
             self.keeping.restarted.insert(now, *who, ());
             self.ask_to_show(ctx, who);
         }
@@ -141,7 +141,7 @@ impl Stash {
 
     /// Lets holders go that are more than are wanted.
     fn trim(&mut self, ctx: &mut Context<'_>) {
-        if self.check_gate().is_err() {
+        if !self.may_store() {
             return;
         }
         for who in self.owner.surplus(ctx) {

@@ -48,7 +48,7 @@ impl Stash {
         ciphertext: Bytes,
     ) -> Result<(), &'static str> {
         let response = Response {
-            owner_id: ctx.me().identity.id.as_str().to_owned(),
+            owner_id: ctx.me().identity.id.to_text(),
             request_id: String::new(),
             found: true,
             nonce,
@@ -74,7 +74,7 @@ impl Confidant {
         ciphertext: Bytes,
     ) -> Result<(), &'static str> {
         let store = Store {
-            owner_id: who.id.as_str().to_owned(),
+            owner_id: who.id.to_text(),
             owner: name.to_owned(),
             nonce,
             ciphertext,

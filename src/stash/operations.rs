@@ -187,7 +187,7 @@ impl Stash {
 
     /// Asks as many peers as copies are missing, where that is allowed.
     pub(super) fn fill(&mut self, ctx: &mut Context<'_>) {
-        if self.check_gate().is_ok() {
+        if self.may_store() {
             self.owner.redate(ctx);
             self.owner.fill(ctx);
         }
@@ -260,7 +260,7 @@ impl Stash {
         if self.recovery.is_settled(now, &me, self.config.target) {
             self.recovery.settle(now);
             self.follow_search(ctx);
-            let may_seal = self.check_gate().is_ok();
+            let may_seal = self.may_store();
             if let Some((memory, sealed)) = self.recovery.best()
                 && self.owner.adopt(ctx, memory, sealed, may_seal) == Adopted::Beside
             {

@@ -240,7 +240,7 @@ impl Recovery {
         self.refresh_at = Some(ctx.now().mono + again);
         let me = ctx.me().clone();
         let refresh = Refresh {
-            owner_id: me.identity.id.as_str().to_owned(),
+            owner_id: me.identity.id.to_text(),
             owner: me.name,
         };
         ctx.emit("stash-refresh", &refresh);
@@ -310,7 +310,7 @@ impl Recovery {
     ) -> Result<(), CallError> {
         let random = ctx.rng().request_id();
         let request_id = [generation.prefix(), &random].concat();
-        let owner_id = ctx.me().identity.id.as_str().to_owned();
+        let owner_id = ctx.me().identity.id.to_text();
         let request = Request {
             owner_id,
             request_id: request_id.clone(),

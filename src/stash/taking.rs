@@ -214,7 +214,7 @@ fn read_store(
     let owner = &grant.owner;
     let is_owners = message.kind == "stash:store"
         && NaraId::parse(&message.from_id).as_ref() == Ok(&owner.id)
-        && store.owner_id == owner.id.as_str();
+        && store.owner_id == owner.id;
     let signature = message.signature.as_ref().ok_or("bad_store")?;
     let text = message.signable();
     let is_signed = ctx.crypto().verify(&owner.key, text.as_bytes(), signature);
