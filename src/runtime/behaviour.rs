@@ -132,6 +132,10 @@ pub enum ErrorStrategy {
     Queue,
 }
 
+/// Whether a strategy counts. None of the crate's own services chooses one, so
+/// without the feature for others there is the log alone.
+pub(super) const STRATEGIES: bool = cfg!(feature = "services");
+
 /// How many messages of one kind one sender may send in a span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
@@ -156,7 +160,7 @@ pub struct Behaviour {
     pub(super) signed_ahead: bool,
     pub(super) rate_limit: Option<RateLimit>,
     pub(super) filter: Option<Filter>,
-    pub(super) on_error: ErrorStrategy,
+    on_error: ErrorStrategy,
     pub(super) versions: SortedMap<u32, Version>,
 }
 
@@ -287,11 +291,20 @@ impl Behaviour {
         self
     }
 
-    /// Chooses what a failure does; [`ErrorStrategy::Log`] unless chosen.
+    /// Chooses what a failure does; [`ErrorStrategy::Log`] unless chosen, or
+    /// where the crate was built without the feature `services`.
     #[must_use]
     pub fn on_error(mut self, strategy: ErrorStrategy) -> Self {
         self.on_error = strategy;
         self
+    }
+
+    pub(super) fn strategy(&self) -> ErrorStrategy {
+        if STRATEGIES {
+            self.on_error
+        } else {
+            ErrorStrategy::Log
+        }
     }
 
     pub(super) fn current_version(&self) -> u32 {

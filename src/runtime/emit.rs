@@ -1,5 +1,6 @@
 //! The pipeline of what goes out: id, sign, transport, notify.
 
+use super::behaviour::STRATEGIES;
 use super::context::Core;
 use super::traffic::Traffic;
 use super::{Behaviour, ErrorStrategy, OUTBOX_MAX, Outcome, Outgoing, Transport, Way};
@@ -95,7 +96,7 @@ impl Core {
                 continue;
             }
             if let Outcome::Fail(error) = &outcome {
-                self.fail_emission(behaviour.on_error, &emission, error);
+                self.fail_emission(behaviour.strategy(), &emission, error);
             }
             return (emission.message.id, outcome);
         }
@@ -205,6 +206,9 @@ impl Core {
 
     /// Emits again what is due for another try.
     pub(super) fn retry_due(&mut self) {
+        if !STRATEGIES {
+            return;
+        }
         let now = self.now.mono;
         let (due, waiting) = self.retries.drain(..).partition(|retry| retry.at <= now);
         self.retries = waiting;
@@ -218,6 +222,9 @@ impl Core {
     }
 
     pub(super) fn next_retry(&self) -> Option<Instant> {
+        if !STRATEGIES {
+            return None;
+        }
         self.retries.iter().map(|retry| retry.at).min()
     }
 }

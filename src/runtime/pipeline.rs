@@ -376,7 +376,7 @@ impl Core {
     pub(super) fn finish(&mut self, kind: &str, outcome: Outcome) {
         match outcome {
             Outcome::Fail(error) => {
-                let strategy = self.behaviours.get(kind).map(|(one, _)| one.on_error);
+                let strategy = self.behaviours.get(kind).map(|(one, _)| one.strategy());
                 self.fail(strategy.unwrap_or(ErrorStrategy::Log), kind, &error);
             }
             outcome => self.account(kind, outcome),
