@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { layBridge } from "./bridge.js";
 import { freePorts } from "./mosquitto.js";
 import { until } from "./until.js";
 
@@ -23,7 +24,10 @@ export async function startPaho(folder) {
     child.once("error", (error) => resolve((log += error.message)));
     child.once("exit", resolve);
   });
+  // Of a WebSocket frame with more than one packet, as MQTT 3.1.1 allows them (6.0), it reads one, and the next when more comes.
+  const bridge = await layBridge(`tcp://127.0.0.1:${port}`);
   const stop = async () => {
+    await bridge.stop();
     child.kill("SIGKILL");
     await ended;
     await rm(temporary, { recursive: true, force: true });
@@ -37,5 +41,5 @@ export async function startPaho(folder) {
     await stop();
     throw error;
   }
-  return { url: `ws://127.0.0.1:${port}/mqtt`, log: () => log, stop };
+  return { url: bridge.url, log: () => log, stop };
 }
