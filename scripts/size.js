@@ -21,11 +21,13 @@ const GROWTH = 1.02;
 export async function printSizes({ json = false } = {}) {
   await build();
   const [small, full] = CORES.map(({ module }) => relative(root, module));
-  const pages = { "all of it": total([...SCRIPTS, small]), "with a gateway or services": total([...SCRIPTS, FOR_SERVICES, full]) };
+  // The entry point with everything that it imports; the module comes with it.
+  const scripts = modulesOf("nara/pkg/index.js").map((path) => `www/${path}`);
+  const pages = { "all of it": total([...scripts, small]), "with a gateway or services": total([...scripts, FOR_SERVICES, full]) };
   const parts = partSizes(readFileSync(CORES[0].named));
   say("");
   say(row("what a page loads", ["raw", "gzip -9", "brotli 11"]));
-  for (const path of [...SCRIPTS, small, FOR_SERVICES, full]) say(row(path, columns(total([path]))));
+  for (const path of [...scripts, small, FOR_SERVICES, full]) say(row(path, columns(total([path]))));
   for (const [page, sum] of Object.entries(pages)) say(row(page, columns(sum)));
   for (const [name, files] of Object.entries(INSTEAD)) say(row(`instead: ${name}`, columns(total(files))));
   const tarball = await tarballSize();
@@ -83,8 +85,6 @@ const INSTEAD = {
     "node_modules/mqtt/dist/mqtt.min.js",
   ],
 };
-/** Our entry point with everything that it imports; the module comes with it. */
-const SCRIPTS = modulesOf("nara/pkg/index.js").map((path) => `www/${path}`);
 /** What is loaded for services alone, beside the larger module. */
 const FOR_SERVICES = "www/nara/pkg/service.js";
 const PARTS_SHOWN = 24;
