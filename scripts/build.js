@@ -28,6 +28,7 @@ export async function build() {
 
 /** The two cores, with the glue of the full one for both. */
 async function cores() {
+  mkdirSync(PKG, { recursive: true });
   const [small, full] = CORES;
   await compile(small);
   // The one is optimised while the other compiles.
