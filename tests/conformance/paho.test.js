@@ -3,7 +3,6 @@
 // names a copy of github.com/eclipse-paho/paho.mqtt.testing.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Nara } from "light-nara";
 import packets from "mqtt-packet";
 import WebSocket from "ws";
 import { Neighbourhood, untilPeers } from "../support/naras.js";
@@ -20,8 +19,9 @@ before(async () => {
 });
 after(() => broker?.stop());
 
-test("the broker has nothing to report of naras that wake, store, go and recover", { timeout: 120_000 }, async () => {
+test("the broker has nothing to report of naras that wake, store, go and recover", { timeout: 120_000 }, async (t) => {
   const neighbours = new Neighbourhood(broker.url);
+  t.after(() => neighbours.sleep());
   await neighbours.wakeMany(4);
   const nara = await neighbours.wake();
   await untilPeers(nara, 4);
@@ -29,11 +29,10 @@ test("the broker has nothing to report of naras that wake, store, go and recover
   await nara.stash.set(memory);
   const { soul, name } = nara;
   await nara.sleep();
-  const again = await Nara.wake({ plaza: broker.url, soul, name });
+  const again = await neighbours.wake({ soul, name });
   const recovered = await again.stash.recover({ deadline: 30_000 });
   assert.deepEqual(recovered.data, memory);
   await until("all of it to be safe", () => again.status().stash.safe);
-  await again.sleep();
   await neighbours.sleep();
   const log = broker.log();
   assert.match(log, /MQTT-3\.1\.2/, "the broker did not say what it checked");
