@@ -266,7 +266,6 @@ const LAST_WORDS = [
   "called `Option::unwrap()` on a `None` value",
   "copy_from_slice: source slice length (",
   ") does not match destination slice length (",
-  "HMAC can take a key of any size",
   "index out of bounds: the len is ",
   " but the index is ",
   "insertion index (is ",
