@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { accessSync, constants, realpathSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { homedir } from "node:os";
+import { homedir, constants as os, setPriority } from "node:os";
 
 /** The folder of the project. */
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -52,9 +52,10 @@ export async function ask(program, args) {
  * Runs a command to its end and returns what it printed.
  * While it is silent, its last line is repeated now and then, so that a long
  * step is seen to be alive; all of its output is shown when it fails, or as it
- * comes with `live`. After `limitMs` it is ended, and has failed. `env` is put on top of the environment.
+ * comes with `live`. After `limitMs` it is ended, and has failed. `env` is put on top of the environment. With `isPatient`
+ * it gets what others leave of the processors.
  */
-export async function run(title, program, args, { live = false, usual = "", limitMs = Infinity, env = {} } = {}) {
+export async function run(title, program, args, { live = false, usual = "", limitMs = Infinity, env = {}, isPatient = false } = {}) {
   const path = find(program);
   if (path === null) throw new StepError(`${title}: ${program} is not installed`);
   const startedAt = Date.now();
@@ -69,6 +70,7 @@ export async function run(title, program, args, { live = false, usual = "", limi
   const { code, output } = await collect(path, args, {
     limitMs,
     env,
+    isPatient,
     onText(text) {
       if (live) {
         process.stdout.write(text);
@@ -114,9 +116,10 @@ export async function runMain(main) {
   }
 }
 
-function collect(path, args, { onText = () => {}, limitMs = Infinity, env = {} }) {
+function collect(path, args, { onText = () => {}, limitMs = Infinity, env = {}, isPatient = false }) {
   return new Promise((resolve) => {
     const child = spawn(path, args, { cwd: root, env: { ...environment, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+    if (isPatient && child.pid !== undefined) setPriority(child.pid, os.priority.PRIORITY_LOW);
     const limit = limitMs === Infinity ? null : setTimeout(() => child.kill("SIGKILL"), limitMs);
     let output = "";
     const take = (text) => {

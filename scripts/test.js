@@ -34,7 +34,7 @@ async function main() {
   const startedAt = Date.now();
   const results = [];
   const isReady = await attempt(results, "set-up", setUp);
-  // The linters take one processor, and so does the compiler that the first tests wait for.
+  // The linters take what the tests leave of the processors.
   if (isReady) await Promise.all([inTurn(results, linters()), inTurn(results, suites())]);
   report(results, startedAt);
 }
@@ -69,7 +69,7 @@ function compileTests() {
 
 /** In a folder of their own: cargo lets nobody else work in the one that it works in. */
 function linters() {
-  const clippy = (name, ...args) => ({ name, program: "cargo", args: ["clippy", "--locked", ...args, "--", "-D", "warnings"], env: { CARGO_TARGET_DIR: join("target", "clippy") } });
+  const clippy = (name, ...args) => ({ name, program: "cargo", args: ["clippy", "--locked", ...args, "--", "-D", "warnings"], env: { CARGO_TARGET_DIR: join("target", "clippy") }, isPatient: true });
   const wasm = ["--lib", "--target", "wasm32-unknown-unknown"];
   return [
     { name: "cargo fmt", program: "cargo", args: ["fmt", "--check"] },
@@ -105,13 +105,13 @@ function nodeTest(folder, { atOnce = 1, only = () => true } = {}) {
 }
 
 /** Without `count`, the command as a whole is one check. */
-async function runSuite({ name, program, args, env = {}, count = null, needs = null }) {
+async function runSuite({ name, program, args, env = {}, isPatient = false, count = null, needs = null }) {
   if (needs !== null && !process.env[needs.variable]) {
     say(`NOT RUN: ${name}: ${needs.what}`);
     return { passed: 0, failed: 0, skipped: 0, notRun: needs.what };
   }
   try {
-    const output = await run(name, program, args, { live: count !== null, limitMs: SUITE_MS_MAX, env });
+    const output = await run(name, program, args, { live: count !== null, limitMs: SUITE_MS_MAX, env, isPatient });
     if (count === null) return { passed: 1, failed: 0, skipped: 0 };
     const counts = count(output);
     if (counts.passed === 0) throw new StepError(`${name}: no test ran`);
