@@ -64,7 +64,7 @@ async function nativeTraces() {
 }
 
 function compileTests() {
-  return run("compile the tests", "cargo", ["test", "--quiet", "--locked", "--no-run"], { usual: "about 1 min" });
+  return run("compile the tests", "cargo", ["test", "--quiet", "--locked", "--no-run", ...TESTS], { usual: "about 1 min" });
 }
 
 /** In a folder of their own: cargo lets nobody else work in the one that it works in. */
@@ -83,12 +83,10 @@ function suites() {
   const chrome = ["--headless", "--chrome", "--chromedriver", find("chromedriver")];
   // What set-up has installed is all that is used: no-install keeps wasm-pack from fetching its own.
   const wasmPackTest = ["test", "--mode", "no-install"];
-  // Not the examples: some of them measure this machine, and are no wasm.
-  const wanted = ["--", "--lib", "--test", "*"];
   return [
-    { name: "wasm-pack test, Node", program: "wasm-pack", args: [...wasmPackTest, "--node", ...wanted], count: countCargo },
-    { name: "wasm-pack test, Chromium", program: "wasm-pack", args: [...wasmPackTest, ...chrome, ...wanted], env: { WASM_BINDGEN_USE_BROWSER: "1" }, count: countCargo },
-    { name: "cargo test", program: "cargo", args: ["test", "--locked"], count: countCargo },
+    { name: "wasm-pack test, Node", program: "wasm-pack", args: [...wasmPackTest, "--node", "--", ...TESTS], count: countCargo },
+    { name: "wasm-pack test, Chromium", program: "wasm-pack", args: [...wasmPackTest, ...chrome, "--", ...TESTS], env: { WASM_BINDGEN_USE_BROWSER: "1" }, count: countCargo },
+    { name: "cargo test", program: "cargo", args: ["test", "--locked", ...TESTS], count: countCargo },
     { name: "simulation", program: "cargo", args: [...SIMULATION, "--seeds", "100", "--naras", "8", "--minutes", "60", "--twice"], count: countSeeds },
     { name: "JavaScript", program: "node", args: nodeTest("js", { atOnce: 3 }), count: countNode },
     { name: "the package, as installed", program: "node", args: nodeTest("package"), count: countNode },
@@ -163,6 +161,9 @@ const PAHO = { variable: "PAHO_TESTING", what: "set PAHO_TESTING to a copy of gi
 const TIMED = new Set(["faults.test.js", "first-visit.test.js", "network.test.js"]);
 
 const SIMULATION = ["run", "--quiet", "--locked", "--profile", "sim", "--example", "sim", "--"];
+
+/** Not the examples: some of them measure this machine, and the linters look at all. */
+const TESTS = ["--lib", "--test", "*"];
 
 /** A suite that takes longer has hung. */
 const SUITE_MS_MAX = 20 * 60_000;

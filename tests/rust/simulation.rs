@@ -4,7 +4,8 @@
 mod sim;
 
 use sim::{Plan, run};
-use wasm_bindgen_test::wasm_bindgen_test as both;
+#[cfg(target_family = "wasm")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn plan(seed: u64) -> Plan {
     let (naras, minutes, is_logged) = (4, 4, false);
@@ -16,7 +17,7 @@ fn plan(seed: u64) -> Plan {
     }
 }
 
-#[both(unsupported = test)]
+#[test]
 fn one_seed_gives_one_trace_and_another_seed_another() {
     let (once, again) = (run(plan(1)), run(plan(1)));
     assert_eq!(once, again);
@@ -31,7 +32,7 @@ fn one_seed_gives_one_trace_and_another_seed_another() {
 const NATIVE: Option<&str> = option_env!("LIGHT_NARA_TRACES");
 
 #[cfg(target_family = "wasm")]
-#[both]
+#[test]
 fn seeds_with_a_gateway_and_without_give_the_same_trace_here_as_natively() {
     let native = NATIVE.expect("LIGHT_NARA_TRACES is not set; npm test sets it");
     let here = [1, 2].map(|seed| run(plan(seed)));
