@@ -70,7 +70,9 @@ function keepWills(broker, redis) {
     await quietly(redis.multi().sadd(HOSTS, broker.id).hset(mine, client.id, will).exec());
   };
   persistence.delWill = async (client) => {
-    await quietly(redis.hdel(client.brokerId === undefined ? mine : WILLS + client.brokerId, client.id));
+    // The broker asks for this after each will of the dead, too; those are gone already.
+    if (client.id === undefined) return undefined;
+    await quietly(redis.hdel(mine, client.id));
     return delWill(client);
   };
   persistence.streamWill = (alive) => Readable.from(willsOfTheDead(redis, broker.id, alive));
@@ -82,9 +84,10 @@ async function* willsOfTheDead(redis, me, alive) {
     // Whoever takes the host off the list publishes its wills, so they come once.
     const [wills, left] = (await quietly(redis.multi().hgetall(WILLS + brokerId).srem(HOSTS, brokerId).del(WILLS + brokerId).exec())) ?? [];
     if (left?.[1] !== 1) continue;
-    for (const [clientId, text] of Object.entries(wills[1])) {
+    for (const text of Object.values(wills[1])) {
       const { topic, payload } = JSON.parse(text);
-      yield { cmd: "publish", topic, payload: Buffer.from(payload, "base64"), qos: 0, retain: false, brokerId, clientId };
+      // Said by this host: under the name of the dead one it would pass for something that was heard of it already.
+      yield { cmd: "publish", topic, payload: Buffer.from(payload, "base64"), qos: 0, retain: false };
     }
   }
 }

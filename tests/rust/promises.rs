@@ -30,7 +30,12 @@ fn every_promise_names_tests_that_exist() {
         "docs/interoperability.md",
     ];
     let tables = tables.map(|path| read_to_string(root.join(path)).unwrap());
+    let reliability = read_to_string(root.join("docs/reliability.md")).unwrap();
+    let (_, browser) = reliability
+        .split_once("## More than one machine, and the browser")
+        .unwrap();
     let rows = tables.iter().flat_map(|table| table.lines());
+    let rows = rows.chain(browser.lines());
     let rows = rows.filter(|line| line.starts_with("| "));
     let is_head = |row: &&str| {
         ["| promise", "| attack", "| suite", "| ---"]
@@ -60,4 +65,13 @@ fn every_promise_names_tests_that_exist() {
         }
     }
     assert!(named > 50, "only {named} tests are named");
+    let mut files = 0;
+    for word in reliability.split(|c: char| c.is_whitespace() || "`();,:".contains(c)) {
+        if word.starts_with("tests/") || word.starts_with("src/") {
+            let path = word.trim_end_matches('.');
+            assert!(root.join(path).exists(), "there is no file {path}");
+            files += 1;
+        }
+    }
+    assert!(files > 5, "only {files} files are named");
 }
