@@ -151,7 +151,7 @@ const WORDS: [&str; 15] = [
 /// stash with it.
 fn under_attack() -> (Target, [Peer; 3], Store) {
     let config = Config::born(Newborn([9; 32]), Some("target")).unwrap();
-    let mut target = Target::of(config.with_spares(0).unwrap());
+    let mut target = Target::of(config.with_spares(0).unwrap()).alone();
     let known = target.meet(["one", "two", "three"]);
     let sent = target.set("{\"tea\":\"oolong\"}").unwrap();
     let copy = parse_payload(&of_kind(&sent, "stash:store")[0].payload).unwrap();

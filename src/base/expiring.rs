@@ -9,6 +9,7 @@ const LATE_BY: u32 = 8;
 
 /// At most `limit` entries, each for at most `lifetime`. When it is full the
 /// entry nearest its deadline makes room.
+#[derive(Debug)]
 pub struct ExpiringMap<K, V> {
     limit: usize,
     lifetime: Duration,

@@ -94,6 +94,7 @@ impl fmt::Display for ConfigError {
 impl core::error::Error for ConfigError {}
 
 /// What a nara is woken with.
+#[derive(Clone)]
 pub struct Config {
     soul: Soul,
     name: String,

@@ -9,6 +9,7 @@ use crate::base::{ExpiringMap, Identity, Instant, SortedMap, WallTime};
 use crate::message::{Ack, Delete, Message, Request, Store};
 use crate::neighbourhood::MemoryMode;
 use crate::runtime::{Context, Delivery, Outcome, PeerNews, Sealed};
+use core::fmt;
 use core::time::Duration;
 
 /// A returning owner gets its stash after a random wait in this span, so that
@@ -44,6 +45,20 @@ pub struct Confidant {
     pub(super) refusals: u64,
     pub(super) prunings: u64,
     pub(super) taken_back: u64,
+}
+
+/// Everything that is kept for an owner: what is held, by what leave, when it
+/// was given back, and what is not wanted any more.
+impl fmt::Debug for Confidant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Confidant")
+            .field("held", &self.held)
+            .field("pushes", &self.pushes)
+            .field("pushed", &self.pushed)
+            .field("tombstones", &self.tombstones)
+            .field("provisional_tombstones", &self.provisional_tombstones)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Confidant {

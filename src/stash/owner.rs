@@ -426,10 +426,13 @@ impl Owner {
     }
 
     /// Notes that somebody sent a copy that nobody had asked for. It begins to
-    /// count when it acknowledges a store, or is let go.
+    /// count when it acknowledges a store, or is let go. Sent again, it is no
+    /// news.
     pub(super) fn note_offer(&mut self, who: &Identity, revision: u64, at: WallTime) {
-        let was_asked = self.holders.get(who).is_some_and(|one| one.asked);
-        if self.holders.len() >= HOLDERS_MAX && !self.holders.contains_key(who) {
+        let before = self.holders.get(who);
+        let was_asked = before.is_some_and(|one| one.asked);
+        let is_known = before.is_some_and(|one| one.revision == revision);
+        if is_known || before.is_none() && self.holders.len() >= HOLDERS_MAX {
             return;
         }
         self.note_holder(who, revision, at);

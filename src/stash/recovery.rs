@@ -376,7 +376,9 @@ impl Recovery {
             }
         };
         let is_first = !self.answers.contains_key(from);
-        if generation == Generation::Newest || found.is_some() {
+        // What is no memory of mine answers nothing once the search is over.
+        let is_answer = generation == Generation::Newest && self.goes_on();
+        if is_answer || found.is_some() {
             self.note(from, at, answer);
         }
         // Behind a search in vain the older memory is what is looked for: what

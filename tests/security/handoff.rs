@@ -5,7 +5,8 @@ use super::target::{DAY, Frame, HOUR, SECOND, Target};
 use light_nara::base::{Identity, PublicKey};
 use light_nara::identity::Signature;
 use light_nara::message::{
-    Challenge, Delete, Digest, Grant, Granted, Handoff, HandoffReceipt, Link, Message, Store,
+    Challenge, Delete, Digest, Grant, Granted, Handoff, HandoffReceipt, Link, Message, Request,
+    Store,
 };
 use light_nara::nara::{Config, Newborn};
 use sha2::{Digest as _, Sha256};
@@ -349,8 +350,14 @@ fn a_memory_that_was_forgotten_is_not_brought_back_by_whoever_kept_it() {
     target.refuses(&again, "deleted");
     target.doze(6 * DAY);
     target.advance(5 * SECOND);
+    // Whoever speaks at all is no Go nara, which would be greeted once more.
     let hello = holder.hey_there(target.wall());
-    target.hear(&hello);
+    let asks = Request {
+        owner_id: holder.id().to_owned(),
+        request_id: String::new(),
+    };
+    let spoken = direct(&holder.says(&target, "stash:request", &asks));
+    target.hear_all([hello, spoken]);
     let again = frame(&target, &holder, &handoff);
     target.refuses(&again, "deleted");
 }

@@ -4,7 +4,7 @@ use super::peer::{Peer, direct};
 use core::time::Duration;
 use light_nara::base::{Instant, Now, WallTime};
 use light_nara::message::{Message, Response, from_json};
-use light_nara::nara::{Config, Effect, Nara, Newborn};
+use light_nara::nara::{Config, Effect, Event, Nara, Newborn};
 use light_nara::plaza::Credentials;
 use light_nara::stash::{Memory, StashError};
 use serde_json::Value;
@@ -17,11 +17,15 @@ pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
 /// 2026-01-18T17:14:13Z.
 const EPOCH: i64 = 1_768_756_453_000_000_000;
 
+/// How long the test goes on behind its last word: longer than anything that a
+/// nara plans for an answer.
+const AFTERWARDS: Duration = Duration::from_secs(6);
+
 /// What an answer to an unproven peer may have of the bytes that it sent.
 const AMPLIFICATION_MAX: usize = 3;
 
 /// A payload on a topic, as the plaza carries it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Frame {
     pub(crate) topic: String,
     pub(crate) payload: Vec<u8>,
@@ -84,8 +88,25 @@ pub(crate) fn of_kind(sent: &[Frame], kind: &str) -> Vec<Message> {
     messages.filter(|message| message.kind == kind).collect()
 }
 
+/// What a nara did: what it sent, and what it told the application.
+#[derive(Default)]
+struct Done {
+    sent: Vec<Frame>,
+    told: Vec<String>,
+}
+
+impl Done {
+    fn extend(&mut self, more: Self) {
+        self.sent.extend(more.sent);
+        self.told.extend(more.told);
+    }
+}
+
 pub(crate) struct Target {
     pub(crate) nara: Nara,
+    /// The same nara, of the same seed, which hears everything but what is
+    /// dropped or refused. To the end of a test both do the same.
+    twin: Option<Box<Nara>>,
     micros: u64,
     /// How far its wall clock was set since it woke.
     set: i64,
@@ -105,15 +126,24 @@ impl Target {
     pub(crate) fn later(config: Config, after: Duration) -> Self {
         let micros = 1_000_000 + after.as_micros() as u64;
         let now = at(micros, 0);
+        let twin = Nara::new(config.clone(), [7; 32], now);
         let mut target = Self {
             nara: Nara::new(config, [7; 32], now),
+            twin: Some(Box::new(twin)),
             micros,
             set: 0,
         };
-        target.nara.wake(now);
-        target.settle();
+        target.both(|nara, now| nara.wake(now));
         target.advance(SECOND);
         target
+    }
+
+    /// Without its twin: where what is dropped changes what comes later, or
+    /// there is too much of it.
+    #[must_use]
+    pub(crate) fn alone(mut self) -> Self {
+        self.twin = None;
+        self
     }
 
     pub(crate) fn soul(&self) -> String {
@@ -145,36 +175,58 @@ impl Target {
         self.set += seconds * 1_000_000_000;
     }
 
+    /// Does something to it and to its twin. Returns what it sent.
+    #[track_caller]
+    fn both(&mut self, mut act: impl FnMut(&mut Nara, Now)) -> Vec<Frame> {
+        let now = self.now();
+        let mut step = |nara: &mut Nara| {
+            act(nara, now);
+            settle(nara, now)
+        };
+        let done = step(&mut self.nara);
+        let twin = self.twin.as_deref_mut().map(step);
+        is_same(done, twin)
+    }
+
     /// Is asleep for so long: no timer fires meanwhile.
     pub(crate) fn doze(&mut self, time: Duration) -> Vec<Frame> {
         self.micros += time.as_micros() as u64;
-        self.nara.handle_timeout(self.now());
-        self.settle()
+        self.both(Nara::handle_timeout)
     }
 
     /// Lets time pass, every timer at its time. Returns what was sent.
+    #[track_caller]
     pub(crate) fn advance(&mut self, time: Duration) -> Vec<Frame> {
         let end = self.micros + time.as_micros() as u64;
-        let mut sent = self.settle();
-        loop {
-            let due = self.nara.poll_timeout().map(|(at, _)| at.as_micros());
-            let next = due.filter(|at| *at <= end);
-            self.micros = next.unwrap_or(end).max(self.micros);
-            self.nara.handle_timeout(self.now());
-            sent.extend(self.settle());
-            if next.is_none() {
-                return sent;
+        let (start, set) = (self.micros, self.set);
+        let run = |nara: &mut Nara| {
+            let mut micros = start;
+            let mut done = settle(nara, at(micros, set));
+            loop {
+                let due = nara.poll_timeout().map(|(at, _)| at.as_micros());
+                let next = due.filter(|at| *at <= end);
+                micros = next.unwrap_or(end).max(micros);
+                nara.handle_timeout(at(micros, set));
+                done.extend(settle(nara, at(micros, set)));
+                if next.is_none() {
+                    return done;
+                }
             }
-        }
+        };
+        let done = run(&mut self.nara);
+        let twin = self.twin.as_deref_mut().map(run);
+        self.micros = end;
+        is_same(done, twin)
     }
 
     /// Gives it bytes as its socket does.
+    #[track_caller]
     pub(crate) fn take(&mut self, bytes: &[u8]) -> Vec<Frame> {
-        self.nara.handle_data(self.now(), bytes);
-        self.settle()
+        self.both(|nara, now| nara.handle_data(now, bytes))
     }
 
     /// Gives it a publication. Returns what it sent at once.
+    #[track_caller]
     pub(crate) fn hear(&mut self, frame: &Frame) -> Vec<Frame> {
         self.micros += 1;
         self.take(&frame.packet())
@@ -185,47 +237,14 @@ impl Target {
         frames.flat_map(|frame| self.hear(&frame)).collect()
     }
 
-    /// Does what the nara asks for, as a broker that lets everything pass.
-    pub(crate) fn settle(&mut self) -> Vec<Frame> {
-        let mut sent = Vec::new();
-        while let Some(effect) = self.nara.poll_effect() {
-            let now = self.now();
-            match effect {
-                Effect::Open => {
-                    let (user, password) = ("target".to_owned(), None);
-                    self.nara.handle_opened(now, Credentials { user, password });
-                }
-                Effect::Send(packet) => match packet[0] >> 4 {
-                    1 => self.nara.handle_data(now, &[0x20, 2, 0, 0]),
-                    3 => sent.push(Frame::of_packet(&packet)),
-                    8 => {
-                        let topics = self.nara.topics().len();
-                        let mut suback = vec![0x90, 2 + topics as u8, 0, 1];
-                        suback.resize(4 + topics, 0);
-                        self.nara.handle_data(now, &suback);
-                    }
-                    12 => self.nara.handle_data(now, &[0xd0, 0]),
-                    _ => {}
-                },
-                _ => {}
-            }
-        }
-        sent
-    }
-
     /// Everything that is known of its state, counters and last words apart.
     pub(crate) fn state(&self) -> Value {
-        let mut status = serde_json::to_value(self.nara.status(self.now())).unwrap();
-        status["drops"].take();
-        status["held"]["refusals"].take();
-        // Measured anew by whatever answer of a known key comes.
-        status["clock"]["offsetMs"].take();
-        for peer in status["peers"].as_array_mut().unwrap() {
-            peer["lastSeen"].take();
-        }
-        let stash = self.nara.stash().unwrap();
-        let memory = self.nara.memory().map(|memory| memory.data.clone());
-        serde_json::json!([status, stash.marshal_state(), memory])
+        state(&self.nara, self.now())
+    }
+
+    /// One part of what it shows.
+    pub(crate) fn shown(&self, part: &str) -> Value {
+        serde_json::to_value(self.nara.status(self.now())).unwrap()[part].take()
     }
 
     pub(crate) fn dropped(&self, reason: &str) -> u64 {
@@ -238,25 +257,34 @@ impl Target {
     }
 
     /// An attack that is dropped: its reason is counted, once, nothing
-    /// changes, and nothing is sent. Only who shows another time under its own
-    /// signature is asked for the time, with less than it sent.
+    /// changes, nothing is sent and the application is told nothing; nor is
+    /// what comes later any other than if it had not been. Only who shows
+    /// another time under its own signature is asked for the time, with less
+    /// than it sent.
     #[track_caller]
     pub(crate) fn drops(&mut self, frame: &Frame, reason: &str) {
-        let sent = self.attacked(frame, reason);
-        let is_off = ["too_old", "from_the_future"].contains(&reason);
-        let kinds: Vec<String> = messages(&sent).map(|one| one.kind).collect();
-        let is_answered = !kinds.iter().all(|kind| is_off && kind == "clock:ask");
-        assert!(!is_answered, "{kinds:?} went out");
+        let Done { sent, told } = self.attacked(frame, reason);
+        if ["too_old", "from_the_future"].contains(&reason) {
+            let is_ask = |one: &Frame| one.message().is_some_and(|it| it.kind == "clock:ask");
+            assert!(sent.iter().all(is_ask), "{} went out", named(&sent));
+            let is_doubt = |one: &String| one.contains("kind: \"clock:doubt\"");
+            assert!(told.iter().all(is_doubt), "{told:?}");
+            // The question takes its course with the twin, too.
+            let now = self.now();
+            if let Some(twin) = &mut self.twin {
+                twin.handle_data(now, &frame.packet());
+                is_same(Done { sent, told }, Some(settle(twin, now)));
+            }
+            return;
+        }
+        assert!(sent.is_empty(), "{} went out", named(&sent));
+        assert!(told.is_empty(), "the application was told {told:?}");
     }
 
     /// An attack that is refused: the same, and its sender is told why.
     #[track_caller]
     pub(crate) fn refuses(&mut self, frame: &Frame, reason: &str) -> Message {
-        let sent = self.attacked(frame, reason);
-        let mut answers = messages(&sent);
-        let (answer, None) = (answers.next().unwrap(), answers.next()) else {
-            panic!("more than one answer went out");
-        };
+        let answer = self.refuses_by_memory(frame, reason);
         let attack = Message::parse(&frame.payload).unwrap();
         assert_eq!(answer.to_id, attack.from_id);
         assert!(answer.payload.contains(reason), "{}", answer.payload);
@@ -266,23 +294,27 @@ impl Target {
     /// A repeat that is answered from memory, and not handled again.
     #[track_caller]
     pub(crate) fn refuses_by_memory(&mut self, frame: &Frame, reason: &str) -> Message {
-        let sent = self.attacked(frame, reason);
-        assert_eq!(sent.len(), 1);
+        let Done { sent, told } = self.attacked(frame, reason);
+        assert_eq!(sent.len(), 1, "{} went out", named(&sent));
+        assert!(told.is_empty(), "the application was told {told:?}");
         sent[0].message().unwrap()
     }
 
     #[track_caller]
-    fn attacked(&mut self, frame: &Frame, reason: &str) -> Vec<Frame> {
+    fn attacked(&mut self, frame: &Frame, reason: &str) -> Done {
         note(frame);
         let (state, dropped, all) = (self.state(), self.dropped(reason), self.dropped_at_all());
-        let sent = self.hear(frame);
+        self.micros += 1;
+        let now = self.now();
+        self.nara.handle_data(now, &frame.packet());
+        let done = settle(&mut self.nara, now);
         let drops: Vec<_> = self.nara.runtime().drops().collect();
         assert_eq!(self.dropped(reason), dropped + 1, "{reason} in {drops:?}");
         assert_eq!(self.dropped_at_all(), all + 1, "{drops:?}");
         assert_eq!(self.state(), state, "the state has changed");
-        let bytes: usize = sent.iter().map(|one| one.payload.len()).sum();
+        let bytes: usize = done.sent.iter().map(|one| one.payload.len()).sum();
         assert!(bytes <= AMPLIFICATION_MAX * frame.payload.len());
-        sent
+        done
     }
 
     /// Peers that greeted, and are known.
@@ -297,9 +329,11 @@ impl Target {
     }
 
     pub(crate) fn set(&mut self, memory: &str) -> Result<Vec<Frame>, StashError> {
-        let (now, memory) = (self.now(), memory.to_owned());
-        self.nara.set(now, memory, 10 * SECOND)?;
-        Ok(self.settle())
+        let mut ended = Ok(());
+        let sent = self.both(|nara, now| {
+            ended = nara.set(now, memory.to_owned(), 10 * SECOND).map(|_| ());
+        });
+        ended.map(|()| sent)
     }
 
     /// Sets a memory and lets whoever is asked of these acknowledge it.
@@ -338,8 +372,87 @@ pub(crate) fn response(message: &Message) -> Response {
     from_json(&message.payload).unwrap()
 }
 
-fn messages(sent: &[Frame]) -> impl Iterator<Item = Message> + '_ {
-    sent.iter().filter_map(Frame::message)
+/// What both did, which must be one.
+#[track_caller]
+fn is_same(done: Done, twin: Option<Done>) -> Vec<Frame> {
+    if let Some(twin) = twin {
+        let (own, others) = (named(&done.sent), named(&twin.sent));
+        assert_eq!(own, others, "what it sends is not what its twin sends");
+        assert_eq!(done.sent, twin.sent, "what it sends has changed");
+        assert_eq!(done.told, twin.told, "what it tells has changed");
+    }
+    done.sent
+}
+
+/// The kinds of messages, and the topics of the rest.
+fn named(sent: &[Frame]) -> String {
+    let name = |one: &Frame| one.message().map_or(one.topic.clone(), |it| it.kind);
+    sent.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+/// Does what a nara asks for, as a broker that lets everything pass.
+fn settle(nara: &mut Nara, now: Now) -> Done {
+    let mut done = Done::default();
+    while let Some(effect) = nara.poll_effect() {
+        match effect {
+            Effect::Open => {
+                let (user, password) = ("target".to_owned(), None);
+                nara.handle_opened(now, Credentials { user, password });
+            }
+            Effect::Send(packet) => match packet[0] >> 4 {
+                1 => nara.handle_data(now, &[0x20, 2, 0, 0]),
+                3 => done.sent.push(Frame::of_packet(&packet)),
+                8 => {
+                    let topics = nara.topics().len();
+                    let mut suback = vec![0x90, 2 + topics as u8, 0, 1];
+                    suback.resize(4 + topics, 0);
+                    nara.handle_data(now, &suback);
+                }
+                12 => nara.handle_data(now, &[0xd0, 0]),
+                _ => {}
+            },
+            // The counters are part of the status.
+            Effect::Event(Event::Status) => {}
+            Effect::Event(event) => done.told.push(format!("{event:?}")),
+            _ => {}
+        }
+    }
+    done
+}
+
+/// What there is to know of a nara: what it shows, what it holds with all
+/// generations, leaves, places and wishes to be forgotten, who holds its own.
+fn state(nara: &Nara, now: Now) -> Value {
+    let mut status = serde_json::to_value(nara.status(now)).unwrap();
+    status["drops"].take();
+    status["held"]["refusals"].take();
+    // Measured anew by whatever answer of a known key comes.
+    status["clock"]["offsetMs"].take();
+    for peer in status["peers"].as_array_mut().unwrap() {
+        peer["lastSeen"].take();
+    }
+    let stash = nara.stash().unwrap();
+    let owner = stash.owner();
+    let mine = [owner.memory(), owner.beside()];
+    serde_json::json!([
+        status,
+        stash.marshal_state(),
+        format!("{mine:?}"),
+        format!("{:?}", owner.holders()),
+        format!("{:?}", stash.confidant()),
+    ])
+}
+
+/// However a test ends, some seconds later the attacks have left no trace.
+impl Drop for Target {
+    fn drop(&mut self) {
+        if std::thread::panicking() || self.twin.is_none() {
+            return;
+        }
+        self.advance(AFTERWARDS);
+        let twin = self.twin.take().map(|twin| state(&twin, self.now()));
+        assert_eq!(Some(self.state()), twin, "the state differs in the end");
+    }
 }
 
 fn at(micros: u64, set: i64) -> Now {
