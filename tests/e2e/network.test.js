@@ -1,9 +1,9 @@
 // What the page shows while networks and brokers come and go: what is safe, what is being done, and that it is back.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { startServer } from "../../host/server.js";
 import { openPage, untilText } from "../support/chromium.js";
 import { startCommand } from "../support/command.js";
+import { chosenPlaza } from "../support/plazas.js";
 import { browserAndHost, saveFirst } from "../support/visit.js";
 
 const PATIENT = { timeout: 90_000 };
@@ -14,18 +14,18 @@ const NOTICED_MS = 5_000;
 const shared = browserAndHost();
 
 test("a broker that restarts is told, with the last safe copy, and joined again", PATIENT, async (t) => {
-  const first = await startServer({ port: 0, listen: "127.0.0.1" });
-  const host = await startCommand("--broker", first.plaza);
+  let plaza = await chosenPlaza.open();
+  t.after(() => plaza.stop());
+  const host = await startCommand("--broker", plaza.url);
   t.after(() => host.stop());
   const { page, close } = await openPage(shared.browser, host.url);
   t.after(close);
   await saveFirst(page);
-  await first.close();
+  await plaza.stop();
   await untilText(page, "sentence", /^Reaching the plaza.*Version 1 was last held by 3 of 3 confidants/);
   await page.getByTestId("memory-editor").fill('{"tea":"sencha"}');
   await untilText(page, "sentence", /Your edits are only in this tab; version 1 was last held/);
-  const second = await startServer({ port: Number(new URL(first.plaza).port), listen: "127.0.0.1" });
-  t.after(() => second.close());
+  plaza = await chosenPlaza.open(plaza.at);
   await page.getByTestId("save").focus();
   await page.keyboard.press("r");
   await untilText(page, "sentence", /^(Not saved yet|Waiting for peers).*Your edits are only in this tab/);

@@ -2,11 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openPage } from "../support/chromium.js";
-import { startCommand } from "../support/command.js";
 import { Neighbourhood, untilPeers } from "../support/naras.js";
 import { startResident } from "../support/resident.js";
 import { until } from "../support/until.js";
-import { browserAndHost } from "../support/visit.js";
+import { browserAndHost, startHost } from "../support/visit.js";
 
 const PATIENT = { timeout: 180_000 };
 const BACK_WITHIN_MS = 10_000;
@@ -74,7 +73,7 @@ test("a confidant in a process of its own says chau, and three hold it again wit
 
 test("the owner's tab is closed, all three confidants go one after the other, and the memory is still there", PATIENT, async (t) => {
   // Nobody else is there at first, so it is clear who holds it; the others come when the owner is away.
-  const host = await startCommand("--residents", "0");
+  const host = await startHost("--residents", "0");
   t.after(() => host.stop());
   const residents = await Promise.all([1, 2, 3].map(() => startResident(host.plaza)));
   t.after(() => Promise.all(residents.map((resident) => resident.kill())));

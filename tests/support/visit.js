@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before } from "node:test";
 import { launchChromium, openPage, untilText } from "./chromium.js";
 import { startCommand } from "./command.js";
+import { chosenPlaza, isEmbedded } from "./plazas.js";
 import { layWire } from "./wire.js";
 
 /**
@@ -30,7 +31,7 @@ export function browserAndHost({ launch, words = [], also = async () => {} } = {
   let leave;
   before(async () => {
     shared.browser = await launchChromium(launch);
-    shared.host = await startCommand(...words);
+    shared.host = await startHost(...words);
     leave = await also(shared);
   });
   after(async () => {
@@ -39,6 +40,23 @@ export function browserAndHost({ launch, words = [], also = async () => {} } = {
     await shared.host?.stop();
   });
   return shared;
+}
+
+/** Starts the host's command on the chosen plaza. */
+export async function startHost(...words) {
+  if (isEmbedded) return startCommand(...words);
+  const plaza = await chosenPlaza.open();
+  try {
+    const host = await startCommand("--broker", plaza.url, ...words);
+    const stop = async (signal) => {
+      await host.stop(signal);
+      await plaza.stop();
+    };
+    return { ...host, stop };
+  } catch (error) {
+    await plaza.stop();
+    throw error;
+  }
 }
 
 /** Begins with a new soul and saves a memory, until three confidants hold it. */
