@@ -333,9 +333,7 @@ impl Confidant {
     pub(super) fn handle_timeout(&mut self, ctx: &mut Context<'_>) {
         let now = ctx.now().mono;
         for owner in self.pushes.take_keys(|_, at| *at <= now) {
-            if self.pushed.get(now, &owner).is_none() {
-                self.pushed.insert(now, owner, ());
-            }
+            self.pushed.insert(now, owner, ());
             self.push(ctx, &owner);
         }
         self.watch_absence(ctx);

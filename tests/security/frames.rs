@@ -143,7 +143,7 @@ fn what_is_no_json_or_goes_too_deep_is_malformed_and_overflows_nothing() {
     let howdy = victim.howdy("target");
     let deep = format!("\"Neighbors\":{}{}", "[".repeat(20_000), "]".repeat(20_000));
     let state = target.state();
-    target.hear(&howdy.with("\"Neighbors\":[]", &deep));
+    target.suffers(&howdy.with("\"Neighbors\":[]", &deep));
     assert_eq!(target.state(), state, "what is not read does no harm");
 }
 
@@ -330,8 +330,7 @@ fn a_topic_that_cannot_be_one_or_that_nobody_asked_for_is_nothing() {
         "$SYS/x",
         "nara/mesh",
     ] {
-        let sent = target.hear(&hello.on(topic));
-        assert!(sent.is_empty());
+        target.suffers(&hello.on(topic));
         assert_eq!(target.state(), state, "{topic}");
     }
 }

@@ -172,9 +172,12 @@ fn the_neighbours_in_a_howdy_are_not_believed_and_the_rest_of_it_is_checked() {
         made_up.who.key.to_text(),
         made_up.id()
     );
+    // The rest of it is true, so it is no drop; but nobody is met through it,
+    // greeted, asked or told of, then or later.
     let state = target.state();
-    target.hear(&honest.with("\"Neighbors\":[]", &neighbours));
+    target.suffers(&honest.with("\"Neighbors\":[]", &neighbours));
     assert_eq!(target.state(), state, "hearsay was believed");
+    assert!(!target.sees(&made_up));
     target.drops(&honest.with("\"Seq\":1", "\"Seq\":2"), "bad_signature");
     let (own, other) = (victim.who.key.to_text(), made_up.who.key.to_text());
     target.drops(&honest.with(&own, &other), "bad_signature");

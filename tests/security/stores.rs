@@ -3,7 +3,9 @@
 use super::peer::{Peer, direct};
 use super::target::{DAY, Frame, HOUR, SECOND, Target, of_kind, response};
 use core::time::Duration;
-use light_nara::message::{Delete, Refresh, Request, Store};
+use light_nara::base::WallTime;
+use light_nara::identity::Signature;
+use light_nara::message::{Delete, Message, Refresh, Request, Store};
 use light_nara::nara::Config;
 use light_nara::stash::{Generation, PUSH_EVERY};
 #[cfg(target_family = "wasm")]
@@ -142,61 +144,149 @@ fn many_stores_in_a_row_do_not_push_out_the_good_generation_before_them() {
     assert_eq!(opened.unwrap(), b"mine");
 }
 
-/// What is pushed to anybody within this span of greetings.
-fn pushes(target: &mut Target, span: Duration, greet: impl Fn(&Target) -> Option<Frame>) -> usize {
-    let mut sent = Vec::new();
-    for _ in 0..span.as_millis() / 200 {
-        sent.extend(target.advance(SECOND / 5));
-        if let Some(frame) = greet(target) {
-            sent.extend(target.hear(&frame));
+/// What came of greetings: when something was pushed, to anybody, and how many
+/// bytes were heard and sent, whatever they were.
+#[derive(Default)]
+struct Pushes {
+    at: Vec<WallTime>,
+    heard: usize,
+    sent: usize,
+}
+
+impl Pushes {
+    fn count(&mut self, sent: &[Frame]) {
+        let pushed = of_kind(sent, "stash:response");
+        self.at
+            .extend(pushed.iter().filter_map(|one| one.timestamp.wall()));
+        self.sent += sent.iter().map(|one| one.packet().len()).sum::<usize>();
+    }
+}
+
+/// Greets five times a second, for so long.
+fn greeted(target: &mut Target, span: Duration, greet: impl Fn(&Target, u128) -> Frame) -> Pushes {
+    let mut pushes = Pushes::default();
+    for n in 0..span.as_millis() / 200 {
+        pushes.count(&target.advance(SECOND / 5));
+        let frame = greet(target, n);
+        pushes.heard += frame.packet().len();
+        pushes.count(&target.hear(&frame));
+    }
+    pushes.count(&target.advance(SECOND));
+    pushes
+}
+
+fn refresh(target: &Target, of: &Peer, by: &Peer) -> Message {
+    let refresh = Refresh {
+        owner_id: of.id().to_owned(),
+        owner: of.name.clone(),
+    };
+    by.draft(target.now(), "", "stash-refresh", &refresh)
+}
+
+fn on_plaza(message: &Message) -> Frame {
+    Frame::new("nara/plaza/stash_refresh", message.to_json())
+}
+
+#[test]
+fn a_refresh_that_the_owner_has_not_signed_is_no_word_of_it() {
+    let (mut target, victim, attacker, _) = holding();
+    target.advance(60 * SECOND);
+    // As the reference sends it: 14 kB of each holder were the answer.
+    let mut unsigned = refresh(&target, &victim, &victim);
+    target.drops(&on_plaza(&unsigned), "bad_signature");
+    unsigned.key = Some(victim.who.key);
+    target.drops(&on_plaza(&unsigned), "bad_signature");
+    let zeros = Message {
+        signature: Some(Signature([0; 64])),
+        ..unsigned.clone()
+    };
+    target.drops(&on_plaza(&zeros), "bad_signature");
+    // By one that is known, and by one that was never heard before; under the
+    // victim's id and key, or with no key named, as Go naras do.
+    for by in [&attacker, &Peer::new("never heard before")] {
+        for key in [Some(victim.who.key), None] {
+            let mut forged = by.sign(unsigned.clone());
+            forged.key = key;
+            target.drops(&on_plaza(&forged), "bad_signature");
+        }
+        // Its own word, about the victim's stash.
+        let frame = on_plaza(&by.sign(refresh(&target, &victim, by)));
+        if by.id() == attacker.id() {
+            target.drops(&frame, "not_the_owner");
         }
     }
-    let pushed = of_kind(&sent, "stash:response");
-    pushed.len()
+    // A good one of the victim, changed on its way.
+    let good = on_plaza(&victim.sign(refresh(&target, &victim, &victim)));
+    let changed = good.with("\"owner\":\"victim\"", "\"owner\":\"viktim\"");
+    target.drops(&changed, "bad_signature");
+    assert!(target.advance(5 * SECOND).is_empty());
 }
 
 #[test]
 fn forged_greetings_and_refreshes_bring_no_push() {
     let (mut target, victim, attacker, _) = holding();
-    target.advance(60 * SECOND);
     let liar = Peer::posing_as("attacker", &victim.who.id, "victim");
     let own = victim.who.key.to_text();
     let other = attacker.who.key.to_text();
-    let refresh = |target: &Target, who: &Peer| {
-        let refresh = Refresh {
-            owner_id: victim.id().to_owned(),
-            owner: "victim".to_owned(),
-        };
-        let message = who.sign(who.draft(target.now(), "", "stash-refresh", &refresh));
-        Frame::new("nara/plaza/stash_refresh", message.to_json())
-    };
-    let greetings = |target: &Target| Some(liar.hey_there(target.wall()));
-    assert_eq!(pushes(&mut target, 10 * SECOND, greetings), 0);
-    let greetings = |target: &Target| Some(liar.hey_there(target.wall()).with(&other, &own));
-    assert_eq!(pushes(&mut target, 10 * SECOND, greetings), 0);
-    for who in [&attacker, &liar] {
-        let frames = |target: &Target| Some(refresh(target, who));
-        assert_eq!(pushes(&mut target, 10 * SECOND, frames), 0);
+    // Greetings under the victim's key that it has not signed.
+    for _ in 0..50 {
+        target.advance(SECOND / 5);
+        let forged = liar.hey_there(target.wall()).with(&other, &own);
+        target.drops(&forged, "bad_signature");
     }
-    let forged = refresh(&target, &liar).with(&other, &own);
-    target.drops(&forged, "rate_limited");
+    // The attacker's own word, about the victim's stash.
+    let (mut target, ..) = holding();
+    for n in 0..50 {
+        target.advance(SECOND / 20);
+        let frame = on_plaza(&attacker.sign(refresh(&target, &victim, &attacker)));
+        let reason = if n < 30 {
+            "not_the_owner"
+        } else {
+            "rate_limited"
+        };
+        target.drops(&frame, reason);
+    }
+    // The victim's id under another key is another identity: it is greeted,
+    // and nothing is held for it.
+    let (mut target, ..) = holding();
+    let greetings = |target: &Target, _| liar.hey_there(target.wall());
+    let refreshes = |target: &Target, _| on_plaza(&liar.sign(refresh(target, &victim, &liar)));
+    for pushes in [
+        greeted(&mut target, 10 * SECOND, greetings),
+        greeted(&mut target, 10 * SECOND, refreshes),
+    ] {
+        assert_eq!(pushes.at.len(), 0);
+        assert!(pushes.sent <= pushes.heard, "{} bytes", pushes.sent);
+    }
     target.advance(10 * SECOND);
     // Overheard: the first counts, no copy of it does.
-    let honest = refresh(&target, &victim);
-    assert_eq!(
-        pushes(&mut target, 29 * SECOND, |_| Some(honest.clone())),
-        1
-    );
+    let honest = on_plaza(&victim.sign(refresh(&target, &victim, &victim)));
+    target.hear(&honest);
+    let pushed = of_kind(&target.advance(SECOND), "stash:response");
+    assert_eq!(pushed.len(), 1);
+    for _ in 0..28 {
+        target.advance(SECOND);
+        target.drops(&honest, "duplicate_id");
+    }
+    target.advance(2 * SECOND);
+    target.drops(&honest, "too_old");
 }
 
 #[test]
 fn an_owner_that_greets_without_end_is_given_its_own_once_in_thirty_seconds() {
     let (mut target, victim, _, _) = holding();
     target.advance(60 * SECOND);
-    let greetings = |target: &Target| Some(victim.hey_there(target.wall()));
+    let greetings = |target: &Target, n: u128| match n % 2 {
+        0 => victim.hey_there(target.wall()),
+        _ => on_plaza(&victim.sign(refresh(target, &victim, &victim))),
+    };
     let span = 10 * PUSH_EVERY;
-    let pushed = pushes(&mut target, span, greetings);
-    assert!((9..=11).contains(&pushed), "{pushed} in {span:?}");
+    let pushed = greeted(&mut target, span, greetings).at;
+    for pair in pushed.windows(2) {
+        let gap = pair[1].distance(pair[0]);
+        assert!(gap >= PUSH_EVERY, "two pushes within {gap:?}");
+    }
+    assert!(pushed.len() >= 9, "{} in {span:?}", pushed.len());
 }
 
 #[test]

@@ -281,6 +281,20 @@ impl Target {
         assert!(told.is_empty(), "the application was told {told:?}");
     }
 
+    /// What is no drop and may do nothing all the same: no frame is sent, no
+    /// event is told, nothing is counted, and its twin, which does not hear it,
+    /// does the same from here on.
+    #[track_caller]
+    pub(crate) fn suffers(&mut self, frame: &Frame) {
+        note(frame);
+        let all = self.dropped_at_all();
+        self.micros += 1;
+        let now = self.now();
+        self.nara.handle_data(now, &frame.packet());
+        is_same(settle(&mut self.nara, now), Some(Done::default()));
+        assert_eq!(self.dropped_at_all(), all);
+    }
+
     /// An attack that is refused: the same, and its sender is told why.
     #[track_caller]
     pub(crate) fn refuses(&mut self, frame: &Frame, reason: &str) -> Message {
