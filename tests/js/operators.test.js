@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { connect } from "node:net";
 import { before, after, describe, test } from "node:test";
 import mqtt from "mqtt";
 import { Nara } from "light-nara";
@@ -17,6 +18,18 @@ describe("the broker that the page for operators shows", () => {
   let broker;
   before(async () => (broker = await startMosquitto({ conf: block("conf"), files: { "nara.acl": block("acl") } })), SLOW);
   after(() => broker.stop());
+
+  test("is there at no other address of the machine", SLOW, async () => {
+    const isOpen = (port, address) =>
+      new Promise((resolve) => {
+        const socket = connect(port, address, () => resolve(true)).once("error", () => resolve(false));
+        socket.once("connect", () => socket.destroy());
+      });
+    for (const port of broker.ports) {
+      // All of 127.0.0.0/8 leads here (RFC 1122, section 3.2.1.3).
+      assert.deepEqual([await isOpen(port, "127.0.0.1"), await isOpen(port, "127.0.0.2")], [true, false]);
+    }
+  });
 
   test("carries light naras over WebSocket and Go-like ones over TCP", SLOW, async () => {
     const gopher = new Gopher("gopher");

@@ -76,11 +76,13 @@ async function untilOpen(port) {
   return "it did not open its port within 10 s";
 }
 
-// Version 2.0.11 fails with a WebSocket listener alone, hence the first one.
+// Version 2.0.11 fails with a WebSocket listener alone, hence the first one, and
+// without socket_domain its WebSockets are on every address of the machine.
 const CONF = `persistence false
 allow_anonymous true
 listener 1883 127.0.0.1
 listener 9001 127.0.0.1
+socket_domain ipv4
 protocol websockets
 `;
 const START_MS_MAX = 10_000;
