@@ -3,7 +3,9 @@
 use super::behaviour::STRATEGIES;
 use super::context::Core;
 use super::traffic::Traffic;
-use super::{Behaviour, ErrorStrategy, OUTBOX_MAX, Outcome, Outgoing, Transport, Way};
+use super::{
+    Behaviour, ErrorStrategy, OUTBOX_MAX, Outcome, Outgoing, SENT_SIZE_MAX, Transport, Way,
+};
 use crate::base::{Instant, WallTime};
 use crate::identity::Signature;
 use crate::message::{Message, Timestamp};
@@ -168,6 +170,12 @@ impl Core {
     pub(super) fn send(&mut self, way: Way, kind: &str, bytes: Vec<u8>) -> Outcome {
         if !self.connected {
             return Outcome::Fail("not connected to the plaza".to_owned());
+        }
+        if bytes.len() > SENT_SIZE_MAX {
+            let size = bytes.len();
+            return Outcome::Fail(format!(
+                "the message has {size} bytes; at most {SENT_SIZE_MAX} are sent"
+            ));
         }
         if self.outbox.len() >= OUTBOX_MAX {
             return Outcome::Fail(format!("{OUTBOX_MAX} messages wait already"));

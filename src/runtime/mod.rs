@@ -47,6 +47,10 @@ use std::collections::VecDeque;
 /// How many outgoing messages wait to be taken; more are dropped with a reason.
 pub const OUTBOX_MAX: usize = 1_024;
 
+/// The largest message that is sent, in bytes: the topic has room beside it in
+/// what the plaza takes, and the frame is one that others read.
+pub const SENT_SIZE_MAX: usize = 65_000;
+
 /// Local messages handled in one go; services that answer each other for ever
 /// are stopped here. Everybody may leave in one sweep, and each is told.
 const LOCAL_ROUNDS_MAX: usize = 2 * crate::neighbourhood::PEERS_MAX;

@@ -69,6 +69,22 @@ fn messages_that_wait_to_leave_are_limited() {
 }
 
 #[test]
+fn a_message_that_nobody_would_read_is_not_sent() {
+    let mut rt = parrot();
+    let mut send = |length: usize| {
+        let said = word(&"a".repeat(length));
+        rt.command(|_: &mut Parrot, ctx| ctx.send(&friend(), "parrot:echo", &said))
+    };
+    assert_eq!(send(SENT_SIZE_MAX - 1_000), Outcome::Continue);
+    let Outcome::Fail(why) = send(SENT_SIZE_MAX) else {
+        panic!("it was sent");
+    };
+    assert!(why.starts_with("the message has 65"), "{why}");
+    assert!(why.ends_with("at most 65000 are sent"), "{why}");
+    assert_eq!(rt.dropped("failed"), 1);
+}
+
+#[test]
 fn services_that_answer_each_other_for_ever_are_stopped() {
     struct Echo;
     impl Echo {
