@@ -432,7 +432,8 @@ impl Looking<'_> {
     fn recovery(&self, stash: &Stash) -> RecoveryStatus {
         let recovery = stash.recovery();
         let chosen = recovery.from();
-        let newest = stash.owner().memory().map(|memory| memory.revision);
+        // Not what is stored now: what somebody answered was the newest then.
+        let newest = recovery.newest();
         let answers = recovery.answers().iter().map(|(who, (at, answer))| {
             let PeerName { id, name } = self.name(who);
             let (result, version) = match answer {

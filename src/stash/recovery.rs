@@ -185,6 +185,11 @@ impl Recovery {
         self.best.as_ref().map(|(_, _, from)| from)
     }
 
+    /// The newest revision that was found.
+    pub fn newest(&self) -> Option<u64> {
+        self.best.as_ref().map(|(memory, ..)| memory.revision)
+    }
+
     /// How many confidants' copies opened to the memory chosen.
     pub fn count(&self) -> usize {
         self.agreeing.len()

@@ -72,7 +72,12 @@ for (const { name, open } of plazas) {
       assert.ok(confidants.some(({ id, name }) => id === memory.from.id && name === memory.from.name));
       await until("the event stash:recovered", () => events.length > 0);
       assert.ok(events.at(-1).count >= 1);
-      assert.equal(second.status().recovery.state, "recovered");
+      // What is stored later makes nothing older of what was found.
+      await second.stash.set({ later: true });
+      const { state, answers } = second.status().recovery;
+      assert.equal(state, "recovered");
+      assert.ok(answers.some(({ result }) => result === "chosen"));
+      assert.deepEqual(answers.filter(({ result }) => result === "older"), []);
       await second.sleep();
     });
 
