@@ -54,7 +54,7 @@ function mirrored(store) {
 
 function elsewhere(store) {
   const edits = store.unsaved ? " Your edits are only in this tab." : "";
-  const words = "Another device lives as this nara, so nothing is stored from here until one of the two goes on.";
+  const words = "Another device lives as this nara, so nothing is stored from here until you go on here.";
   return answer("risk", [words, edits], "here");
 }
 

@@ -228,7 +228,7 @@ export interface Forgotten {
 export type Gate = "open" | "searching" | "undecided";
 
 export interface Status extends PeerName {
-  /** Whether another device was noticed that lives as this nara; nothing is stored until one goes on. */
+  /** Whether another device was noticed that lives as this nara; nothing is stored until `goOnHere`, even after the other has gone on. */
   elsewhere: boolean;
   /** Ids that more than one key claims. */
   conflicts: PeerName[];
