@@ -48,27 +48,30 @@ async function bundle() {
   const { build: esbuild } = await import("esbuild");
   const common = { absWorkingDir: join(root, "www", "nara"), outdir: PKG, bundle: true, format: "esm", write: false, logLevel: "error" };
   const forNode = esbuild({ ...common, entryPoints: ["node.js"], platform: "node", target: "node20", external: ["ws"], plugins: [{ name: "from the folder that it is put into", setup: moved }] });
+  const small = { ...common, target: "es2022", minify: true, sourcemap: "linked", sourcesContent: false };
   const forBrowsers = esbuild({
-    ...common,
-    entryPoints: ["index.js", "service.js", "worker.js", "worker-side.js"],
+    ...small,
+    entryPoints: ["index.js", "worker.js", "worker-side.js"],
     splitting: true,
     // What index.js and worker.js both need, so that an error of the one is a NaraError of the other.
     chunkNames: "shared",
     plugins: [{ name: "the core's side imports what pages import", setup: apart }],
-    target: "es2022",
-    minify: true,
-    sourcemap: "linked",
-    sourcesContent: false,
   });
-  const built = await Promise.all([forBrowsers, forNode]);
+  const forServices = esbuild({ ...small, entryPoints: ["service.js"], plugins: [{ name: "its errors are those that pages import", setup: beside }] });
+  const built = await Promise.all([forBrowsers, forServices, forNode]);
   for (const { path, contents } of built.flatMap(({ outputFiles }) => outputFiles)) {
     if (!existsSync(path) || !readFileSync(path).equals(contents)) writeFileSync(path, contents);
   }
 }
 
-/** worker-side.js and service.js import index.js as it is built, and not all of it once more; it imports service.js when it needs it. */
+/** worker-side.js imports index.js as it is built, and not all of it once more; that imports service.js when it needs it. */
 function apart({ onResolve }) {
   onResolve({ filter: /\/(index|service)\.js$/ }, ({ path, kind }) => (kind === "entry-point" ? undefined : { path, external: true }));
+}
+
+/** service.js takes errors from index.js as it is built; the few checks that both make are in it once more. */
+function beside({ onResolve }) {
+  onResolve({ filter: /\/errors\.js$/ }, () => ({ path: "./index.js", external: true }));
 }
 
 /** The entry point finds the glue beside itself, has the services in it, and shares with `light-nara/worker` what must not be there twice. */

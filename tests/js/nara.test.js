@@ -170,7 +170,7 @@ for (const { name, open } of plazas) {
 
     test("what JSON would drop without a word is refused by its name", async () => {
       const nara = await neighbours.wake();
-      const refused = [[{ f() {} }, '"f" is a function'], [{ a: [{ m: new Map() }] }, '"m" is a Map'], [[1, NaN], '"1" is NaN'], [undefined, "it is undefined; null stands for nothing"]];
+      const refused = [[{ f() {} }, '"f" is a function'], [{ a: [{ m: new Map() }] }, '"m" is a Map'], [new Uint8Array(2), "it is binary data, which JSON has no form for"], [{ b: new ArrayBuffer(2) }, '"b" is binary data, which JSON has no form for'], [[1, NaN], '"1" is NaN'], [undefined, "it is undefined; null stands for nothing"]];
       for (const [value, why] of refused) {
         await assert.rejects(nara.stash.set(value), { code: "not_json", message: `the memory cannot be written as JSON: ${why}` });
       }

@@ -111,6 +111,15 @@ describe("a service in JavaScript", { timeout: 120_000 }, () => {
     assert.ok(ctx.peers().some(({ id }) => id === two.id));
     const plaintext = new TextEncoder().encode("mine");
     assert.deepEqual(ctx.open(ctx.seal(plaintext)), plaintext);
+    assert.deepEqual(ctx.open(ctx.seal(plaintext.buffer)), plaintext);
+    for (const wrong of ["hey", [1, 2, 300], undefined, new Uint16Array(2)]) {
+      assert.throws(() => ctx.seal(wrong), { code: "option_invalid", message: "plaintext: it must be a Uint8Array or an ArrayBuffer" });
+    }
+    assert.throws(() => ctx.open(), { code: "option_invalid", message: /^nonce: / });
+    assert.throws(() => ctx.open({ nonce: new Uint8Array(24), ciphertext: "hey" }), { code: "option_invalid", message: /^ciphertext: / });
+    assert.throws(() => ctx.send(two.id, "echo:say", { text() {} }), { code: "not_json", message: 'the payload cannot be written as JSON: "text" is a function' });
+    await assert.rejects(ctx.call(two.id, "echo:say", {}, { deadlin: 5 }), { code: "option_invalid", message: "deadlin: no such option" });
+    await assert.rejects(ctx.call(two.id, "echo:say", {}, { signal: {} }), { code: "option_invalid", message: /^signal: / });
     assert.throws(() => ctx.open({ nonce: new Uint8Array(24), ciphertext: new Uint8Array(40) }), { code: "not_opened" });
     const last = ctx.call(two.id, "echo:say", { text: "silence" });
     await Promise.all([assert.rejects(last, { code: "asleep" }), one.sleep()]);
@@ -201,6 +210,14 @@ describe("a service in JavaScript", { timeout: 120_000 }, () => {
       [behaviours({ versions: {} }), /1 to 8 versions/],
       [behaviours({ rateLimit: { count: 0 } }), /rateLimit needs count and perMs/],
       [behaviours({ fields: ["f".repeat(65)] }), /no name of 1 to 64 bytes/],
+      [behaviours({ handler() {} }), /^services: x: x:y: handler: no such option$/],
+      [behaviours({ feilds: ["text"] }), /^services: x: x:y: feilds: no such option$/],
+      [behaviours({ versions: { 1: { feilds: ["text"] } } }), /^services: x: x:y: feilds: no such option$/],
+      [behaviours({ versions: { 1: null } }), /^services: x: x:y: versions: they must be an object$/],
+      [behaviours({ fields: ["text", "mood", "text"] }), /^services: x: x:y: fields has text twice$/],
+      [behaviours({ fields: ["text"], versions: { 1: {} } }), /^services: x: x:y: fields and handle go into versions/],
+      [behaviours({ answeredBy: "x:z" }), /^services: x: x:y: answeredBy must name a kind that is declared, not x:z$/],
+      ...["nara/#", "nara/+/x"].map((topic) => [behaviours({ type: "protocol", topic }), /^services: x: x:y: topic must be one topic, without the wildcards # and \+$/]),
       [[{ name: "stash", behaviours: {} }], /there is a service of this name already/],
       [[{ name: "x", behaviours: { "stash:store": {} } }], /stash:store is another service's/],
       [Array.from({ length: 17 }, (_, n) => ({ name: `s${n}`, behaviours: {} })), /services: more than 16/],

@@ -113,6 +113,22 @@ async function openLine(to) {
   };
 }
 
+test("an operation refuses what it cannot be told, before anything happens", SLOW, async () => {
+  const nara = await neighbours.wake();
+  const cases = [
+    [{ deadlin: 5 }, "deadlin: no such option"],
+    [{ signal: {} }, "signal: it must be an AbortSignal"],
+    [{ deadline: -1 }, "deadline: it must be a number of milliseconds, 0 or more"],
+    [5, "options: they must be an object"],
+    [null, "options: they must be an object"],
+  ];
+  for (const [options, message] of cases) {
+    await assert.rejects(nara.stash.set({ kept: true }, options), { name: "NaraError", code: "option_invalid", message });
+    await assert.rejects(nara.stash.requestFrom("somebody", options), { name: "NaraError", code: "option_invalid", message });
+  }
+  assert.equal(nara.stash.get(), null);
+});
+
 test("setting with nobody there ends at its deadline, and the memory is not lost", SLOW, async () => {
   const nara = await neighbours.wake();
   await assert.rejects(nara.stash.set({ kept: true }, { deadline: 1_000 }), (error) => {

@@ -89,6 +89,19 @@ test("errors are NaraErrors with code and details", async () => {
   await assert.rejects(Nara.wake({ plaza: server.plaza, services: [] }), { code: "option_invalid", message: /^services: / });
 });
 
+test("a memory that has an option's name is a memory", async () => {
+  const nara = await wake({ plaza: "ws://127.0.0.1:9/mqtt" });
+  await nara.stash.setStashData({ signal: true });
+  assert.deepEqual((await nara.stash.get()).data, { signal: true });
+});
+
+test("an operation refuses what it cannot be told, as without a worker", async () => {
+  const nara = await wake({ plaza: "ws://127.0.0.1:9/mqtt" });
+  await assert.rejects(nara.stash.set("x", { deadlin: 5 }), { code: "option_invalid", message: "deadlin: no such option" });
+  await assert.rejects(nara.stash.set("x", { signal: {} }), { code: "option_invalid", message: /^signal: / });
+  assert.equal(await nara.stash.get(), null);
+});
+
 test("an aborted call rejects, before and while it waits", async () => {
   const nara = await wake({ plaza: "ws://127.0.0.1:9/mqtt" });
   await assert.rejects(nara.stash.recover({ signal: AbortSignal.abort() }), { code: "aborted" });

@@ -19,7 +19,7 @@ export type NaraErrorCode =
   | "not_found" // nobody gave the memory back by the deadline, or nobody has this id; the search goes on
   | "not_opened" // another key sealed it, or it was changed
   | "not_sent" // what a service said could not leave; the message says why
-  | "not_json" // the memory cannot be written as JSON
+  | "not_json" // a memory or a payload cannot be written as JSON, or would come back as something else
   | "option_invalid" // an option of the wrong type or out of range; the message names it
   | "plaza_url" // the plaza's address is no ws:// or wss:// address
   | "recovering" // an older memory may still be out there; see `stash.startEmpty`
@@ -115,20 +115,21 @@ export type Payload = { [field: string]: Json };
 export type ServiceHandler = (ctx: ServiceContext, payload: Payload, from: ServiceMessage) => unknown;
 
 export interface ServiceVersion {
-  /** The payload's fields, in the order in which they are signed. Others are passed over; doubles are refused. */
+  /** The payload's fields, in the order in which they are signed, each once. Others are passed over; doubles are refused. */
   fields?: string[];
   handle?: ServiceHandler;
 }
 
-/** Version 1 alone may be given without `versions`. What is sent carries the highest version. */
+/** Either `fields` and `handle` of version 1 alone, or `versions`. What is sent carries the highest version. */
 export interface ServiceBehaviour extends ServiceVersion {
   /**
    * `request` (default): signed, to one nara. `protocol`: signed, to everybody on `topic`. `ephemeral`: to everybody,
    * unsigned, a hint. `local`: between the services of this nara, such as `stash:recovered`.
    */
   type?: "request" | "protocol" | "ephemeral" | "local";
+  /** One topic of the plaza, without wildcards. */
   topic?: string;
-  /** The kind that answers it; needed for `call`. */
+  /** The kind that answers it, which is declared too; needed for `call`. */
   answeredBy?: string;
   /** How many messages of this kind one sender may send in so many milliseconds. */
   rateLimit?: { count: number; perMs: number };
@@ -163,8 +164,9 @@ export interface ServiceContext {
   call(to: ServicePeer, kind: string, payload?: object, options?: OperationOptions): Promise<{ payload: Payload; from: Omit<ServiceMessage, "reply"> }>;
   reply(message: ServiceMessage, kind: string, payload?: object): void;
   /** Encrypts under this nara's own key. */
-  seal(plaintext: Uint8Array): { nonce: Uint8Array; ciphertext: Uint8Array };
-  open(sealed: { nonce: Uint8Array; ciphertext: Uint8Array }): Uint8Array;
+  seal(plaintext: Uint8Array | ArrayBuffer): { nonce: Uint8Array; ciphertext: Uint8Array };
+  /** Gives back what this nara sealed, or throws `not_opened`. */
+  open(sealed: { nonce: Uint8Array | ArrayBuffer; ciphertext: Uint8Array | ArrayBuffer }): Uint8Array;
   peers(): Status["peers"];
   readonly log: { debug(text: string): void; info(text: string): void; warn(text: string): void; error(text: string): void };
 }
@@ -357,6 +359,10 @@ export interface NaraEvents {
   asleep: CustomEvent<undefined>;
   /** Every message that comes or goes; made only while somebody listens. */
   traffic: CustomEvent<Traffic>;
+  /**
+   * The memory has a new version, or the number of its holders has changed, up or down. The first one comes with no
+   * `holders` yet: it is safe once `holders.length` is `target`.
+   */
   "stash:saved": CustomEvent<Receipt>;
   /** How many copies opened to the memory chosen; 0 when none did. */
   "stash:recovered": CustomEvent<{ count: number }>;

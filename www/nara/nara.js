@@ -4,13 +4,14 @@ import { newCore } from "./pkg/light_nara.js";
 import { Driver } from "./driver.js";
 import { fromCore, NaraError } from "./errors.js";
 import { Watched } from "./events.js";
+import { checkKeys, checkOperation } from "./options.js";
 import { stashOf } from "./stash.js";
 import { checkStorage, holdersFrom, holdersKeeper, inTurn, keepSoul, soulFrom } from "./storage.js";
 import { whenWaking } from "./waking.js";
 
 const SLEEP_FLUSH_MS = 50;
 const FOR_WANT_OF_OTHERS = new Set(["not_connected", "not_enough_peers", "not_found", "no_answer"]);
-const OPTIONS = new Set(["plaza", "soul", "name", "memory", "credentials", "keepAlive", "gateway", "storage", "stash", "services"]);
+const OPTIONS = ["plaza", "soul", "name", "memory", "credentials", "keepAlive", "gateway", "storage", "stash", "services"];
 
 let start = (core, input) => core.init({ module_or_path: input });
 /** The cores, from when they begin to load: the one that most naras need, and one for all. */
@@ -158,11 +159,9 @@ export class Nara extends Watched {
     return this.#driver.run(...command);
   }
 
-  #operation({ signal, deadline } = {}, deadlineDefault, what, ...rest) {
-    const ms = deadline ?? deadlineDefault;
-    if (!(Number.isFinite(ms) && ms >= 0)) {
-      throw new NaraError("option_invalid", "deadline: it must be a number of milliseconds, 0 or more");
-    }
+  #operation(options = {}, deadlineDefault, what, ...rest) {
+    checkOperation(options);
+    const { signal, deadline = deadlineDefault } = options;
     if (this.#asleep) throw sleeps();
     if (signal?.aborted) throw aborted();
     return new Promise((resolve, reject) => {
@@ -175,7 +174,7 @@ export class Nara extends Watched {
         this.#waiting.delete(end);
         error === undefined ? resolve(value) : reject(fromCore(this.#explained(error)));
       };
-      const operation = this.#driver.begin(end, what, ms, ...rest);
+      const operation = this.#driver.begin(end, what, deadline, ...rest);
       signal?.addEventListener("abort", abort, { once: true });
       this.#waiting.add(end);
     });
@@ -213,10 +212,7 @@ export class Nara extends Watched {
 }
 
 function check(options) {
-  if (options === null || typeof options !== "object") throw new NaraError("option_invalid", "options: they must be an object, such as { plaza }");
-  for (const key of Object.keys(options)) {
-    if (!OPTIONS.has(key)) throw new NaraError("option_invalid", `${key}: no such option`);
-  }
+  checkKeys(options, OPTIONS);
   const { plaza, soul, name, memory, credentials, keepAlive, gateway, storage, stash = {}, services = [] } = options;
   const given = Object.entries({ soul, name, memory });
   for (const [key, value] of given) {
@@ -245,9 +241,7 @@ function checkGateway(gateway) {
 }
 
 function checkStash(stash) {
-  for (const key of Object.keys(stash)) {
-    if (!["target", "spares", "padding"].includes(key)) throw new NaraError("option_invalid", `stash.${key}: no such option`);
-  }
+  checkKeys(stash, ["target", "spares", "padding"], "stash.", "stash");
   const { target, spares, padding } = stash;
   const isWhole = (value, least, most) => value === undefined || (Number.isInteger(value) && value >= least && value <= most);
   if (!isWhole(target, 1, 7)) throw new NaraError("option_invalid", "stash.target: it must be a whole number from 1 to 7");

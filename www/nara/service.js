@@ -1,9 +1,13 @@
 // Services of one's own in JavaScript: what they declare, checked, and the context that their handlers get.
 
-import { NaraError } from "./index.js";
+import { NaraError } from "./errors.js";
+import { checkKeys, checkOperation, invalid } from "./options.js";
+import { toJson } from "./stash.js";
 
 const CALL_DEADLINE_MS = 30_000;
 const TYPES = new Set(["request", "protocol", "ephemeral", "local"]);
+const OF_VERSION = ["fields", "handle"];
+const OF_KIND = ["type", "topic", "answeredBy", "rateLimit", "versions", ...OF_VERSION];
 /** Of one nara, of one service, of one kind, and of one version. */
 const [SERVICES_MAX, KINDS_MAX, VERSIONS_MAX, FIELDS_MAX] = [16, 32, 8, 64];
 
@@ -14,6 +18,7 @@ export function served(services) {
 
 function linesOf(services) {
   checkCount("services", services, SERVICES_MAX);
+  const declared = new Set(services.flatMap((service) => Object.keys(service?.behaviours ?? {})));
   return services.flatMap((service, index) => {
     const { name, behaviours } = service ?? {};
     if (typeof name !== "string") throw invalid(`services[${index}].name`, "it must be a string");
@@ -24,24 +29,33 @@ function linesOf(services) {
     }
     const kinds = Object.entries(behaviours);
     checkCount(field, kinds, KINDS_MAX);
-    return [["service", name], ...kinds.flatMap(([kind, one]) => linesOfKind(`${field}: ${kind}`, kind, one))];
+    return [["service", name], ...kinds.flatMap(([kind, one]) => linesOfKind(`${field}: ${kind}`, kind, one, declared))];
   });
 }
 
-function linesOfKind(field, kind, behaviour) {
+function linesOfKind(field, kind, behaviour, declared) {
   if (!isObject(behaviour)) throw invalid(field, "it must be an object");
-  const { type = "request", topic = "", rateLimit } = behaviour;
+  checkKeys(behaviour, OF_KIND, `${field}: `);
+  const { type = "request", topic = "", answeredBy, rateLimit, versions: several } = behaviour;
   if (!TYPES.has(type)) throw invalid(field, `type must be one of ${[...TYPES].join(", ")}`);
   if (typeof topic !== "string") throw invalid(field, "topic must be a string");
+  if (/[#+]/.test(topic)) throw invalid(field, "topic must be one topic, without the wildcards # and +");
+  if (answeredBy !== undefined && !declared.has(answeredBy)) throw invalid(field, `answeredBy must name a kind that is declared, not ${answeredBy}`);
+  if (several !== undefined && OF_VERSION.some((key) => behaviour[key] !== undefined)) {
+    throw invalid(field, "fields and handle go into versions where there are such");
+  }
   if (rateLimit !== undefined && !(isWhole(rateLimit?.count) && isWhole(rateLimit?.perMs))) {
     throw invalid(field, "rateLimit needs count and perMs, both whole numbers");
   }
   const versions = Object.entries(versionsOf(behaviour)).map(([version, one]) => {
-    const { fields = [], handle } = one ?? {};
+    checkKeys(one, OF_VERSION, `${field}: `, `${field}: versions`);
+    const { fields = [], handle } = one;
     if (!Array.isArray(fields) || !fields.every((name) => typeof name === "string")) {
       throw invalid(field, "fields must be an array of names");
     }
     checkCount(field, fields, FIELDS_MAX, " fields");
+    const twice = fields.find((name, at) => fields.indexOf(name) !== at);
+    if (twice !== undefined) throw invalid(field, `fields has ${twice} twice`);
     if (handle !== undefined) checkFunction(`${field}: handle`, handle);
     return ["version", version, ...fields];
   });
@@ -84,7 +98,7 @@ class Services {
       // What ends a call that was aborted meanwhile has nobody to tell.
       return message ? call?.resolve({ payload: JSON.parse(payload), from: message }) : call?.reject(new NaraError("no_answer", payload));
     }
-    message.reply = (kind, answer = {}) => this.#core("serviceReply", service, kind, toJson(answer), ticket);
+    message.reply = (kind, answer = {}) => this.#core("serviceReply", service, kind, asText(answer), ticket);
     this.#run(service, kind, (one) => {
       return versionsOf(one.service.behaviours[kind])[version]?.handle?.call(one.service, one.ctx, JSON.parse(payload), Object.freeze(message));
     });
@@ -113,21 +127,23 @@ class Services {
     return Object.freeze({
       me,
       now: () => this.#driver.run("serviceNow"),
-      emit: (kind, payload = {}) => this.#core("serviceEmit", name, kind, toJson(payload)),
-      send: (to, kind, payload = {}) => this.#core("serviceSend", name, kind, toJson(payload), ...receiver(to)),
+      emit: (kind, payload = {}) => this.#core("serviceEmit", name, kind, asText(payload)),
+      send: (to, kind, payload = {}) => this.#core("serviceSend", name, kind, asText(payload), ...receiver(to)),
       call: (to, kind, payload = {}, options = {}) => this.#call(name, behaviours[kind]?.answeredBy, to, kind, payload, options),
       reply: (message, kind, payload = {}) => message.reply(kind, payload),
-      seal: (plaintext) => this.#awake().seal(name, plaintext),
-      open: (sealed) => this.#awake().open(name, sealed),
+      seal: (plaintext) => this.#awake().seal(name, bytesOf("plaintext", plaintext)),
+      open: ({ nonce, ciphertext } = {}) => this.#awake().open(name, { nonce: bytesOf("nonce", nonce), ciphertext: bytesOf("ciphertext", ciphertext) }),
       peers: () => this.#status().peers,
       log: Object.freeze({ debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") }),
     });
   }
 
-  async #call(service, answeredBy, to, kind, payload, { signal, deadline = CALL_DEADLINE_MS }) {
+  async #call(service, answeredBy, to, kind, payload, options) {
+    checkOperation(options);
+    const { signal, deadline = CALL_DEADLINE_MS } = options;
     if (typeof answeredBy !== "string") throw invalid(kind, "answeredBy must name the kind of its answer");
     if (signal?.aborted) throw aborted();
-    const ticket = this.#core("serviceCall", service, kind, toJson(payload), answeredBy, this.#driver.milliseconds(deadline), ...receiver(to));
+    const ticket = this.#core("serviceCall", service, kind, asText(payload), answeredBy, this.#driver.milliseconds(deadline), ...receiver(to));
     let abort;
     try {
       return await new Promise((resolve, reject) => {
@@ -166,9 +182,17 @@ function receiver(to) {
   return key ? [id, key] : [id];
 }
 
-function toJson(payload) {
+function asText(payload) {
   if (!isObject(payload)) throw invalid("payload", "it must be an object");
-  return JSON.stringify(payload);
+  return toJson(payload, "the payload");
+}
+
+/** WebAssembly would take anything for bytes: a text for as many zeros, a number beyond 255 for its remainder. */
+function bytesOf(field, value) {
+  const type = Object.prototype.toString.call(value);
+  if (type === "[object ArrayBuffer]") return new Uint8Array(value);
+  if (type !== "[object Uint8Array]") throw invalid(field, "it must be a Uint8Array or an ArrayBuffer");
+  return value;
 }
 
 function isObject(value) {
@@ -185,10 +209,6 @@ function checkCount(field, list, max, what = "") {
 
 function checkFunction(field, value) {
   if (typeof value !== "function") throw invalid(field, "it must be a function");
-}
-
-function invalid(field, why) {
-  return new NaraError("option_invalid", `${field}: ${why}`);
 }
 
 function aborted() {

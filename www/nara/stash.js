@@ -1,6 +1,7 @@
 // The stash as applications see it: this nara's own small memory, and what it holds for others.
 
 import { NaraError } from "./errors.js";
+import { checkOperation } from "./options.js";
 
 const DEADLINE_MS = 10_000;
 const GENERATIONS = ["newest", "previous", "earlier"];
@@ -35,7 +36,9 @@ export function stashOf({ run, change, operation }) {
     selectConfidantsAutomatically: async (options) => later(options, "selectConfidants"),
     distributeToConfidants: async (options) => later(options, "distribute"),
     storeWith: async (id, options) => later(options, "storeWith", checkId(id)),
-    requestFrom: async (id, { generation = "newest", ...options } = {}) => {
+    requestFrom: async (id, given = {}) => {
+      checkOperation(given, "generation");
+      const { generation = "newest", ...options } = given;
       checkId(id);
       if (!GENERATIONS.includes(generation)) {
         throw new NaraError("option_invalid", `generation: it must be one of ${GENERATIONS.join(", ")}`);
@@ -55,32 +58,28 @@ export function stashOf({ run, change, operation }) {
 }
 
 /** A memory as JSON; throws a NaraError where it cannot be written so, or would come back as something else. */
-export function toJson(data) {
-  let json;
+export function toJson(data, what = "the memory") {
   try {
-    json = JSON.stringify(data, refuseLost);
+    const json = JSON.stringify(data, refuseLost);
+    if (json === undefined) throw new TypeError("it is undefined; null stands for nothing");
+    return json;
   } catch (error) {
-    throw error instanceof NaraError ? error : notJson(error.message);
+    throw new NaraError("not_json", `${what} cannot be written as JSON: ${error.message}`);
   }
-  if (json === undefined) throw notJson("it is undefined; null stands for nothing");
-  return json;
 }
 
 /** JSON drops some things without a word; who saves them would miss them later. */
 function refuseLost(key, value) {
   const lost = whatIsLost(value);
-  if (lost) throw notJson(`${key === "" ? "it" : JSON.stringify(key)} is ${lost}`);
+  if (lost) throw new TypeError(`${key === "" ? "it" : JSON.stringify(key)} is ${lost}`);
   return value;
 }
 
 function whatIsLost(value) {
   if (typeof value === "function" || typeof value === "symbol") return `a ${typeof value}`;
   if (typeof value === "number" && !Number.isFinite(value)) return String(value);
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return "binary data, which JSON has no form for";
   return value instanceof Map || value instanceof Set ? `a ${value.constructor.name}` : null;
-}
-
-function notJson(why) {
-  return new NaraError("not_json", `the memory cannot be written as JSON: ${why}`);
 }
 
 function shown(memory) {

@@ -28,9 +28,9 @@ export function serve(port) {
     return { id: nara.id, name: nara.name, soul: nara.soul };
   }
 
-  async function run(call, method, args) {
+  async function run(call, method, args, hasSignal) {
     if (method === "wake") return wake(...args);
-    if (args.at(-1)?.signal === true) {
+    if (hasSignal) {
       const abort = new AbortController();
       aborts.set(call, abort);
       args[args.length - 1] = { ...args.at(-1), signal: abort.signal };
@@ -39,7 +39,7 @@ export function serve(port) {
     return object[name](...args);
   }
 
-  port.onmessage = async ({ data: { call, method, args, abort, answer, value, error, watch } }) => {
+  port.onmessage = async ({ data: { call, method, args, hasSignal, abort, answer, value, error, watch } }) => {
     if (abort !== undefined) return aborts.get(abort)?.abort();
     if (watch !== undefined) return nara?.[watch ? "addEventListener" : "removeEventListener"]("traffic", ignore);
     if (answer !== undefined) {
@@ -48,7 +48,7 @@ export function serve(port) {
       return error === undefined ? resolve(value) : reject(error);
     }
     try {
-      port.postMessage({ call, value: await run(call, method, args) });
+      port.postMessage({ call, value: await run(call, method, args, hasSignal) });
     } catch (error) {
       port.postMessage({ call, error: error instanceof NaraError ? { ...error, message: error.message, cause: error.cause } : error });
     } finally {

@@ -3,6 +3,7 @@
 
 import { fromCore, NaraError } from "./errors.js";
 import { Watched } from "./events.js";
+import { isSignal } from "./options.js";
 import { stashOf, toJson } from "./stash.js";
 import { checkStorage, inTurn } from "./storage.js";
 import { whenWaking } from "./waking.js";
@@ -127,14 +128,14 @@ export class Nara extends Watched {
     if (this.#port === undefined) throw new NaraError("asleep", "this nara sleeps; wake it again");
     const call = (this.#count += 1);
     const options = args.at(-1);
-    const signal = options?.signal instanceof AbortSignal ? options.signal : undefined;
+    const signal = isSignal(options?.signal) ? options.signal : undefined;
     if (signal?.aborted) throw new NaraError("aborted", "the caller stopped waiting");
     const abort = () => this.#post({ abort: call });
     signal?.addEventListener("abort", abort, { once: true });
     try {
       return await new Promise((resolve, reject) => {
         this.#calls.set(call, { resolve, reject });
-        this.#post({ call, method, args: signal ? [...args.slice(0, -1), { ...options, signal: true }] : args });
+        this.#post({ call, method, args: signal ? [...args.slice(0, -1), { ...options, signal: undefined }] : args, hasSignal: signal !== undefined });
       });
     } finally {
       this.#calls.delete(call);
