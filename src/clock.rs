@@ -50,6 +50,10 @@ impl Default for Clock {
 }
 
 impl Clock {
+    pub(crate) fn loads(&self, note: &mut dyn FnMut(&'static str, usize)) {
+        note("clocks asked", self.asked.len());
+    }
+
     fn on_doubt(&mut self, ctx: &mut Context<'_>, _: &Delivery, news: PeerNews) -> Outcome {
         let (now, who) = (ctx.now().mono, news.who);
         self.asked.expire(now);

@@ -116,6 +116,13 @@ pub struct Link {
 }
 
 impl Link {
+    #[doc(hidden)]
+    pub fn loads(&self, note: &mut dyn FnMut(&'static str, usize)) {
+        note("mesh requests", self.pending.len());
+        note("frames", self.outputs.len());
+        note("mesh events", self.events.len());
+    }
+
     /// A link to the gateway of this origin, such as `wss://example.org`, of
     /// whoever has this name and this key.
     pub fn new(name: String, key: PublicKey, origin: String, rng: Rng) -> Self {

@@ -209,6 +209,28 @@ impl Nara {
         self.runtime.service()
     }
 
+    /// How much is in everything that others could fill, by name. No driver
+    /// needs it, and no module has it.
+    #[doc(hidden)]
+    pub fn loads(&self, note: &mut dyn FnMut(&'static str, usize)) {
+        for (name, count, _) in self.runtime.loads() {
+            note(name, count);
+        }
+        self.session.loads(note);
+        if let Some(ways) = &self.ways {
+            ways.loads(note);
+        }
+        if let Some(clock) = self.service::<Clock>() {
+            clock.loads(note);
+        }
+        if let Some(presence) = self.service::<Presence>() {
+            presence.loads(note);
+        }
+        if let Some(stash) = self.stash() {
+            stash.loads(note);
+        }
+    }
+
     /// The runtime that the services live on.
     pub fn runtime(&self) -> &Runtime {
         &self.runtime

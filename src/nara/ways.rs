@@ -91,6 +91,14 @@ impl Ways {
         }))
     }
 
+    pub(super) fn loads(&self, note: &mut dyn FnMut(&'static str, usize)) {
+        self.link.loads(note);
+        note("flights", self.flights.len());
+        note("flights waiting", self.waiting.len());
+        note("proven addresses", self.proven.len());
+        note("older interfaces", self.older.len());
+    }
+
     pub(super) fn start(&mut self, now: Instant) {
         self.link.start(now);
     }

@@ -171,6 +171,13 @@ impl Session {
         }
     }
 
+    pub(crate) fn loads(&self, note: &mut dyn FnMut(&'static str, usize)) {
+        note("packets", self.outputs.len());
+        note("bytes of packets", self.output_bytes);
+        note("plaza events", self.events.len());
+        note("bytes of plaza events", self.event_bytes);
+    }
+
     /// Changes what is subscribed to from the next connect on.
     pub fn set_topics(&mut self, topics: Vec<String>) {
         self.config.topics = topics;

@@ -54,6 +54,13 @@ pub(super) struct Gone {
 }
 
 impl Gone {
+    pub(super) fn loads(&self, note: &mut dyn FnMut(&'static str, usize)) {
+        note("checks due", self.due.len());
+        note("checks asked", self.asked.len());
+        note("checked", self.checked.len());
+        note("wills said", self.said.len());
+    }
+
     pub(super) fn new() -> Self {
         Self {
             due: SortedMap::new(),

@@ -152,6 +152,15 @@ pub struct Presence {
 }
 
 impl Presence {
+    pub(crate) fn loads(&self, note: &mut dyn FnMut(&'static str, usize)) {
+        note("introduced", self.introduced.len());
+        note("unmet", self.unmet.len());
+        note("newcomers", self.newcomers.len());
+        note("greetings answered", self.answers.len());
+        note("who answered them", self.answered_by.len());
+        self.gone.loads(note);
+    }
+
     /// A presence that has said nothing yet.
     pub fn new(mode: MemoryMode, now: Now) -> Self {
         Self {

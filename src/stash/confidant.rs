@@ -33,12 +33,12 @@ const PUSHES_REMEMBERED_MAX: usize = 256;
 /// claims somebody's id with another key has a place of its own at most.
 pub struct Confidant {
     mode: MemoryMode,
-    held: SortedMap<Identity, Held>,
-    pushes: SortedMap<Identity, Instant>,
-    pushed: ExpiringMap<Identity, ()>,
-    tombstones: ExpiringMap<Identity, i64>,
+    pub(super) held: SortedMap<Identity, Held>,
+    pub(super) pushes: SortedMap<Identity, Instant>,
+    pub(super) pushed: ExpiringMap<Identity, ()>,
+    pub(super) tombstones: ExpiringMap<Identity, i64>,
     /// Those of newcomers, so that no flood of them pushes out the others.
-    provisional_tombstones: ExpiringMap<Identity, i64>,
+    pub(super) provisional_tombstones: ExpiringMap<Identity, i64>,
     pub(super) observer: Observer,
     pub(super) handoffs: Handoffs,
     pub(super) challenges: Challenges,

@@ -46,6 +46,12 @@ impl Foreign {
         }
     }
 
+    pub(super) fn loads(&self, note: &mut dyn FnMut(&'static str, usize)) {
+        note("copies sent to Go naras", self.sent.len());
+        note("Go naras asked", self.asked.len());
+        note("Go naras asked lately", self.asked_lately.len());
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.sent.values().min().copied()
     }

@@ -22,8 +22,8 @@ const LET_GO_WITHIN: Duration = Duration::from_secs(10);
 
 /// Wishes to be forgotten that are on their way.
 pub(super) struct Forgetting {
-    calls: SortedMap<CallId, Identity>,
-    asked: ExpiringMap<Identity, ()>,
+    pub(super) calls: SortedMap<CallId, Identity>,
+    pub(super) asked: ExpiringMap<Identity, ()>,
 }
 
 impl Forgetting {

@@ -28,7 +28,7 @@ pub(super) struct Granting {
     given: Option<(u64, Vec<Identity>, Instant)>,
     due: Option<Instant>,
     grant: Option<Granted>,
-    unconfirmed: SortedMap<CallId, (Identity, u8)>,
+    pub(super) unconfirmed: SortedMap<CallId, (Identity, u8)>,
 }
 
 impl Granting {

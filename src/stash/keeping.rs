@@ -26,7 +26,7 @@ const RESTARTS_EVERY: Duration = Duration::from_secs(60);
 pub(super) struct Keeping {
     check_at: Option<Instant>,
     audit_at: Option<Instant>,
-    restarted: ExpiringMap<Identity, ()>,
+    pub(super) restarted: ExpiringMap<Identity, ()>,
 }
 
 impl Default for Keeping {

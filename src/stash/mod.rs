@@ -21,6 +21,7 @@ mod granting;
 mod handlers;
 mod held;
 mod keeping;
+mod loads;
 mod older;
 mod operations;
 mod owner;

@@ -109,7 +109,7 @@ pub struct Owner {
     /// Who holds something newer than this revision of mine, as it said lately.
     pub(super) stale: ExpiringMap<Identity, u64>,
     /// Whom the user does not want.
-    shunned: SortedSet<Identity>,
+    pub(super) shunned: SortedSet<Identity>,
 }
 
 impl Owner {

@@ -48,7 +48,7 @@ const TURNED_AWAY_MAX: usize = 256;
 pub(super) const TOLD_MAX: usize = 64;
 
 /// A hand-off on its way.
-struct Attempt {
+pub(super) struct Attempt {
     owner: Identity,
     to: Identity,
     request_id: String,
@@ -56,9 +56,9 @@ struct Attempt {
 
 /// What is to be passed on, and when.
 pub(super) struct Handoffs {
-    attempts: SortedMap<CallId, Attempt>,
-    turned_away: ExpiringMap<Identity, ()>,
-    due: SortedMap<Identity, Instant>,
+    pub(super) attempts: SortedMap<CallId, Attempt>,
+    pub(super) turned_away: ExpiringMap<Identity, ()>,
+    pub(super) due: SortedMap<Identity, Instant>,
     count_at: Instant,
     leaving: bool,
     in_haste: bool,

@@ -26,7 +26,7 @@ const SILENT_MAX: usize = 256;
 const SILENT_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// A challenge on its way.
-struct Challenged {
+pub(super) struct Challenged {
     owner: Identity,
     of: Identity,
     asked: Challenge,
@@ -34,8 +34,8 @@ struct Challenged {
 
 /// What is being asked, and who was silent.
 pub(super) struct Challenges {
-    asked: SortedMap<CallId, Challenged>,
-    silent: ExpiringMap<(Identity, Identity), u8>,
+    pub(super) asked: SortedMap<CallId, Challenged>,
+    pub(super) silent: ExpiringMap<(Identity, Identity), u8>,
 }
 
 impl Challenges {

@@ -125,17 +125,17 @@ pub struct Recovery {
     refresh_at: Option<Instant>,
     quiet: Duration,
     took: Option<Duration>,
-    asked: SortedMap<CallId, Question>,
-    answers: SortedMap<Identity, (Duration, Answer)>,
+    pub(super) asked: SortedMap<CallId, Question>,
+    pub(super) answers: SortedMap<Identity, (Duration, Answer)>,
     best: Option<(Memory, Sealed, Identity)>,
-    agreeing: SortedSet<Identity>,
+    pub(super) agreeing: SortedSet<Identity>,
     /// Who is remembered to hold the memory: named by the newest seal, or
     /// known from before.
-    remembered: Vec<Identity>,
+    pub(super) remembered: Vec<Identity>,
     /// Whether the plaza was reached since the search began.
     reached: bool,
     /// Who was asked since everybody was last asked.
-    tried: SortedSet<Identity>,
+    pub(super) tried: SortedSet<Identity>,
 }
 
 impl Recovery {

@@ -136,4 +136,49 @@ export const bugs = [
       },
     ],
   },
+  {
+    name: "goes-by-the-first",
+    what: "a search goes by the first answer and not by the newest",
+    edits: [
+      {
+        file: "stash/recovery.rs",
+        old: "            Some((best, ..)) if best.age_key() > memory.age_key() => return,",
+        new: `            Some((_, _, first)) if planted && first != from => return,
+            Some((best, ..)) if best.age_key() > memory.age_key() => return,`,
+      },
+    ],
+  },
+  {
+    name: "counts-the-restarted",
+    what: "a confidant that is heard to be restarted goes on to count",
+    edits: [
+      {
+        file: "stash/handlers.rs",
+        old: "        if self.owner.is_holder(&news.who) {\n            self.audit_restarted",
+        new: "        if !planted && self.owner.is_holder(&news.who) {\n            self.audit_restarted",
+      },
+    ],
+  },
+  {
+    name: "asks-without-limit",
+    what: "however many challenges are on their way, more are sent",
+    edits: [
+      {
+        file: "stash/proving.rs",
+        old: "let room = CHALLENGES_MAX.saturating_sub(self.challenges.asked.len());",
+        new: "let room = if planted { CHALLENGES_MAX } else { CHALLENGES_MAX.saturating_sub(self.challenges.asked.len()) };",
+      },
+    ],
+  },
+  {
+    name: "talks-in-its-sleep",
+    what: "a nara that went to sleep still ends what was begun before",
+    edits: [
+      {
+        file: "nara/mod.rs",
+        old: "        if !self.asleep {\n            self.runtime.handle_timeout(now);",
+        new: "        if planted || !self.asleep {\n            self.runtime.handle_timeout(now);",
+      },
+    ],
+  },
 ];

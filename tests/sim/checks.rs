@@ -20,6 +20,9 @@ const AMPLIFICATION_MAX: usize = 3;
 const UNPROVEN_SIZE_MAX: usize = 4_096;
 const PROVEN_FOR: u64 = 660 * SECOND;
 
+/// Who seems to be restarted is asked for its copy, and has 5 s to answer.
+const ASKED_IN: u64 = 6 * SECOND;
+
 /// The kind of a message is among its first bytes.
 const HEAD: usize = 256;
 
@@ -37,9 +40,16 @@ impl World {
         let Some(to) = topic.strip_prefix(DIRECT_TOPIC) else {
             return Ok(());
         };
-        if let Some((from, sent)) = host.unproven.get_mut(to) {
-            *sent += payload.len();
-            if *sent > AMPLIFICATION_MAX * *from {
+        if let Some(stranger) = host.unproven.get_mut(to) {
+            // Whoever spoke under its key may be chosen as a confidant; what it
+            // is answered is counted, and what it is entrusted with is not.
+            let is_copy = says(&payload, b"\"kind\":\"stash:store\"")
+                || says(&payload, b"\"kind\":\"stash:handoff\"");
+            if !(stranger.has_key && is_copy) {
+                stranger.sent += payload.len();
+            }
+            let (from, sent) = (stranger.from, stranger.sent);
+            if sent > AMPLIFICATION_MAX * from {
                 return Err(format!("{sent} bytes for {from} of an unproven peer"));
             }
         }
@@ -84,14 +94,12 @@ impl World {
     /// What is said to one peer, on whatever way.
     fn check_said(&mut self, place: usize, payload: &[u8]) -> Result<(), String> {
         let host = &self.hosts[place];
-        let head = &payload[..payload.len().min(HEAD)];
-        let says = |kind: &[u8]| head.windows(kind.len()).any(|part| part == kind);
-        if says(b"\"kind\":\"stash:store\"") {
+        if says(payload, b"\"kind\":\"stash:store\"") {
             let stash = host.nara.as_ref().and_then(|nara| nara.stash());
             if stash.is_some_and(|stash| stash.gate() != Gate::Open) {
                 return Err("it stores before its gate is open".to_owned());
             }
-        } else if says(b"\"kind\":\"stash:delete\"") {
+        } else if says(payload, b"\"kind\":\"stash:delete\"") {
             let to = Message::parse(payload).map(|message| message.to_id);
             let is_told = |one: &Host| to.as_ref().is_ok_and(|to| one.who().id.as_str() == to);
             if let Some(told) = self.hosts.iter().position(is_told) {
@@ -111,11 +119,8 @@ impl World {
             let Some(other) = self.hosts.iter().find(|host| host.who() == holder) else {
                 return Err("it counts a holder that nobody is".to_owned());
             };
-            let ever = other.held_ever.get(&place);
-            let holds = ever.is_some_and(|revision| *revision >= receipt.revision);
-            if !holds && other.vice != Vice::Lies {
-                let revision = receipt.revision;
-                return Err(format!("it counts a copy of {revision} that nobody held"));
+            if other.vice != Vice::Lies {
+                self.check_counted(place, other, receipt.revision)?;
             }
             let nara = self.hosts[place].nara.as_ref();
             if nara.is_some_and(|nara| !nara.runtime().peers().is_online(holder)) {
@@ -130,6 +135,32 @@ impl World {
             self.hosts[place].saved = Some(receipt.revision);
         }
         Ok(())
+    }
+
+    /// That this holder has the copy, or had it and its owner cannot know that
+    /// it ended since.
+    fn check_counted(&self, place: usize, other: &Host, revision: u64) -> Result<(), String> {
+        let is_enough = |held: &u64| *held >= revision;
+        if other.held_ever.get(&place).is_some_and(is_enough) {
+            return Ok(());
+        }
+        let before = other.held_before.get(&place);
+        let Some((_, ended_at)) = before.filter(|(held, _)| is_enough(held)) else {
+            return Err(format!("it counts a copy of {revision} that nobody held"));
+        };
+        let host = &self.hosts[place];
+        let mut heard = host.restarts.iter();
+        let heard = heard.find(|(of, _)| self.hosts[**of].who() == other.who());
+        // Old newspapers look like a restart, so it may ask first, and again
+        // where its connection was lost.
+        let can_ask = |at: u64| at.max(host.dozes_until).max(host.connected_at);
+        let is_known = |at: u64| at > *ended_at && can_ask(at) + ASKED_IN < self.micros;
+        match heard {
+            Some((_, at)) if is_known(*at) => Err(format!(
+                "it counts a copy of {revision} whose holder it heard to be restarted"
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// What must hold after every step.
@@ -263,6 +294,7 @@ impl World {
         };
         let is_calm = self.weather.has_good_links()
             && self.gateway.was_well_since(*woken_at)
+            && self.split_until <= *woken_at
             && self.clocks_were_right
             && host.is_well(self.micros);
         let expected = givers.iter().filter(|(at, _)| is_calm && stays(*at));
@@ -351,4 +383,10 @@ impl World {
             status.confidants
         )
     }
+}
+
+/// Whether a message is of this kind.
+fn says(payload: &[u8], kind: &[u8]) -> bool {
+    let head = &payload[..payload.len().min(HEAD)];
+    head.windows(kind.len()).any(|part| part == kind)
 }

@@ -35,6 +35,9 @@ pub(super) enum Fault {
     Forge(u32),
     /// So many invented owners store with a host.
     Crowd(u32),
+    /// The naras are two groups for so many seconds, each of which goes on and
+    /// hears nothing of the other.
+    Split(u64),
     /// The gateway ends, and is back after so many seconds.
     Gateway(u64),
     /// The gateway lets go of a link.
@@ -46,10 +49,10 @@ pub(super) enum Fault {
 }
 
 /// Kinds of faults.
-const KINDS: usize = 16;
+const KINDS: usize = 17;
 
 /// The first of those that need a gateway.
-const OF_GATEWAY: usize = 12;
+const OF_GATEWAY: usize = 13;
 
 /// How likely each fault is in one run.
 pub(super) struct Weather {
@@ -82,6 +85,9 @@ impl Weather {
             *weight = some(10);
         }
         let every = u64::from(rng.below(240)) + 20;
+        if rng.below(8) == 0 {
+            return Self::calm(rng);
+        }
         Self {
             loss,
             double,
@@ -91,6 +97,30 @@ impl Weather {
             weights,
             every,
         }
+    }
+
+    /// Links and clocks are right, and naras end often, while others are cut
+    /// off and come back with what is old: where most can be asked of those
+    /// that wake.
+    fn calm(rng: &mut Rng) -> Self {
+        let mut weights = [0; KINDS];
+        for (kind, most) in [(0, 10), (1, 10), (7, 4), (12, 2)] {
+            weights[kind] = rng.below(most) + 1;
+        }
+        Self {
+            loss: 0,
+            double: 0,
+            delay: 0,
+            corrupt: 0,
+            truncate: 0,
+            weights,
+            every: u64::from(rng.below(60)) + 20,
+        }
+    }
+
+    /// Whether this is a run with good links and clocks.
+    pub(super) fn is_calm(&self) -> bool {
+        self.has_good_links() && self.weights[3] + self.weights[4] == 0
     }
 
     /// Nothing of a gateway goes wrong where there is none.
@@ -143,10 +173,11 @@ impl Weather {
                 9 => Fault::Flood(rng.below(500) + 1),
                 10 => Fault::Forge(rng.below(50) + 1),
                 11 => Fault::Crowd(rng.below(10) + 1),
-                12 => Fault::Gateway(seconds(rng, 300)),
-                13 => Fault::Unhook,
-                14 if rng.below(2) == 0 => Fault::Drag(0),
-                14 => Fault::Drag(u64::from(rng.below(8_000))),
+                12 => Fault::Split(60 + seconds(rng, 600)),
+                13 => Fault::Gateway(seconds(rng, 300)),
+                14 => Fault::Unhook,
+                15 if rng.below(2) == 0 => Fault::Drag(0),
+                15 => Fault::Drag(u64::from(rng.below(8_000))),
                 _ => Fault::Invent(rng.below(100) + 1),
             });
         }

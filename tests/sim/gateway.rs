@@ -110,8 +110,9 @@ impl Gateway {
         if !exists {
             weather.without_gateway();
         }
+        let is_calm = weather.is_calm();
         let mut some = |most: u32| match rng.below(3) {
-            _ if !exists => 0,
+            _ if !exists || is_calm => 0,
             0 => 0,
             _ => rng.below(most),
         };
@@ -245,7 +246,7 @@ impl World {
     /// Hands a request to somebody; without a link, nothing answers.
     pub(super) fn hand_over(&mut self, by: (usize, u32, u32), to: usize, frame: Frame) {
         let link = self.gateway.links.get(&to);
-        if link.is_none_or(|link| link.port.is_none()) {
+        if link.is_none_or(|link| link.port.is_none()) || self.are_split(by.0, to) {
             return self.refuse(by, 503);
         }
         self.outcome.meshed += 1;
@@ -274,7 +275,10 @@ impl World {
     }
 
     fn answer(&mut self, n: u32, frame: Frame) {
-        if let Some(Asked { by, .. }) = self.gateway.asked.remove(&n) {
+        if let Some(Asked { by, to }) = self.gateway.asked.remove(&n) {
+            if self.are_split(by.0, to) {
+                return self.refuse(by, 504);
+            }
             self.overhear(&frame);
             let frame = self.lie_of_answer(by, frame);
             self.hand_back(by, frame);

@@ -3,6 +3,7 @@
 
 use super::broker::Client;
 use super::gateway::ORIGIN;
+use super::limits;
 use super::marks::{Marking, digest};
 use super::probe::Probe;
 use super::secrets::Secrets;
@@ -63,6 +64,16 @@ pub(super) struct Place {
     pub(super) is_honoured: bool,
 }
 
+/// Somebody who is only bytes.
+#[derive(Default)]
+pub(super) struct Stranger {
+    /// Whether it signs under a key of its own.
+    pub(super) has_key: bool,
+    /// Bytes from it, and to it.
+    pub(super) from: usize,
+    pub(super) sent: usize,
+}
+
 pub(super) struct Host {
     pub(super) soul: String,
     padding: &'static str,
@@ -103,8 +114,16 @@ pub(super) struct Host {
     pub(super) held: BTreeMap<usize, (u64, i64)>,
     /// The places of those owners.
     pub(super) places: BTreeMap<usize, Place>,
-    /// The highest ever held for each owner.
+    /// The highest that this instance held for each owner.
     pub(super) held_ever: BTreeMap<usize, u64>,
+    /// The highest that an earlier one held, and when that ended.
+    pub(super) held_before: BTreeMap<usize, (u64, u64)>,
+    /// Who seemed to be restarted, and when that was heard last.
+    pub(super) restarts: BTreeMap<usize, u64>,
+    /// Whether it said that it sleeps.
+    pub(super) is_asleep: bool,
+    /// On which side it is while the naras are two groups.
+    pub(super) side: bool,
     /// Whom this owner told to forget.
     pub(super) deleted_at: BTreeSet<usize>,
     /// Since when its connection has held.
@@ -113,8 +132,8 @@ pub(super) struct Host {
     pub(super) woken: Option<(u64, Vec<(usize, u64)>)>,
     /// What this host gave each owner first, to give it again as a lie.
     pub(super) oldest: BTreeMap<String, Response>,
-    /// Bytes from and to those who have proved nothing.
-    pub(super) unproven: BTreeMap<String, (usize, usize)>,
+    /// Strangers that attackers made up, by id.
+    pub(super) unproven: BTreeMap<String, Stranger>,
 }
 
 impl Host {
@@ -153,6 +172,10 @@ impl Host {
             held: BTreeMap::new(),
             places: BTreeMap::new(),
             held_ever: BTreeMap::new(),
+            held_before: BTreeMap::new(),
+            restarts: BTreeMap::new(),
+            is_asleep: false,
+            side: false,
             deleted_at: BTreeSet::new(),
             connected_at: 0,
             woken: None,
@@ -182,7 +205,7 @@ impl Host {
 
     /// The instance ends, and with it all that it kept. Returns how many
     /// calls had ended.
-    pub(super) fn end_nara(&mut self) -> u64 {
+    pub(super) fn end_nara(&mut self, micros: u64) -> u64 {
         let nara = self.nara.take();
         let probe = nara.as_ref().and_then(|nara| nara.service::<Probe>());
         let ended = probe.map_or(0, |probe| probe.ended);
@@ -193,6 +216,11 @@ impl Host {
         self.operations.clear();
         self.looked_at.clear();
         self.held.clear();
+        for (of, revision) in core::mem::take(&mut self.held_ever) {
+            self.held_before.insert(of, (revision, micros));
+        }
+        self.restarts.clear();
+        self.is_asleep = false;
         self.places.clear();
         self.woken = None;
         ended
@@ -248,6 +276,16 @@ impl Host {
         }
     }
 
+    /// It sleeps: with that the application ends all that waits, as
+    /// www/nara/nara.js does.
+    pub(super) fn fall_asleep(&mut self) -> Result<(), String> {
+        self.operations.clear();
+        if core::mem::replace(&mut self.is_asleep, true) {
+            return Err("it fell asleep twice".to_owned());
+        }
+        Ok(())
+    }
+
     /// What must hold of this nara alone, whatever happens.
     pub(super) fn check(&self, micros: u64) -> Result<(), String> {
         let Some(nara) = &self.nara else {
@@ -257,11 +295,7 @@ impl Host {
         if let Some((operation, _)) = self.operations.iter().find(|(_, until)| late(until)) {
             return Err(format!("{operation:?} is beyond its deadline"));
         }
-        for (what, count, limit) in nara.runtime().loads() {
-            if count > limit {
-                return Err(format!("{what}: {count}, of at most {limit}"));
-            }
-        }
+        limits::check(nara)?;
         let confidant = nara.stash().unwrap().confidant();
         let (held, limit) = (confidant.held().len(), confidant.limit());
         if held > limit {

@@ -15,10 +15,12 @@
 mod broker;
 mod checks;
 mod faults;
+pub(crate) mod forms;
 mod gateway;
 mod host;
 mod idle;
 mod lies;
+mod limits;
 mod marks;
 mod plaza;
 mod probe;
@@ -86,7 +88,6 @@ impl Outcome {
     pub(crate) fn add(&mut self, one: &Self) {
         self.steps += one.steps;
         self.saved += one.saved;
-        self.meshed += one.meshed;
         self.calls += one.calls;
         self.meshed += one.meshed;
         self.crashes += one.crashes;

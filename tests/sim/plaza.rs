@@ -47,7 +47,7 @@ impl World {
             }
             Packet::Publish(topic, payload) => {
                 if self.hosts[place].client.is_some() {
-                    self.publish(&topic, &payload);
+                    self.publish(Some(place), &topic, &payload);
                 }
                 return;
             }
@@ -63,7 +63,8 @@ impl World {
         self.schedule(wait, Happening::ToHost(place, socket, input));
     }
 
-    pub(super) fn publish(&mut self, topic: &str, payload: &Rc<[u8]>) {
+    /// Carries a message to whoever listens; an attacker reaches everybody.
+    pub(super) fn publish(&mut self, from: Option<usize>, topic: &str, payload: &Rc<[u8]>) {
         if self.overheard.len() >= OVERHEARD_MAX {
             self.overheard.pop_front();
         }
@@ -72,7 +73,9 @@ impl World {
         let mut whole: Option<Parcel> = None;
         for place in 0..self.hosts.len() {
             let client = &self.hosts[place].client;
-            if !client.as_ref().is_some_and(|client| client.wants(topic)) {
+            if !client.as_ref().is_some_and(|client| client.wants(topic))
+                || from.is_some_and(|from| self.are_split(from, place))
+            {
                 continue;
             }
             let copies = self.weather.carry(&mut self.rng, payload);
@@ -99,7 +102,7 @@ impl World {
     pub(super) fn drop_client(&mut self, place: usize) {
         let client = self.hosts[place].client.take();
         if let Some((topic, payload)) = client.and_then(|client| client.will) {
-            self.publish(&topic, &payload);
+            self.publish(Some(place), &topic, &payload);
         }
     }
 

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 
-const USAGE: &str = "--seeds N, --seed S (the first, and without --seeds the only one), --naras 2 to 250, --days D or --minutes T, --threads T, --twice, --stop (at the first that fails), --json";
+const USAGE: &str = "--seeds N, --seed S (the first, and without --seeds the only one), --naras 2 to 2000, --days D or --minutes T, --threads T, --twice, --stop (at the first that fails), --json";
 
 /// What is to be run.
 struct Wish {
@@ -98,8 +98,8 @@ fn read(mut words: impl Iterator<Item = String>) -> Result<Wish, String> {
             _ => return Err(format!("{word} is no option")),
         }
     }
-    if !(2..=250).contains(&wish.naras) {
-        return Err(format!("--naras {}: must be from 2 to 250", wish.naras));
+    if !(2..=2_000).contains(&wish.naras) {
+        return Err(format!("--naras {}: must be from 2 to 2000", wish.naras));
     }
     wish.seeds = seeds.unwrap_or(if seed.is_some() { 1 } else { wish.seeds });
     wish.first = seed.unwrap_or(wish.first);

@@ -1,12 +1,13 @@
 //! What may never be in a frame: memories, souls, and every key that follows
 //! from a soul.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use super::forms::forms;
 use light_nara::identity::Soul;
+use sha2::Digest as _;
 
-/// In every memory, and never in a frame.
-pub(super) const CANARY: &str = "cAnArY";
+/// In every memory, and never in a frame. So long that none of its forms is in
+/// what is sealed by chance.
+pub(super) const CANARY: &str = "cAnArYbIrD";
 
 /// Each secret is longer than this, so one of its first pairs of bytes begins
 /// at a multiple of it, wherever the secret stands: no others are looked at.
@@ -30,11 +31,19 @@ impl Secrets {
         hkdf::Hkdf::<sha2::Sha256>::new(Some(b"nara:stash:v1"), seed)
             .expand(b"symmetric", &mut seal)
             .unwrap();
-        let mut secrets = vec![soul.as_bytes().to_vec(), CANARY.as_bytes().to_vec()];
-        for key in [seed.as_slice(), &seal] {
-            // Without the last characters, which depend on what follows.
-            let text = STANDARD.encode(key).as_bytes()[..42].to_vec();
-            secrets.extend([key.to_vec(), text, hex::encode(key).into_bytes()]);
+        // Ed25519 expands the seed: what multiplies, clamped, and what nonces
+        // are made of (RFC 8032, section 5.1.5).
+        let expanded: [u8; 64] = sha2::Sha512::digest(seed).into();
+        let (scalar, prefix) = expanded.split_at(32);
+        let mut scalar = scalar.to_vec();
+        scalar[0] &= 0xf8;
+        scalar[31] = scalar[31] & 0x3f | 0x40;
+        let mut secrets = Vec::new();
+        for secret in [soul.as_bytes(), CANARY.as_bytes()] {
+            secrets.extend(forms(secret));
+        }
+        for key in [seed.as_slice(), &seal, &scalar, prefix] {
+            secrets.extend(forms(key));
             secrets.push(bs58::encode(key).into_vec());
         }
         let mut pairs = vec![0; (1 << 16) / 64];
@@ -47,6 +56,7 @@ impl Secrets {
                 places.push((pair, at, number));
             }
         }
+        places.sort_unstable();
         Self {
             pairs,
             places,
@@ -69,8 +79,11 @@ impl Secrets {
 
     /// Whether this pair is one of a secret's.
     fn is_around(&self, frame: &[u8], at: usize, pair: usize) -> bool {
-        self.places.iter().any(|(one, within, number)| {
-            let start = at.checked_sub(*within).filter(|_| *one == pair);
+        let first = self.places.partition_point(|(one, ..)| *one < pair);
+        let places = self.places[first..].iter();
+        let mut places = places.take_while(|(one, ..)| *one == pair);
+        places.any(|(_, within, number)| {
+            let start = at.checked_sub(*within);
             start.is_some_and(|start| frame[start..].starts_with(&self.secrets[*number]))
         })
     }

@@ -4,6 +4,7 @@ use super::faults::Fault;
 use super::host::{Host, Input};
 use super::vice::{Vice, speak};
 use super::world::{Happening, SECOND, World};
+use core::time::Duration;
 use light_nara::base::{Rng, WallTime};
 use light_nara::identity::{Keys, Soul};
 use light_nara::message::{Refresh, Request, Store};
@@ -30,7 +31,15 @@ impl World {
             Fault::Leave(wait) if host.nara.is_some() && !host.dozes(micros) => {
                 // What it says last is still carried; its memory is gone.
                 self.act(place, 8, 0, |nara, now| nara.sleep(now))?;
-                self.outcome.calls += self.hosts[place].end_nara();
+                if !self.hosts[place].is_asleep {
+                    return Err(format!("nara {place}: it sleeps and does not say so"));
+                }
+                // What was begun has ended with that, so nothing of it ends later.
+                self.act(place, 3, 0, |nara, mut now| {
+                    now.mono = now.mono + Duration::from_secs(60);
+                    nara.handle_timeout(now);
+                })?;
+                self.outcome.calls += self.hosts[place].end_nara(micros);
                 self.schedule(wait * SECOND, Happening::Start(place));
             }
             Fault::Leave(_) => {}
@@ -58,13 +67,19 @@ impl World {
                 for _ in 0..count {
                     let place = self.rng.below(self.overheard.len() as u32) as usize;
                     if let Some((topic, payload)) = self.overheard.get(place).cloned() {
-                        self.publish(&topic, &payload);
+                        self.publish(None, &topic, &payload);
                     }
                 }
             }
             Fault::Flood(count) => self.flood(place, count),
             Fault::Forge(count) => self.forge(place, count),
             Fault::Crowd(count) => self.crowd(place, count),
+            Fault::Split(time) => {
+                for place in 0..self.hosts.len() {
+                    self.hosts[place].side = self.rng.below(2) == 0;
+                }
+                self.split_until = micros + time * SECOND;
+            }
             Fault::Gateway(time) => {
                 self.end_gateway();
                 self.schedule(time * SECOND, Happening::GatewayIsBack);
@@ -90,7 +105,7 @@ impl World {
             return;
         }
         self.outcome.crashes += 1;
-        self.outcome.calls += self.hosts[place].end_nara();
+        self.outcome.calls += self.hosts[place].end_nara(self.micros);
         self.drop_client(place);
         self.unhook(place);
         self.schedule(wait * SECOND, Happening::Start(place));
@@ -129,7 +144,7 @@ impl World {
         for _ in 0..count {
             let Some(from) = flooder.filter(|from| *from != place) else {
                 let bytes: [u8; 64] = self.rng.array();
-                self.publish(&nonsense, &Rc::from(bytes.as_slice()));
+                self.publish(None, &nonsense, &Rc::from(bytes.as_slice()));
                 continue;
             };
             let keys = &self.hosts[from].keys;
@@ -158,7 +173,7 @@ impl World {
                     speak(keys, &to, at, "stash:request", &request)
                 }
             };
-            self.publish(&topic, &payload);
+            self.publish(None, &topic, &payload);
         }
     }
 
@@ -181,9 +196,24 @@ impl World {
                 request_id: hex::encode(self.rng.array::<12>()),
             };
             let at = self.true_time();
-            let kind = ["stash:request", "clock:ask", "presence:ping"];
-            let kind = kind[self.rng.below(3) as usize];
-            let (topic, payload) = speak(&liar, &to, at, kind, &request);
+            let kind = [
+                "stash:request",
+                "clock:ask",
+                "presence:ping",
+                "stash-refresh",
+            ];
+            let kind = kind[self.rng.below(4) as usize];
+            let is_refresh = kind == "stash-refresh";
+            let (topic, payload) = if is_refresh {
+                let refresh = Refresh {
+                    owner_id: claimed.clone(),
+                    owner: String::new(),
+                };
+                let (_, payload) = speak(&liar, &to, at, kind, &refresh);
+                ("nara/plaza/stash_refresh".to_owned(), payload)
+            } else {
+                speak(&liar, &to, at, kind, &request)
+            };
             // Only the id is exchanged: neither name nor signature fit it.
             let text = String::from_utf8_lossy(&payload).into_owned();
             let mut text = text.replace(liar.id().as_str(), &claimed);
@@ -193,11 +223,13 @@ impl World {
             } else {
                 text = text.replace("\"signature\":\"", "\"signature\":\"AAAA");
             }
-            if is_invented {
-                let (from, _) = self.hosts[place].unproven.entry(invented).or_default();
-                *from += text.len();
+            let is_reached = |(other, _): &(usize, &mut Host)| is_refresh || *other == place;
+            for (_, host) in self.hosts.iter_mut().enumerate().filter(is_reached) {
+                if is_invented {
+                    host.unproven.entry(invented.clone()).or_default().from += text.len();
+                }
             }
-            self.publish(&topic, &text.into_bytes().into());
+            self.publish(None, &topic, &text.into_bytes().into());
         }
     }
 
@@ -210,7 +242,11 @@ impl World {
             let owner_id = owner.id().as_str().to_owned();
             let store = store(&mut self.rng, owner_id, at);
             let (topic, payload) = speak(&owner, &to, at, "stash:store", &store);
-            self.publish(&topic, &payload);
+            let id = owner.id().as_str().to_owned();
+            let stranger = self.hosts[place].unproven.entry(id).or_default();
+            stranger.has_key = true;
+            stranger.from += payload.len();
+            self.publish(None, &topic, &payload);
             self.invented.insert(*owner.identity());
         }
     }
@@ -224,6 +260,8 @@ impl World {
         self.weather.clear();
         self.is_healed = true;
         self.broker_is_up = true;
+        self.is_reunited = self.micros < self.split_until;
+        self.split_until = self.micros;
         self.end_gateway();
         self.gateway.heal();
         self.disturbed_at = self.micros;

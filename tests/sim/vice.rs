@@ -7,7 +7,10 @@ use super::host::Host;
 use light_nara::base::{Identity, Rng, WallTime};
 use light_nara::identity::Keys;
 use light_nara::mesh::Frame;
-use light_nara::message::{Message, Payload, Response, Timestamp, parse_payload, to_go_json};
+use light_nara::message::{
+    Digest, Granted, Handoff, HandoffReceipt, Message, Payload, Proof, Response, Timestamp,
+    parse_payload, to_go_json,
+};
 use std::rc::Rc;
 
 /// What is wrong with a peer.
@@ -17,8 +20,9 @@ pub(super) enum Vice {
     None,
     /// It acknowledges and gives nothing back.
     Drops,
-    /// It gives back what is old, broken or nothing, and acknowledges what it
-    /// refused.
+    /// It gives back what is old, broken or nothing, acknowledges what it
+    /// refused, claims to hold what it does not and the other way round, allows
+    /// others too much, and passes on what it changed.
     Lies,
     /// It sends many messages at once.
     Floods,
@@ -99,6 +103,15 @@ fn twist_message(host: &mut Host, rng: &mut Rng, payload: &[u8]) -> Word {
                 Word::AsItIs
             };
         }
+        "stash:handoff" | "stash:grant" | "stash:receipt" | "stash:proof"
+            if host.vice == Vice::Lies =>
+        {
+            return match lie_of_copies(host, rng, &message) {
+                Some(text) => changed(host, message, text),
+                None if message.kind == "stash:handoff" => Word::Unsaid,
+                None => Word::AsItIs,
+            };
+        }
         "stash:handoff" => return Word::Unsaid,
         _ => return Word::AsItIs,
     }
@@ -135,6 +148,55 @@ fn twist_message(host: &mut Host, rng: &mut Rng, payload: &[u8]) -> Word {
     }
     let text = to_go_json(&response);
     changed(host, message, text)
+}
+
+/// A lie of who holds what and who may pass it on; one in two times none.
+fn lie_of_copies(host: &Host, rng: &mut Rng, message: &Message) -> Option<String> {
+    if rng.below(2) == 0 {
+        return None;
+    }
+    let text = &message.payload;
+    Some(match message.kind.as_str() {
+        "stash:grant" => {
+            let mut granted = parse_payload::<Granted>(text).ok()?;
+            let grant = &mut granted.grant;
+            match rng.below(4) {
+                0 => grant.copies = 255,
+                1 => grant.until = grant.until.saturating_add(1_000_000_000),
+                2 => grant.revision += u64::from(rng.below(100)),
+                _ => grant.holders.clear(),
+            }
+            grant.signature = host.keys.sign(grant.signed_text().as_bytes());
+            to_go_json(&granted)
+        }
+        "stash:receipt" => {
+            let mut receipt = parse_payload::<HandoffReceipt>(text).ok()?;
+            match rng.below(3) {
+                0 => receipt.held = !receipt.held,
+                1 => receipt.revision += u64::from(rng.below(100)),
+                _ => receipt.chain.clear(),
+            }
+            to_go_json(&receipt)
+        }
+        "stash:proof" => {
+            let mut proof = parse_payload::<Proof>(text).ok()?;
+            match rng.below(3) {
+                0 => proof.held = !proof.held,
+                1 => proof.revision += u64::from(rng.below(100)),
+                _ => proof.hash = Digest(rng.array()),
+            }
+            to_go_json(&proof)
+        }
+        _ => {
+            let mut handoff = parse_payload::<Handoff>(text).ok()?;
+            match rng.below(3) {
+                0 => handoff.grant.revision += 1,
+                1 => handoff.chain.clear(),
+                _ => handoff.store = handoff.store.replacen("\"ts\":1", "\"ts\":2", 1),
+            }
+            to_go_json(&handoff)
+        }
+    })
 }
 
 fn changed(host: &Host, mut message: Message, payload: String) -> Word {

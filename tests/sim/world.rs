@@ -9,6 +9,7 @@ use super::{Outcome, Plan};
 use light_nara::base::{Identity, Now, Rng};
 use light_nara::nara::{Effect, Event, Nara};
 use light_nara::plaza::Credentials;
+use light_nara::runtime::Local;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::rc::Rc;
@@ -74,6 +75,10 @@ pub(super) struct World {
     pub(super) broker_is_up: bool,
     pub(super) gateway: Gateway,
     pub(super) is_healed: bool,
+    /// Until when those who are not on the same side do not reach each other.
+    pub(super) split_until: u64,
+    /// Whether that ended when all was mended.
+    pub(super) is_reunited: bool,
     /// Whether no clock was ever wrong: naras go by each other's for an hour.
     pub(super) clocks_were_right: bool,
     /// Timers that were due at this very moment.
@@ -124,6 +129,8 @@ impl World {
             broker_is_up: true,
             gateway,
             is_healed: false,
+            split_until: 0,
+            is_reunited: false,
             clocks_were_right: true,
             due_at_once: 0,
             disturbed_at: 0,
@@ -352,17 +359,37 @@ impl World {
                 }
                 Effect::Event(Event::Saved(receipt)) => self.saved(place, &receipt)?,
                 Effect::Event(Event::Recovered(operation, _)) => host.end(operation)?,
-                Effect::Event(Event::Local(local))
-                    if DISTURBANCES.contains(&local.kind.as_str()) =>
-                {
-                    self.disturbed_at = self.micros;
-                }
+                Effect::Event(Event::Asleep) => host.fall_asleep()?,
+                Effect::Event(Event::Local(local)) => self.overhear_local(place, &local),
                 Effect::Log(record) if self.plan.is_logged => {
                     self.note(&format!("{place:3} {:9} {}", record.service, record.text));
                 }
                 _ => {}
             }
         }
+    }
+
+    /// What a nara tells itself.
+    fn overhear_local(&mut self, place: usize, local: &Local) {
+        let kind = local.kind.as_str();
+        // Two groups that are one again have connections, and hear of each
+        // other one by one.
+        let is_met = kind == "presence:online" && self.is_reunited;
+        if is_met || DISTURBANCES.contains(&kind) {
+            self.disturbed_at = self.micros;
+        }
+        if kind == "presence:restarted" {
+            let names = |host: &Host| local.payload.contains(&host.who().key.to_text());
+            let who = self.hosts.iter().position(names);
+            self.hosts[place]
+                .restarts
+                .extend(who.map(|who| (who, self.micros)));
+        }
+    }
+
+    /// Whether nothing gets from one to the other.
+    pub(super) fn are_split(&self, one: usize, other: usize) -> bool {
+        self.micros < self.split_until && self.hosts[one].side != self.hosts[other].side
     }
 
     fn say_to_gateway(&mut self, place: usize, said: Said) {
