@@ -1,10 +1,11 @@
 // What the page shows while networks and brokers come and go: what is safe, what is being done, and that it is back.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openPage, untilText } from "../support/chromium.js";
+import { launchFreezable, openPage, untilText } from "../support/chromium.js";
 import { startCommand } from "../support/command.js";
 import { chosenPlaza } from "../support/plazas.js";
 import { browserAndHost, saveFirst } from "../support/visit.js";
+import { layWire } from "../support/wire.js";
 
 const PATIENT = { timeout: 90_000 };
 const SAFE = /3 of 3 confidants hold it/;
@@ -63,17 +64,20 @@ test("a network that goes is noticed within seconds, by a hidden tab too, whose 
 });
 
 test("a tab that was frozen while its connection died says so, and is safe again", PATIENT, async (t) => {
-  const { page, wire } = await shared.visitByWire(t);
+  const browser = await launchFreezable();
+  t.after(() => browser.stop());
+  const wire = await layWire(shared.host.plaza);
+  t.after(() => wire.stop());
+  const { page, freeze, thaw } = await browser.open(`${shared.host.url}?plaza=${wire.url}`);
   await saveFirst(page);
   await page.evaluate(() => {
     globalThis.said = [];
     const sentence = document.querySelector("#sentence");
     new MutationObserver(() => globalThis.said.push(sentence.textContent)).observe(sentence, { childList: true, subtree: true, characterData: true });
   });
-  // Without a screen Chromium freezes no tab, whatever DevTools ask for (see faults.test.js); what a thawed one is told is this.
-  await page.evaluate(() => document.dispatchEvent(new Event("freeze")));
+  await freeze();
   wire.kill();
-  await page.evaluate(() => document.dispatchEvent(new Event("resume")));
+  await thaw();
   await page.waitForFunction(() => globalThis.said.some((words) => /^Reaching the plaza.*Version 1 was last held by 3 of 3 confidants/.test(words)));
   await untilText(page, "sentence", SAFE);
 });

@@ -1,14 +1,75 @@
 // Opens the page in the machine's own Chromium.
+import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { chromium as engine } from "playwright-core";
 import { chromium as find } from "../../scripts/setup.js";
 
 /** The browser, with the same switches as the WebAssembly tests use, and the options given. */
 export async function launchChromium(options = {}) {
+  const { executablePath, args } = command();
+  return engine.launch({ executablePath, args: args.filter((arg) => arg !== "--headless"), ...options });
+}
+
+function command() {
   const executablePath = find();
   if (executablePath === null) throw new Error("Chromium is not installed; npm test installs it");
   const { args } = JSON.parse(readFileSync(new URL("../../webdriver.json", import.meta.url)))["goog:chromeOptions"];
-  return engine.launch({ executablePath, args: args.filter((arg) => arg !== "--headless"), ...options });
+  return { executablePath, args };
+}
+
+/**
+ * A browser whose tabs can be frozen. Where Playwright starts it, every tab is taken to be looked at, and such a tab is
+ * never frozen, whatever DevTools ask for. Returns `{ open, stop }`; `open(url)` returns `{ page, freeze, thaw }`.
+ */
+export async function launchFreezable() {
+  const { executablePath, args } = command();
+  const profile = await mkdtemp(join(tmpdir(), "light-nara-chromium-"));
+  const child = spawn(executablePath, [...args, "--remote-debugging-port=0", `--user-data-dir=${profile}`, "about:blank"], { stdio: ["ignore", "ignore", "pipe"] });
+  const ended = new Promise((resolve) => child.once("error", resolve).once("close", resolve));
+  let browser;
+  const stop = async () => {
+    await browser?.close().catch(() => {});
+    child.kill("SIGKILL");
+    await ended;
+    await rm(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  };
+  try {
+    const address = new Promise((resolve) => {
+      let text = "";
+      child.stderr.setEncoding("utf8").on("data", (more) => {
+        text = (text + more).slice(-10_000);
+        const found = /DevTools listening on (ws:\S+)/.exec(text);
+        if (found !== null) resolve(found[1]);
+      });
+    });
+    const endpoint = await Promise.race([address, ended.then((why) => { throw new Error(`Chromium ended with ${why}`); })]);
+    browser = await engine.connectOverCDP(endpoint, { noDefaults: true });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const [context] = browser.contexts();
+  return {
+    stop,
+    async open(url, prepare = async () => {}) {
+      const page = await context.newPage();
+      await prepare(page);
+      await page.goto(url);
+      const tools = await context.newCDPSession(page);
+      return {
+        page,
+        freeze: () => tools.send("Page.setWebLifecycleState", { state: "frozen" }),
+        /** As when somebody comes back to the tab. */
+        async thaw() {
+          await tools.send("Page.setWebLifecycleState", { state: "active" });
+          await page.bringToFront();
+        },
+      };
+    },
+  };
 }
 
 /**
