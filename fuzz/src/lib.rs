@@ -29,7 +29,17 @@ const EPOCH: i64 = 1_768_756_453_000_000_000;
 
 /// What it says may never hold this, unless it was told it: a fuzzer finds out
 /// what its inputs are compared with.
-const SECRET: &str = "cAnArY";
+const SECRET: &str = "cAnArYbIrD";
+
+/// It, its hex, and what of its Base64 does not depend on what is around it, for
+/// each of the places where it may begin.
+const SECRET_FORMS: [&str; 5] = [
+    SECRET,
+    "63416e41725962497244",
+    "Y0FuQXJZYklyR",
+    "NBbkFyWWJJck",
+    "jQW5BclliSXJE",
+];
 
 /// Timers that fire at once, at most: more are a loop without end.
 const TIMEOUTS_MAX: usize = 10_000;
@@ -62,8 +72,8 @@ impl Crypto for Credulous {
 }
 
 fn holds_secret(bytes: &[u8]) -> bool {
-    let secret = SECRET.as_bytes();
-    bytes.windows(secret.len()).any(|one| one == secret)
+    let is_in = |form: &&str| bytes.windows(form.len()).any(|one| one == form.as_bytes());
+    SECRET_FORMS.iter().any(is_in)
 }
 
 impl Subject {
@@ -112,6 +122,7 @@ impl Subject {
                     let (user, password) = ("fuzz".to_owned(), None);
                     self.nara.handle_opened(now, Credentials { user, password });
                 }
+                Effect::SendMesh(frame) => assert!(self.is_told || !holds_secret(&frame)),
                 Effect::Send(packet) => {
                     assert!(self.is_told || !holds_secret(&packet));
                     match packet[0] >> 4 {

@@ -5,18 +5,38 @@
 #[path = "../../fuzz/src/lib.rs"]
 mod fuzz;
 
-use std::fs;
+#[path = "../support/seeds.rs"]
+mod seeds;
+
+use seeds::SEEDS;
+#[cfg(target_family = "wasm")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn run_seeds(target: &str, run: fn(&[u8])) {
-    let seeds = fs::read_dir(format!("fuzz/seeds/{target}")).unwrap();
-    let mut count = 0;
-    for seed in seeds {
-        let path = seed.unwrap().path();
-        println!("{}", path.display());
-        run(&fs::read(path).unwrap());
-        count += 1;
+    let (_, seeds) = SEEDS.iter().find(|(name, _)| *name == target).unwrap();
+    assert!(!seeds.is_empty(), "{target} has no seeds");
+    for (name, bytes) in *seeds {
+        println!("{target}/{name}");
+        run(bytes);
     }
-    assert!(count > 0, "{target} has no seeds");
+}
+
+#[cfg(not(target_family = "wasm"))]
+#[test]
+fn the_list_of_seeds_has_all_of_them() {
+    let names = |path: &str| {
+        let files = std::fs::read_dir(path).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    };
+    let targets: Vec<&str> = SEEDS.iter().map(|(target, _)| *target).collect();
+    assert_eq!(names("fuzz/seeds"), targets);
+    for (target, seeds) in SEEDS {
+        let listed: Vec<&str> = seeds.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names(&format!("fuzz/seeds/{target}")), listed, "{target}");
+    }
 }
 
 #[test]

@@ -11,7 +11,6 @@
 mod captures;
 #[cfg(not(target_family = "wasm"))]
 mod clocks;
-#[cfg(not(target_family = "wasm"))]
 mod fuzz_seeds;
 #[cfg(not(target_family = "wasm"))]
 mod layers;

@@ -10,6 +10,8 @@ use light_nara::stash::{Memory, StashError};
 use serde_json::Value;
 
 pub(crate) const DIRECT: &str = "nara/mesh/";
+/// In the place of a topic: what is said to a gateway.
+pub(crate) const MESH: &str = "the gateway";
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -225,6 +227,12 @@ impl Target {
         self.both(|nara, now| nara.handle_data(now, bytes))
     }
 
+    /// Gives it bytes as its socket to a gateway does.
+    pub(crate) fn take_mesh(&mut self, bytes: &[u8]) -> Vec<Frame> {
+        self.micros += 1;
+        self.both(|nara, now| nara.handle_mesh_data(now, bytes))
+    }
+
     /// Gives it a publication. Returns what it sent at once.
     #[track_caller]
     pub(crate) fn hear(&mut self, frame: &Frame) -> Vec<Frame> {
@@ -425,6 +433,7 @@ fn settle(nara: &mut Nara, now: Now) -> Done {
                 12 => nara.handle_data(now, &[0xd0, 0]),
                 _ => {}
             },
+            Effect::SendMesh(frame) => done.sent.push(Frame::new(MESH, frame)),
             // The counters are part of the status.
             Effect::Event(Event::Status) => {}
             Effect::Event(event) => done.told.push(format!("{event:?}")),
