@@ -304,20 +304,22 @@ impl<'a> Fields<'a> {
     }
 
     /// The known fields of an object inside an object, of which none may be
-    /// missing; what else is there does not matter.
+    /// missing, or be there in another case; what else is there does not
+    /// matter.
     fn inside(text: &'a str, known: &'static [&'static str]) -> Self {
-        Self {
-            missing: Missing::WrongInside,
-            ..Self::loose(text, known)
-        }
+        Self::collected(text, known, Missing::WrongInside)
     }
 
     /// The known fields of an object that is no message: their zero values
     /// where they are missing, and whatever else is there does not matter.
     pub(crate) fn loose(text: &'a str, known: &'static [&'static str]) -> Self {
+        Self::collected(text, known, Missing::Zero)
+    }
+
+    fn collected(text: &'a str, known: &'static [&'static str], missing: Missing) -> Self {
         let mut fields = Self {
             known: Vec::new(),
-            missing: Missing::Zero,
+            missing,
             wrong: None,
         };
         if let Err(error) = fields.collect(&mut Json::new(text), known) {
@@ -336,6 +338,11 @@ impl<'a> Fields<'a> {
         while let Some(key) = json.next_key(&mut is_first)? {
             let value = json.raw()?;
             let Some(name) = known.iter().find(|name| **name == key) else {
+                if self.missing == Missing::WrongInside
+                    && let Err(error) = spelled(&key, known)
+                {
+                    self.fail("payload", error.to_string());
+                }
                 continue;
             };
             if self.raw(name).is_some() {

@@ -148,8 +148,12 @@ impl World {
     }
 
     fn challenge(&mut self) {
+        self.challenge_by("theirs");
+    }
+
+    fn challenge_by(&mut self, nonce: &str) {
         self.hand(&Frame {
-            nonce: "theirs".into(),
+            nonce: nonce.into(),
             ..Frame::new("challenge")
         });
     }
@@ -341,6 +345,63 @@ fn it_attaches_with_a_text_of_its_own_and_greets_with_its_address_at_once() {
     assert_eq!(greetings[0]["hey_there"]["MeshIP"], ADDRESS);
     // Go naras cut ids of events to eight characters, and crash at shorter ones.
     assert_eq!(greetings[0]["id"].as_str().unwrap().len(), 32);
+}
+
+/// What a gateway makes a nara sign must be no word of it anywhere else.
+#[test]
+fn no_challenge_makes_it_sign_what_it_could_be_taken_to_say() {
+    let key = World::new().nara.me().identity.key;
+    let hello = SyncEvent::hey_there(
+        World::new().now().wall,
+        "tab",
+        &World::new().nara.me().identity,
+        "",
+    );
+    let hash = hello.signing_bytes();
+    // The bytes that a hey_there signs, as text and as escapes spell them.
+    let raw: String = hash.iter().map(|byte| char::from(*byte)).collect();
+    let other = format!("nara:attach:v1\nhttps://other:1\n{}", "x".repeat(22));
+    let signable = "{\"id\":\"1\",\"kind\":\"stash:delete\"}".to_owned();
+    let challenges = [
+        raw,
+        String::from_utf8_lossy(&hash).into_owned(),
+        STANDARD.encode(hash),
+        "howdy:tab:other:1".to_owned(),
+        signable,
+        other,
+        "\n".repeat(4),
+        String::new(),
+        "x".repeat(8_000),
+    ];
+    for theirs in &challenges {
+        let mut world = World::new();
+        world.challenge_by(theirs);
+        let attach = world.gateway.remove(0);
+        let signature = STANDARD.decode(&attach.sig).unwrap();
+        let signature = Signature(signature.try_into().unwrap());
+        // It begins as nothing else does, with the gateway that was dialled, and
+        // ends with a nonce of the nara's own and its key.
+        let signed = format!(
+            "nara:attach:v1\n{ORIGIN}\n{theirs}\n{}\n{}",
+            attach.nonce, attach.key
+        );
+        assert!(verify(&key, signed.as_bytes(), &signature));
+        assert_eq!(attach.nonce.len().clamp(20, 22), attach.nonce.len());
+        assert!(
+            attach
+                .nonce
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric())
+        );
+        for text in [theirs.as_bytes(), hash.as_slice()] {
+            assert!(!verify(&key, text, &signature), "{theirs:?}");
+        }
+    }
+    // Beyond a line of 8 KiB it is no frame, and the gateway is left.
+    let mut world = World::new();
+    world.challenge_by(&"x".repeat(8_192));
+    assert!(world.gateway.is_empty());
+    assert_eq!(world.closes, 1);
 }
 
 #[test]

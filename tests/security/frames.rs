@@ -89,6 +89,30 @@ fn a_field_twice_or_in_another_case_is_refused_wherever_it_stands() {
     ] {
         target.drops(&hello.with(from, to), "malformed");
     }
+    let howdy = victim.howdy("target");
+    for (from, to) in [
+        ("\"From\":", "\"From\":\"x\",\"From\":"),
+        ("\"From\":", "\"FROM\":\"x\",\"From\":"),
+        ("\"Seq\":", "\"Seq\":2,\"Seq\":"),
+        ("\"Me\":", "\"Me\":{},\"Me\":"),
+        ("\"Me\":", "\"me\":{},\"Me\":"),
+        // Deeper down: what it says of itself.
+        ("\"PublicKey\":", "\"PublicKey\":\"x\",\"PublicKey\":"),
+        ("\"PublicKey\":", "\"publickey\":\"x\",\"PublicKey\":"),
+        ("\"ID\":", "\"ID\":\"x\",\"ID\":"),
+    ] {
+        target.drops(&howdy.with(from, to), "malformed");
+    }
+    let chau = victim.chau(target.wall());
+    for (from, to) in [
+        ("\"sig\":", "\"sig\":\"x\",\"sig\":"),
+        ("\"chau\":", "\"CHAU\":{},\"chau\":"),
+        ("\"From\":", "\"From\":\"x\",\"From\":"),
+        ("\"ID\":", "\"id\":\"x\",\"ID\":"),
+    ] {
+        target.drops(&chau.with(from, to), "malformed");
+    }
+    assert!(target.sees(&victim));
     let paper = victim.newspaper();
     target.drops(
         &paper.with("\"From\":", "\"From\":\"x\",\"From\":"),

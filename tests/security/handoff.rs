@@ -316,6 +316,34 @@ fn lists_beyond_their_limits_are_not_read() {
     }
 }
 
+#[test]
+fn a_field_twice_or_in_another_case_in_a_leave_or_a_chain_is_refused() {
+    let (mut target, owner, holder, _, given) = away();
+    let honest = frame(&target, &holder, &pass_on(&target, &given, &holder));
+    let grant = Granted {
+        grant: given.grant.clone(),
+    };
+    let granted = direct(&owner.says(&target, "stash:grant", &grant));
+    for (field, twice) in [
+        ("\"revision\":", "\"revision\":9,\"revision\":"),
+        ("\"revision\":", "\"Revision\":9,\"revision\":"),
+        ("\"until\":", "\"until\":9,\"until\":"),
+        ("\"copies\":", "\"COPIES\":9,\"copies\":"),
+        ("\"sealed\":", "\"sealed\":\"\",\"sealed\":"),
+    ] {
+        target.drops(&honest.with(field, twice), "malformed_payload");
+        target.drops(&granted.with(field, twice), "malformed_payload");
+    }
+    for (field, twice) in [
+        ("\"by\":", "\"by\":\"\",\"by\":"),
+        ("\"by\":", "\"BY\":\"\",\"by\":"),
+        ("\"chain\":", "\"chain\":[],\"chain\":"),
+        ("\"grant\":", "\"Grant\":{},\"grant\":"),
+    ] {
+        target.drops(&honest.with(field, twice), "malformed_payload");
+    }
+}
+
 /// A peer that held the owner's memory and was told to forget it.
 fn buried() -> (Target, Peer, Peer, Given) {
     let (mut target, owner, holder, _, given) = away();

@@ -64,14 +64,15 @@ fn reborn(target: &Target) -> Target {
     Target::later(config, passed + HOUR)
 }
 
+/// The id that an answer has to repeat.
+fn asked_as(asked: &Message) -> &str {
+    let request_id = asked.payload.split("\"request_id\":\"").nth(1).unwrap();
+    request_id.split('"').next().unwrap()
+}
+
 fn answer(target: &Target, by: &Peer, asked: &Message, copy: (Bytes, Bytes)) -> Frame {
     let mut response = found(target, copy.0, copy.1);
-    let request_id = asked.payload.split("\"request_id\":\"").nth(1).unwrap();
-    request_id
-        .split('"')
-        .next()
-        .unwrap()
-        .clone_into(&mut response.request_id);
+    asked_as(asked).clone_into(&mut response.request_id);
     direct(&by.answers(target, asked, "stash:response", &response))
 }
 
@@ -209,9 +210,13 @@ fn copies_overheard_and_sent_by_many_hold_a_search_up_for_ten_seconds_at_most() 
     assert_eq!(target.memory().unwrap().data, "\"mine\"");
 }
 
-#[test]
-fn whoever_acks_and_drops_is_found_out_and_replaced() {
+/// A holder that acknowledged both revisions, and what it says when it is asked
+/// to show the second.
+fn is_found_out_and_replaced(lie: impl Fn(&Target, &Peer, &Message) -> Option<Frame>) {
     let (mut target, peers) = owner();
+    target.save("{\"tea\":2}", &peers);
+    assert_eq!(target.holders(), 3);
+    let keys = own_keys(&target);
     let [spare] = target.meet(["spare"]);
     let liar = &peers[0];
     let mut replaced = false;
@@ -219,45 +224,65 @@ fn whoever_acks_and_drops_is_found_out_and_replaced() {
     for _ in 0..20 * AUDIT_EVERY.as_secs() {
         let mut hellos = Vec::new();
         if target.wall().unix_seconds() % 120 == 0 {
-            hellos.extend(
-                peers
-                    .iter()
-                    .chain([&spare])
-                    .map(|one| one.hey_there(target.wall())),
-            );
+            let all = peers.iter().chain([&spare]);
+            hellos.extend(all.map(|one| one.hey_there(target.wall())));
         }
         let mut sent = target.hear_all(hellos);
         sent.extend(target.advance(SECOND));
         for asked in of_kind(&sent, "stash:request") {
-            let honest = peers[1..].iter().chain([&spare]);
-            let copy = memory(&own_keys(&target), "{\"tea\":1}", 1);
-            let mut honest = honest.filter(|one| one.id() == asked.to_id);
-            let frame = match honest.next() {
-                Some(holder) => answer(&target, holder, &asked, copy),
-                None => {
-                    let mut nothing = found(&target, Bytes::default(), Bytes::default());
-                    nothing.found = false;
-                    let id = asked.payload.split("\"request_id\":\"").nth(1).unwrap();
-                    id.split('"')
-                        .next()
-                        .unwrap()
-                        .clone_into(&mut nothing.request_id);
-                    direct(&liar.answers(&target, &asked, "stash:response", &nothing))
+            let mut honest = peers[1..].iter().chain([&spare]);
+            let answered = match honest.find(|one| one.id() == asked.to_id) {
+                Some(holder) => {
+                    let copy = memory(&keys, "{\"tea\":2}", 2);
+                    Some(answer(&target, holder, &asked, copy))
                 }
+                None => lie(&target, liar, &asked),
             };
-            target.hear(&frame);
+            target.hear_all(answered);
         }
-        if let Some(store) = of_kind(&sent, "stash:store").pop() {
-            assert_eq!(store.to_id, spare.id());
-            let ack = spare.acks(&target, &store);
-            target.hear(&direct(&ack));
-            replaced = true;
+        for store in of_kind(&sent, "stash:store") {
+            if store.to_id == spare.id() {
+                let ack = spare.acks(&target, &store);
+                target.hear(&direct(&ack));
+                replaced = true;
+            }
+        }
+        if replaced {
+            break;
         }
     }
     assert!(replaced, "nobody took its place");
     let holders = target.nara.status(target.now()).stash.holders;
     assert_eq!(holders.len(), 3);
     assert!(!holders.iter().any(|one| one.id == liar.id()));
+}
+
+#[test]
+fn whoever_acks_and_drops_is_found_out_and_replaced() {
+    is_found_out_and_replaced(|target, liar, asked| {
+        let mut nothing = found(target, Bytes::default(), Bytes::default());
+        nothing.found = false;
+        asked_as(asked).clone_into(&mut nothing.request_id);
+        Some(direct(&liar.answers(
+            target,
+            asked,
+            "stash:response",
+            &nothing,
+        )))
+    });
+}
+
+#[test]
+fn whoever_acks_and_is_silent_when_asked_is_found_out_and_replaced() {
+    is_found_out_and_replaced(|_, _, _| None);
+}
+
+#[test]
+fn whoever_acks_and_kept_an_older_copy_is_found_out_and_replaced() {
+    is_found_out_and_replaced(|target, liar, asked| {
+        let older = memory(&own_keys(target), "{\"tea\":1}", 1);
+        Some(answer(target, liar, asked, older))
+    });
 }
 
 #[test]

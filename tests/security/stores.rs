@@ -5,9 +5,12 @@ use super::target::{DAY, Frame, HOUR, SECOND, Target, of_kind, response};
 use core::time::Duration;
 use light_nara::base::WallTime;
 use light_nara::identity::Signature;
-use light_nara::message::{Delete, Message, Refresh, Request, Store};
+use light_nara::message::{
+    Ack, Delete, Digest, Grant, Granted, Message, Refresh, Request, Store, parse_payload,
+};
 use light_nara::nara::Config;
 use light_nara::stash::{Generation, PUSH_EVERY};
+use sha2::{Digest as _, Sha256};
 #[cfg(target_family = "wasm")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -66,6 +69,39 @@ fn a_store_of_an_older_time_is_refused_with_what_is_held() {
     older.ts = i64::MIN;
     let frame = direct(&victim.says(&target, "stash:store", &older));
     target.refuses(&frame, "stale");
+}
+
+#[test]
+fn a_store_that_is_stale_is_told_the_time_and_the_revision_held() {
+    let (mut target, victim, _, _) = holding();
+    let ts = target.wall().unix_seconds();
+    let store = victim.sealed("newest", target.wall());
+    let hash = Sha256::new()
+        .chain_update(store.nonce.as_slice())
+        .chain_update(store.ciphertext.as_slice());
+    let mut grant = Grant {
+        owner: victim.who,
+        revision: 7,
+        sealed: Digest(hash.finalize().into()),
+        holders: vec![target.nara.me().identity],
+        copies: 3,
+        given_at: ts,
+        until: ts + 86_400,
+        signature: Signature([0; 64]),
+    };
+    grant.signature = victim.signature(&grant.signed_text());
+    let given = [
+        direct(&victim.says(&target, "stash:store", &store)),
+        direct(&victim.says(&target, "stash:grant", &Granted { grant })),
+    ];
+    target.hear_all(given);
+    let mut older = store;
+    older.ts = ts - 1;
+    let frame = direct(&victim.says(&target, "stash:store", &older));
+    let answer = target.refuses(&frame, "stale");
+    let ack: Ack = parse_payload(&answer.payload).unwrap();
+    assert!(!ack.success);
+    assert_eq!(ack.reason, format!("stale ts={ts} revision=7"));
 }
 
 #[test]
