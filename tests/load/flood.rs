@@ -7,6 +7,7 @@ use super::world::{
 use core::time::Duration;
 use cpu_time::ThreadTime;
 use light_nara::nara::Nara;
+use light_nara::runtime::SHED;
 
 /// Stores offered each second.
 const RATE: u64 = 10_000;
@@ -14,6 +15,12 @@ const SECONDS: u64 = 60;
 
 /// Of so many stores, one is an honest owner's.
 const HONEST: u64 = 200;
+
+/// Signatures of strangers that are looked at: so many each second, and so many
+/// at once at first. What comes under a key of somebody who counts has a budget
+/// of its own, which nobody here uses up.
+const STRANGERS_EACH_SECOND: u64 = 200;
+const STRANGERS_AT_ONCE: u64 = 256;
 
 /// Strangers who each have one store ready, and play it again and again.
 const STRANGERS: u64 = 20_000;
@@ -53,6 +60,7 @@ pub(crate) fn run(report: &mut Report) {
     let before = resident_mib();
     let (mut free_at, mut busy, mut worst_wait) = (0.0_f64, Duration::ZERO, 0.0_f64);
     let mut waits = Vec::new();
+    let mut under_owners_keys = 0;
     let mut unanswered = 0_u32;
     for n in 0..RATE * SECONDS {
         let comes = n as f64 * 1e6 / RATE as f64;
@@ -61,6 +69,8 @@ pub(crate) fn run(report: &mut Report) {
         let honest = n
             .is_multiple_of(HONEST)
             .then(|| &owners[(n / HONEST % 50) as usize]);
+        // One of 20 is forged under an owner's key.
+        under_owners_keys += u64::from(honest.is_some() || n % 20 == 1);
         let own;
         let packet = match honest {
             Some(owner) => {
@@ -110,6 +120,17 @@ pub(crate) fn run(report: &mut Report) {
         "% of one core",
     );
     report.note("longest wait of anybody", worst_wait / 1e3, "ms");
+    let mut drops = confidant.runtime().drops();
+    let shed = drops.find(|(reason, _)| *reason == SHED);
+    let offered = RATE * SECONDS;
+    let looked_at = offered - shed.map_or(0, |(_, count)| count);
+    let budget = STRANGERS_AT_ONCE + STRANGERS_EACH_SECOND * SECONDS + under_owners_keys;
+    report.at_most(
+        "not shed before verification",
+        looked_at as f64,
+        budget as f64,
+        "stores",
+    );
     report.at_most("honest updates unanswered", f64::from(unanswered), 0.0, "");
     report.at_most(
         "honest updates answered, p99",

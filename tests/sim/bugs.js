@@ -68,12 +68,12 @@ export const bugs = [
   },
   {
     name: "labels-the-copy",
-    what: "a store's label, which is for people, quotes the beginning of the memory",
+    what: "a store's label, which is for people, quotes the beginning of the memory, in Base64",
     edits: [
       {
         file: "stash/filling.rs",
         old: "            owner: ctx.me().name.clone(),\n            nonce",
-        new: "            owner: if planted { memory.data.chars().take(20).collect() } else { ctx.me().name.clone() },\n            nonce",
+        new: "            owner: if planted { crate::base::base64::encode(&memory.data.as_bytes()[..20]) } else { ctx.me().name.clone() },\n            nonce",
       },
     ],
   },
