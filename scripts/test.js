@@ -108,7 +108,7 @@ function endToEnd(plaza, isMeant) {
 /** One file at a time, unless they mostly wait: naras that share two cores with browsers miss their deadlines. */
 function nodeTest(folder, { atOnce = 1, only = () => true } = {}) {
   const files = readdirSync(join(root, "tests", folder)).filter((name) => name.endsWith(".test.js") && only(name)).sort();
-  return ["--test", `--test-concurrency=${atOnce}`, "--test-reporter=spec", ...files.map((name) => join("tests", folder, name))];
+  return ["--test", `--test-concurrency=${atOnce}`, `--test-timeout=${FILE_MS_MAX}`, "--test-reporter=spec", ...files.map((name) => join("tests", folder, name))];
 }
 
 /** Without `count`, the command as a whole is one check. */
@@ -176,6 +176,9 @@ const SIMULATION = ["run", "--quiet", "--locked", "--profile", "sim", "--example
 
 /** Not the examples: some of them measure this machine, and the linters look at all. */
 const TESTS = ["--lib", "--test", "*"];
+
+/** A file of tests that takes longer has hung: a test that failed left something awake. What it said until then is shown. */
+const FILE_MS_MAX = 5 * 60_000;
 
 /** A suite that takes longer has hung. */
 const SUITE_MS_MAX = 20 * 60_000;
