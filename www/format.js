@@ -9,7 +9,12 @@ export function clock(ms) {
   const date = new Date(Number(ms));
   if (ms === null || ms === undefined || Number.isNaN(date.getTime())) return "at an unknown time";
   const today = date.toDateString() === new Date().toDateString();
-  return today ? CLOCK.format(date) : `${DAY.format(date)}, ${CLOCK.format(date)}`;
+  return today ? CLOCK.format(date) : dated(date);
+}
+
+/** The date and the time of day, for what is read on another day. */
+export function dated(date) {
+  return `${DAY.format(date)}, ${CLOCK.format(date)}`;
 }
 
 /** A duration, as exact as a reader cares for. */
@@ -42,10 +47,10 @@ export function shortId(id) {
   return text.length > 12 ? `${text.slice(0, 6)}…${text.slice(-4)}` : text;
 }
 
-/** A name of at most so many letters: both ends stay, since generated names differ at both. */
+/** A name of about so many letters: both ends stay, since generated names differ at both. One letter is not worth a mark. */
 export function shortName(name, length) {
   const letters = [...name];
-  if (letters.length <= length) return name;
+  if (letters.length <= length + 2) return name;
   const tail = Math.floor((length - 1) / 2);
   return `${letters.slice(0, length - 1 - tail).join("")}…${letters.slice(-tail).join("")}`;
 }

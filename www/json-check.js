@@ -71,14 +71,20 @@ class Reader {
   }
 
   noValue(next) {
-    if (next === "'") this.fail("text goes in double quotes, not single ones");
-    if (next === "“" || next === "”") this.fail("text goes in straight double quotes (\")");
+    this.quotes();
     if (next === "/") this.fail("JSON has no comments");
     const word = /^[A-Za-z_$][\w$]*/.exec(this.text.slice(this.at, this.at + 24))?.[0];
     const lower = word?.toLowerCase();
     if (word && ["true", "false", "null"].includes(lower)) this.fail(`write ${lower} in small letters`);
     if (word) this.fail(`${word} is not a JSON value; text goes in double quotes`);
     this.fail(`a value should stand here, not ${this.here()}`);
+  }
+
+  /** Quotes that word processors make of straight ones, and single ones. */
+  quotes() {
+    const next = this.text[this.at];
+    if (next === "'") this.fail("text goes in double quotes, not single ones");
+    if (next !== undefined && "“”„‟‘’‚‛«»".includes(next)) this.fail(`text goes in straight double quotes ("), not ${next}`);
   }
 
   /** Reads a list or an object, whose items `items` reads one by one. */
@@ -109,6 +115,7 @@ class Reader {
   field(seen) {
     return () => {
       const start = this.at;
+      this.quotes();
       if (this.text[start] !== '"') this.fail(`a key in double quotes should stand here, not ${this.here()}`);
       const key = this.string();
       if (seen.has(key)) throw new Problem(`the key ${JSON.stringify(key)} is here twice; only one would be kept`, start);
@@ -177,7 +184,9 @@ class Reader {
 
   here() {
     if (this.at >= this.text.length) return "the end of the text";
-    return [...this.text.slice(this.at, this.at + 2)][0];
+    const [letter] = this.text.slice(this.at, this.at + 2);
+    if (!/[\p{C}\p{Z}]/u.test(letter)) return letter;
+    return `the invisible character U+${letter.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
   }
 
   fail(message) {

@@ -7,6 +7,8 @@ const OUTER_MAX = { wide: 14, narrow: 8 };
 const OWNERS_MAX = { wide: 10, narrow: 6 };
 /** Narrower than this, in pixels, the rings are nearer. */
 const NARROW = 480;
+/** How much room a name takes: a letter's width and a line's height, in pixels. */
+const [LETTER, LINE] = [6.8, 13];
 
 /**
  * Everybody around, each as `{ id, name, presence, ring, edge }`. `ring` is "confidant", "owner" or "other"; `edge` is
@@ -64,6 +66,24 @@ export function layout(everybody, target, width) {
     orbits: [...new Set(Object.values(shares))].map((share) => ({ rx: rx * share, ry: ry * share })),
     more: everybody.length - near.length - owners.length - others.length,
   };
+}
+
+/**
+ * The same nodes, each `{ x, y, size, label }`, with the place `at` of its name: on the side away from the middle, where
+ * no edge runs, or wherever it meets no other name. It never leaves the picture.
+ */
+export function labels(nodes, { width, height, middle }) {
+  const placed = [];
+  return nodes.map((node) => {
+    const half = [...node.label].length * LETTER / 2 + 4;
+    const x = Math.min(Math.max(node.x, half), width - half);
+    const [above, below] = [node.y - node.size / 2 - 7, node.y + node.size / 2 + 14];
+    const wanted = node.y < middle.y ? [above, above - LINE, below] : [below, below + LINE, above];
+    const isFree = (y) => y > LINE && y < height && placed.every((other) => Math.abs(other.y - y) >= LINE || Math.abs(other.x - x) >= other.half + half);
+    const y = wanted.find(isFree) ?? wanted[0];
+    placed.push({ x, y, half });
+    return { ...node, at: { x, y } };
+  });
 }
 
 /** How far out each ring is, as a share of the picture; rings with nobody on them take no room. */

@@ -8,7 +8,7 @@ const ANSWERED_NAMED_MAX = 3;
 
 /**
  * `{ tone, words, action }`: a tone of "calm", "wait", "risk" or "safe"; the words, of which those as `{ tick }` change
- * by the second; and an action "retry", "save", "soul", "empty", "here", "takeover" or null.
+ * by the second and those as `{ past }` may give way where there is no room; and an action "retry", "save", "soul", "empty", "here", "takeover" or null.
  */
 export function sentence(store, now) {
   const said = main(store, now);
@@ -84,13 +84,15 @@ function reaching(store, now) {
     words.push(")");
   }
   words.push(". ", lastKnown(store));
-  return answer(store.unsaved ? "risk" : "wait", words, state === "waiting" ? "retry" : null);
+  const isHere = store.unsaved || (hasVersion(store) && holdersOf(store.status).length === 0);
+  return answer(isHere ? "risk" : "wait", words, state === "waiting" ? "retry" : null);
 }
 
 /** Where the data is, as far as we knew when we last could ask. */
 function lastKnown(store) {
   const { stash } = store.status;
-  const held = hasVersion(store) ? `ersion ${stash.version} was last held by ${share(stash, store)} (${clock(stash.savedAt)}).` : "";
+  const where = holdersOf(store.status).length === 0 ? "is only in this tab, not stored yet" : `was last held by ${share(stash, store)}`;
+  const held = hasVersion(store) ? `ersion ${stash.version} ${where} (${clock(stash.savedAt)}).` : "";
   if (store.unsaved) return `Your edits are only in this tab${held ? `; v${held}` : "."}`;
   if (store.looking) return "Your memory is looked for as soon as it answers.";
   return held ? `V${held}` : "Nothing has been saved from this tab yet.";
@@ -131,11 +133,12 @@ function unsaved(store) {
 
 function empty(store) {
   const here = peersHere(store.status).length;
-  if (store.status.recovery.state === "not_found") {
-    const among = here === 0 ? "and nobody is here to ask" : `among ${count(here, "peer")}`;
-    return answer("wait", [`No copy of your memory was found yet, ${among}. The search goes on when peers come.`]);
-  }
   const waiting = tooFew(store.status);
+  if (store.status.recovery.state === "not_found") {
+    // The gate is open, so somebody has chosen to start empty.
+    const words = "You start empty: what you write now can be saved. Should an older memory turn up, it is kept beside it.";
+    return answer(waiting ? "wait" : "calm", [waiting ? `${waiting} ${words}` : words]);
+  }
   if (waiting) return answer("wait", [`${waiting} Nothing is saved yet.`]);
   return answer("calm", [`Nothing is saved yet. ${count(here, "peer")} ${here === 1 ? "is" : "are"} here to keep what you write.`]);
 }
@@ -146,15 +149,16 @@ function kept(store) {
   const first = restored(store);
   // The time stands in the words once only: the restored part has said it already.
   const which = first ? `(version ${stash.version})` : `(version ${stash.version}, ${clock(stash.savedAt)})`;
+  const soul = store.soulAtRisk ? " Keep your soul before you close this tab: nothing opens it without." : "";
+  const action = store.soulAtRisk ? "soul" : null;
   if (holders >= stash.target) {
     const away = absent(store.status);
-    const soul = store.soulAtRisk ? " Keep your soul before you close this tab: nothing opens it without." : "";
     const spares = holders > stash.target ? `, and ${count(holders - stash.target, "spare")}` : "";
     const words = `Safe: ${stash.target} of ${stash.target} confidants hold it${spares} ${which}.${away}${soul}`;
-    return answer("safe", [first, words], store.soulAtRisk ? "soul" : null);
+    return answer("safe", [first, words], action);
   }
   const next = tooFew(store.status) ? "waiting for another peer to come" : "finding another";
-  if (holders > 0) return answer("wait", [first, `Partly safe: ${holders} of ${stash.target} confidants hold it ${which}; ${next}.`]);
+  if (holders > 0) return answer("wait", [first, `Partly safe: ${holders} of ${stash.target} confidants hold it ${which}; ${next}.${soul}`], action);
   const only = `Version ${stash.version} is only in this tab.`;
   if (noPlace(store.status)) return answer("risk", [first, `${noPlace(store.status)} ${only}`]);
   return answer("risk", [first, tooFew(store.status) ? `${tooFew(store.status)} ${only}` : `No confidant is known to hold it yet. ${only}`]);
@@ -164,7 +168,7 @@ function restored(store) {
   const { recovery, stash } = store.status;
   if (recovery.state !== "recovered" || store.savedSince) return "";
   const { name, copies } = foundBy(recovery);
-  return `Restored from ${name} in ${duration(recovery.tookMs)}; ${copies}, saved ${clock(stash.savedAt)}. `;
+  return { past: `Restored from ${name} in ${duration(recovery.tookMs)}; ${copies}, saved ${clock(stash.savedAt)}. ` };
 }
 
 function absent(status) {

@@ -53,6 +53,8 @@ export class Store extends EventTarget {
 
   /** How many naras were followed: what belongs to one of them begins anew with the next. */
   awakened = 0;
+  /** How often everything was forgotten: from then on nothing brings an earlier text back. */
+  forgotten = 0;
 
   #nara = null;
   #checked = { text: null };
@@ -165,6 +167,13 @@ export class Store extends EventTarget {
   /** Looks for the memory anew, as if this tab had never had it. */
   startOver() {
     this.set({ text: "", base: "", other: null, saveError: "", savedSince: false });
+  }
+
+  /** Nothing of what was here before is known any more, but what was written since `text`. */
+  forget(text) {
+    const written = this.text === text ? "" : this.text;
+    this.forgotten += 1;
+    this.set({ text: written, base: "", other: null, saveError: "" });
   }
 
   /** Changes places with the other text; nothing is lost either way. */

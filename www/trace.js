@@ -20,6 +20,7 @@ export class Trace {
    */
   lanes({ recovery, peers = [] }) {
     const { startedAt, answers, tookMs, state } = recovery;
+    if (state === "none") return []; // What was found once may have been forgotten since.
     const end = tookMs ?? Infinity;
     const asked = (id) => {
       const at = this.#asked.get(id);
@@ -29,7 +30,7 @@ export class Trace {
     const known = new Set(answers.map(({ id }) => id));
     for (const [id, at] of this.#asked) {
       const after = at - startedAt;
-      if (state === "none" || known.has(id) || after < 0 || after > end) continue;
+      if (known.has(id) || after < 0 || after > end) continue;
       lanes.push({ id, name: peers.find((peer) => peer.id === id)?.name ?? "", askedMs: after, atMs: null, result: "silent" });
     }
     return lanes.sort((a, b) => (a.atMs ?? Infinity) - (b.atMs ?? Infinity));

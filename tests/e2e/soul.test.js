@@ -29,6 +29,7 @@ test("printing puts the soul on paper alone, and takes it out of the document ag
   });
   await page.getByTestId("print-soul").click();
   await page.waitForFunction(() => globalThis.printed);
+  assert.match(await page.evaluate(() => globalThis.printed), /, printed \d{1,2} \w+ \d{4}, \d\d:\d\d:\d\d$/);
   await page.emulateMedia({ media: "print" });
   assert.equal(await page.locator("#sheet").isVisible(), true);
   assert.equal(await page.locator("#home").isVisible(), false);

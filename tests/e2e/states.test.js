@@ -58,6 +58,22 @@ test("cards tell what is known of each confidant, empty places stay, and what is
   assert.deepEqual(await page.locator("#size-text, #sealed-text").allTextContents(), ["16 of 10,240 bytes", "sealed: 10,240; every copy is, so its size tells nothing"]);
 });
 
+test("what cannot be saved stays told until the text is another", PATIENT, async (t) => {
+  const { page, play } = await stage(t);
+  const [, given] = STATES.find(([name]) => name.startsWith("safe says how many hold"));
+  const fixture = staged(store(given), given);
+  await play(fixture);
+  await page.getByTestId("memory-editor").fill("");
+  await page.getByTestId("memory-editor").press("Control+s");
+  await untilText(page, "json-error", /there is nothing here yet/);
+  // Something else of the nara changes.
+  await play({ ...fixture, text: "" });
+  assert.match(await page.getByTestId("json-error").textContent(), /there is nothing here yet/);
+  assert.equal(await page.getByTestId("memory-editor").getAttribute("aria-invalid"), "true");
+  await page.getByTestId("memory-editor").fill("{}");
+  await untilText(page, "json-error", /^$/);
+});
+
 test("another memory beside this one is compared, and taken over or left", PATIENT, async (t) => {
   const { page, play } = await stage(t);
   const [, given] = STATES.find(([name]) => name === "a memory kept beside this one is said");
@@ -84,6 +100,11 @@ test("scrolled on a narrow screen, the sentence is small, and nothing below it m
   const [folded, belowThen] = await seen();
   assert.ok(folded <= 70 && folded < open, `${folded} px of ${open}`);
   assert.equal(belowThen, below);
+  // Whether it is safe stays in sight; how it came back gives way.
+  const [, restored] = STATES.find(([name]) => name.startsWith("restored says from whom"));
+  await play(staged(store(restored), restored));
+  assert.deepEqual(await page.locator("#sentence").evaluate((line) => [/^Safe: /.test(line.innerText), /^Restored/.test(line.textContent)]), [true, true]);
+  await play(staged(store(given), given));
   await page.evaluate(() => scrollTo(0, 0));
   await page.waitForFunction(() => document.querySelector("#safety").dataset.stuck === "false");
   assert.deepEqual(await seen(), [open, below]);

@@ -69,6 +69,10 @@ test("forget everywhere says what it cannot do first, and who forgot after", PAT
   await page.getByTestId("forget-yes").click();
   await untilText(page, "forget-said", /^Forgotten in this tab\. .* forgot it\./);
   assert.equal(await page.getByTestId("memory-editor").inputValue(), "");
+  // "Cannot be undone" holds in the editor, too.
+  assert.equal(await page.getByTestId("undo").getAttribute("aria-disabled"), "true");
+  await page.getByTestId("memory-editor").press("Control+z");
+  assert.equal(await page.getByTestId("memory-editor").inputValue(), "");
 });
 
 test("the log shows only lines with the words asked for, and what is copied for a helper has no soul in it", PATIENT, async (t) => {

@@ -27,6 +27,16 @@ for (const text of RIGHT) {
   test(`${text.slice(0, 30)} is JSON`, () => assert.deepEqual(checkJson(text).value, JSON.parse(text)));
 }
 
+for (const [text, words] of [
+  ["\uFEFF{}", /^a value should stand here, not the invisible character U\+FEFF$/],
+  ["{\u00a0}", /^a key in double quotes should stand here, not the invisible character U\+00A0$/],
+  ["{“tea”: 1}", /^text goes in straight double quotes \("\), not “$/],
+  ['{"tea": „oolong“}', /^text goes in straight double quotes \("\), not „$/],
+  ["[‘a’]", /^text goes in straight double quotes \("\), not ‘$/],
+]) {
+  test(`${JSON.stringify(text)} is told what is wrong with it`, () => assert.match(checkJson(text).error.message, words));
+}
+
 test("whatever JSON.parse refuses is refused, and what else is refused would lose something", () => {
   let state = 7;
   const below = (n) => (state = (state * 1_103_515_245 + 12_345) >>> 0) % n;

@@ -4,9 +4,9 @@ import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { modulesOf, overBudget, weights } from "../../scripts/weight.js";
 import { condensed, diff } from "../../www/diff.js";
-import { shortName } from "../../www/format.js";
+import { dated, shortName } from "../../www/format.js";
 import { History, STEPS_MAX } from "../../www/history.js";
-import { layout, neighbours } from "../../www/neighbourhood.js";
+import { labels, layout, neighbours } from "../../www/neighbourhood.js";
 import { readSoul, soulFile, soulLine } from "../../www/soul-text.js";
 import { Store } from "../../www/store.js";
 import { Trace } from "../../www/trace.js";
@@ -119,7 +119,29 @@ test("who does not fit on the outer ring is counted", () => {
 test("a long name keeps both its ends", () => {
   assert.equal(shortName("mysterious-pineapple-042", 16), "mysterio…ple-042");
   assert.equal(shortName("golden-sun-559", 16), "golden-sun-559");
-  assert.equal(shortName("日本語日本語", 5), "日本…本語");
+  assert.equal(shortName("日本語日本語", 3), "日…語");
+  assert.equal(shortName("mysterious-fern-42", 17), "mysterious-fern-42", "one letter is not worth a mark");
+});
+
+test("names in the picture do not lie on each other, and stay in it", () => {
+  const confidants = Array.from({ length: 5 }, (_, i) => peer(`c${i}`, { state: "acked", version: 2 }));
+  for (const width of [300, 328, 700]) {
+    const map = layout(neighbours({ ...AROUND, confidants, peers: [], held: { stashes: [] } }), 3, width);
+    const named = labels([{ ...map.middle, label: "me", size: 54 }, ...map.peers.map((one) => ({ ...one, label: "mysterious-fern-42", size: 38 }))], map);
+    for (const [i, { at: one }] of named.entries()) {
+      assert.ok(one.y > 10 && one.y < map.height, `${width}: ${one.y} of ${map.height}`);
+      for (const { at: other } of named.slice(1, i)) assert.ok(Math.abs(one.y - other.y) >= 12 || Math.abs(one.x - other.x) >= 18 * 6.5, `at ${width}: ${JSON.stringify([one, other])}`);
+    }
+  }
+});
+
+test("what is on paper has its date, also on the day", () => {
+  assert.match(dated(Date.now()), /^\d{1,2} \w{3,4} \d{4}, \d\d:\d\d:\d\d$/);
+});
+
+test("what was forgotten has no lanes any more", () => {
+  const answers = [{ id: "a", name: "a", atMs: 50, result: "chosen" }];
+  assert.deepEqual(new Trace().lanes({ recovery: { state: "none", startedAt: 1, tookMs: 100, answers } }), []);
 });
 
 test("leaving is asked about only while words are in this tab alone", () => {

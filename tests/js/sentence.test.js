@@ -7,7 +7,7 @@ import { NOW, STATES, store } from "../support/states.js";
 for (const [name, given, tone, action, words] of STATES) {
   test(name, () => {
     const said = sentence(store(given), NOW);
-    const text = said.words.map((word) => word.tick ?? word).join("");
+    const text = said.words.map((word) => word.tick ?? word.past ?? word).join("");
     assert.match(text, words);
     assert.deepEqual([said.tone, said.action], [tone, action], text);
   });

@@ -1,8 +1,10 @@
 // What a nara in Node does when it is given nonsense, or nobody answers.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import { afterEach, test } from "node:test";
 import { NaraError } from "light-nara";
+import { WebSocketServer } from "ws";
 import { startServer } from "../../host/server.js";
 import { freePorts } from "../support/mosquitto.js";
 import { Neighbourhood, untilConnection } from "../support/naras.js";
@@ -52,6 +54,23 @@ test("an unreachable plaza is waited for, and the status says when and why", SLO
   assert.ok(attempt >= 1);
   assert.ok(retryAt > Date.now() - 1_000 && retryAt < Date.now() + 61_000);
   assert.ok(why.length > 0);
+});
+
+test("a plaza that closes the connection is told without a number that says nothing", SLOW, async (t) => {
+  const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
+  await once(server, "listening");
+  t.after(() => server.close());
+  const why = async (...farewell) => {
+    server.once("connection", (socket) => socket.close(...farewell));
+    const nara = await neighbours.wake({ plaza: `ws://127.0.0.1:${server.address().port}` });
+    await untilConnection(nara, "waiting");
+    const { why } = nara.status().connection;
+    await nara.sleep();
+    return why;
+  };
+  assert.equal(await why(), "the plaza closed the connection");
+  assert.equal(await why(1001, "closing time"), "the plaza closed the connection (closing time)");
+  assert.equal(await why(1008), "the plaza closed the connection (1008)");
 });
 
 test("a plaza that opens later is found", SLOW, async (t) => {

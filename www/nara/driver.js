@@ -204,7 +204,9 @@ class Link {
 
 function whyClosed({ code, reason }) {
   if (code === 1006) return "the connection broke or could not be made";
-  return `the plaza closed the connection (${code}${reason ? `: ${reason}` : ""})`;
+  // 1005 is for no code at all, 1000 and 1001 for a farewell.
+  const about = [[1000, 1001, 1005].includes(code) ? "" : code, reason].filter(Boolean).join(": ");
+  return `the plaza closed the connection${about && ` (${about})`}`;
 }
 
 function seeded() {

@@ -24,9 +24,10 @@ export function mountForget(store) {
   byId("forget-yes").addEventListener("click", async () => {
     close();
     say(byId("forget-said"), "Asking everybody to forget.");
+    const { text } = store;
     try {
       const outcome = await store.nara.stash.forgetEverywhere();
-      store.set({ text: "", base: "", other: null });
+      store.forget(text);
       store.refresh();
       say(byId("forget-said"), told(outcome));
     } catch (error) {

@@ -24,14 +24,15 @@ export function mountMemory(store) {
   let history = new History();
   let typing = false;
   let whose = null;
-
-  const showError = () => say(byId("json-error"), impatient ? problem(store)?.words : "");
+  /** The text that was not saved because something is wrong with it. */
+  let refused = null;
 
   editor.addEventListener("input", () => {
     history.note(editor.value, { merge: typing });
     typing = true;
     clearTimeout(patience);
     impatient = false;
+    refused = null;
     store.set({ text: editor.value, saveError: "" });
     patience = setTimeout(() => {
       impatient = true;
@@ -65,8 +66,8 @@ export function mountMemory(store) {
     typing = false;
     const wrong = problem(store, true);
     if (wrong) {
+      refused = store.text;
       draw();
-      say(byId("json-error"), wrong.words);
       editor.focus();
       if (wrong.offset !== undefined) editor.setSelectionRange(wrong.offset, Math.min(wrong.offset + 1, store.text.length));
       return;
@@ -86,8 +87,9 @@ export function mountMemory(store) {
   };
 
   const draw = () => {
-    if (store.nara && store.nara.id !== whose) {
-      whose = store.nara.id;
+    const now = `${store.nara?.id} ${store.forgotten}`;
+    if (store.nara && now !== whose) {
+      whose = now;
       history = new History(store.text);
     }
     history.note(store.text, { merge: typing });
@@ -95,9 +97,9 @@ export function mountMemory(store) {
     editor.readOnly = store.phase === "mirror";
     const searching = store.looking || store.status.recovery.state === "searching";
     editor.placeholder = searching ? "Looking for your memory…" : '{ "note": "…" }';
-    const wrong = problem(store);
-    editor.setAttribute("aria-invalid", String(Boolean(impatient && wrong)));
-    showError();
+    const wrong = impatient ? problem(store, store.text === refused) : null;
+    editor.setAttribute("aria-invalid", String(Boolean(wrong)));
+    say(byId("json-error"), wrong?.words);
     say(byId("save-error"), store.saveError);
     byId("save").setAttribute("aria-disabled", String(Boolean(store.saving)));
     byId("undo").setAttribute("aria-disabled", String(!history.canUndo));

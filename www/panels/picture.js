@@ -3,7 +3,7 @@
 import { byId, html, say, svg, whenChanged } from "../dom.js";
 import { emblem } from "../emblem.js";
 import { clock, count, list, peerName, shortName } from "../format.js";
-import { layout, neighbours } from "../neighbourhood.js";
+import { labels, layout, neighbours } from "../neighbourhood.js";
 
 /** How long a message travels, and how many are drawn at a time. */
 const TRAVEL_MS = 900;
@@ -30,6 +30,8 @@ export function mountPicture(store) {
     ({ middle } = map);
     places = new Map(map.peers.map((peer) => [peer.id, peer]));
     layer = svg("g");
+    const nodes = [{ ...me, ...middle, label: "me", presence: "online", size: 54 }, ...map.peers.map((peer) => ({ ...peer, label: shortName(peerName(peer), width < 480 ? 17 : 22), size: SIZES[peer.ring] }))];
+    const named = labels(nodes, map);
     box.replaceChildren(
       svg(
         "svg",
@@ -38,8 +40,8 @@ export function mountPicture(store) {
         ...map.peers.filter((peer) => peer.edge !== "none").map((peer) => edge(peer, middle)),
         ...map.vacant.map(({ x, y }) => svg("circle", { cx: x, cy: y, r: 17, class: "vacant" })),
         layer,
-        ...map.peers.map((peer) => node(peer, SIZES[peer.ring], map)),
-        node({ ...me, ...middle, label: "me", presence: "online" }, 54, map, "mine"),
+        ...named.slice(1).map((peer) => node(peer)),
+        node(named[0], "mine"),
       ),
     );
     byId("picture-words").textContent = inWords(everybody, map.more);
@@ -127,16 +129,13 @@ function edge(peer, middle) {
   return svg("line", { x1: middle.x, y1: middle.y, x2: peer.x, y2: peer.y, class: "edge", "data-state": peer.edge, "data-edge": peer.id });
 }
 
-/** A face with its name on the side away from the middle, where no edge runs; it never leaves the picture. */
-function node(peer, size, { width, middle }, kind = "") {
-  const face = emblem(peer.id, size);
-  face.setAttribute("x", peer.x - size / 2);
-  face.setAttribute("y", peer.y - size / 2);
-  const name = shortName(peer.label ?? peerName(peer), width < 480 ? 17 : 22);
-  const half = [...name].length * 3.4 + 4;
-  const x = Math.min(Math.max(peer.x, half), width - half);
-  const back = svg("circle", { cx: peer.x, cy: peer.y, r: size / 2 + 2, class: "back" });
-  return svg("g", { class: `node ${kind}`, "data-presence": peer.presence }, back, face, svg("text", { x, y: peer.y < middle.y ? peer.y - size / 2 - 7 : peer.y + size / 2 + 14 }, name));
+/** A face with its name. */
+function node({ id, x, y, size, label, at, presence }, kind = "") {
+  const face = emblem(id, size);
+  face.setAttribute("x", x - size / 2);
+  face.setAttribute("y", y - size / 2);
+  const back = svg("circle", { cx: x, cy: y, r: size / 2 + 2, class: "back" });
+  return svg("g", { class: `node ${kind}`, "data-presence": presence }, back, face, svg("text", at, label));
 }
 
 function inWords(everybody, more) {

@@ -55,7 +55,7 @@ export function mountRecovery(store, { rehearse }) {
 
   const drawActions = () => {
     const { recovery } = store.status;
-    byId("replay").hidden = recovery.answers.length === 0;
+    byId("replay").hidden = recovery.state === "none" || recovery.answers.length === 0;
     byId("replay").textContent = replaying ? "Stop" : "Replay";
     const why = whyNot(store);
     byId("rehearse").hidden = store.phase !== "awake" || !store.memory;
@@ -119,7 +119,7 @@ function summary(recovery, looking) {
   if (looking && recovery.state === "none") return "The search begins when the plaza answers.";
   if (recovery.state === "searching") return `Asking everyone who is here for your memory.${soFar(recovery)}`;
   if (recovery.state === "not_found") return "Nobody who answered keeps a memory of yours. New peers are asked as they come.";
-  if (recovery.state === "none") return "Nothing was looked for in this tab yet. When it is:";
+  if (recovery.state === "none") return "Nothing is looked for in this tab now. When it is:";
   const { name, copies } = foundBy(recovery);
   return `Your memory came back from ${name} in ${duration(recovery.tookMs)}; ${copies}.`;
 }

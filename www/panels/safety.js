@@ -69,7 +69,10 @@ function speak(words, before) {
     return;
   }
   line.replaceChildren(
-    ...words.map((word) => (word.tick ? html("span", { class: "tick", "aria-hidden": "true" }, word.tick) : word)),
+    ...words.map(({ tick, past }, at) => {
+      if (past !== undefined) return html("span", { class: "past" }, past);
+      return tick ? html("span", { class: "tick", "aria-hidden": "true" }, tick) : words[at];
+    }),
   );
 }
 

@@ -4,7 +4,7 @@ import { forget, remember, rememberedSoul } from "../device.js";
 import { byId, html, say, svg, whenChanged } from "../dom.js";
 import { emblem } from "../emblem.js";
 import { saveFile } from "../files.js";
-import { clock } from "../format.js";
+import { dated } from "../format.js";
 import { soulFile, soulLine } from "../soul-text.js";
 
 const ADVICE = {
@@ -136,7 +136,7 @@ async function print(nara) {
     html("p", {}, "This is the soul of a light nara. Whoever has it is this nara, and can read its memory. To come back, open the page, choose “I have a soul”, and enter it with the name."),
     await code(nara, 260),
     html("p", { class: "soul" }, nara.soul),
-    html("p", { class: "small muted" }, `${location.host}, printed ${clock(Date.now())}`),
+    html("p", { class: "small muted" }, `${location.host}, printed ${dated(Date.now())}`),
   );
   document.body.classList.add("with-sheet");
   const clear = () => {

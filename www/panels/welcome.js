@@ -1,6 +1,7 @@
 // The first visit: two equal choices, and the form that brings a soul back.
 
 import { byId, say } from "../dom.js";
+import { number } from "../format.js";
 import { FILE_BYTES_MAX, readSoul } from "../soul-text.js";
 
 /** `wake({ soul, name })` rejects with a NaraError, whose code says which field to look at. */
@@ -40,7 +41,7 @@ export function mountWelcome(store, { wake }) {
     if (!file) return;
     clear();
     try {
-      if (file.size > FILE_BYTES_MAX) throw new Error(`this file has ${file.size} bytes, and a soul file has less than ${FILE_BYTES_MAX}`);
+      if (file.size > FILE_BYTES_MAX) throw new Error(`this file has ${number(file.size)} bytes, and a soul file at most ${number(FILE_BYTES_MAX)}`);
       const read = readSoul((await file.text()).trimEnd());
       soul.value = read.soul;
       name.value = read.name ?? "";
