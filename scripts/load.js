@@ -129,7 +129,7 @@ async function restart(part) {
   ends.push(() => broker.stop());
   const { ports, url } = broker;
   const greetings = [];
-  const spy = mqtt.connect(url, { reconnectPeriod: 50 });
+  const spy = mqtt.connect(url, { reconnectPeriod: 10 });
   ends.push(() => spy.end(true));
   spy.on("connect", () => spy.subscribe("nara/plaza/hey_there"));
   spy.on("message", (topic, payload) => greetings.push([Date.now(), nameIn(payload)]));
@@ -154,6 +154,7 @@ async function restart(part) {
     figures: [
       figure("all are back after", tookMs / 1_000, "s", 40),
       figure("greetings heard", greetings.length, ""),
+      figure("naras whose greeting was not heard", count - new Set(greetings.map(([, name]) => name)).size, "", 0),
       figure("greetings of one nara in 5 s, at most", mostWithin(greetings, 5_000), "", 1),
     ],
   };
@@ -240,7 +241,7 @@ async function besieged(part, where, open) {
       figure("honest owners evicted", owners.length - after.held, "", 0),
       figure("shed before verification", shed, "stores"),
       figure("strangers' and forgers' stores verified each second", (flooded.offered - flooded.honest - shed) / FLOOD_SECONDS, "", VERIFIED_MAX),
-      figure("heap growth", (after.heap - before.heap) / 2 ** 20, "MiB", 8),
+      figure("growth of the heap, the core's memory with it", (after.heap - before.heap) / 2 ** 20, "MiB", 8),
       ...(busy ?? tasks),
     ],
   };
@@ -274,7 +275,8 @@ async function openPage(plaza) {
     async look(owners) {
       await tools.send("HeapProfiler.collectGarbage");
       const { usedSize, embedderHeapUsedSize = 0, backingStorageSize = 0 } = await tools.send("Runtime.getHeapUsage");
-      return { ...(await page.evaluate((owners) => window.look(owners), owners)), heap: usedSize + embedderHeapUsedSize + backingStorageSize };
+      const looked = await page.evaluate((owners) => window.look(owners), owners);
+      return { ...looked, heap: usedSize + embedderHeapUsedSize + backingStorageSize + looked.wasm };
     },
     watch() {
       const longest = page.evaluate(() => window.watch());
