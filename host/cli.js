@@ -2,8 +2,9 @@
 // The command `light-nara`: reads the options, runs the host, and ends it cleanly.
 import { pathToFileURL } from "node:url";
 import { realpathSync } from "node:fs";
-import { HELP } from "./help.js";
+import { HELP, VERSION } from "./help.js";
 import { startServer } from "./server.js";
+import { tellOf } from "./telling.js";
 import { parse, readNumber, UsageError } from "./usage.js";
 
 /** Commands beside \`host\`: each a module with \`run(args)\`, loaded when it is asked for. */
@@ -19,6 +20,7 @@ export async function main(args) {
     if (command !== null) return await command.run(args.slice(1));
     const options = readOptions(args);
     if (options.help) process.stdout.write(HELP);
+    else if (options.version) process.stdout.write(`${VERSION}\n`);
     else await runHost(options);
   } catch (error) {
     process.stderr.write(`light-nara: ${sentence(error)}\n`);
@@ -37,6 +39,7 @@ export function readOptions(args) {
   }
   return {
     help: values.help,
+    version: values.version,
     port: readNumber("port", values.port, PORT_MAX),
     listen: readAddress(values.listen),
     broker: values.broker === undefined ? null : readWebSocket("broker", values.broker),
@@ -76,6 +79,8 @@ async function runHost({ port, listen, broker, gateway, redis, residents: count 
   process.stdout.write(`light-nara is awake: ${server.url}\n`);
   const names = residents?.naras.map((nara) => nara.name).join(", ") ?? "";
   process.stdout.write(`${names === "" ? "nobody lives here" : `living here: ${names}`}; the plaza is ${server.plaza}; Ctrl+C ends it\n`);
+  // Our own broker is there, another may not be.
+  if (broker !== null && count > 0) tellOf(residents.naras[0]);
 }
 
 function readAddress(text) {
@@ -128,7 +133,8 @@ const OPTIONS = {
   gateway: { type: "string" },
   redis: { type: "string" },
   residents: { type: "string", default: "5" },
-  help: { type: "boolean", default: false },
+  version: { type: "boolean", default: false },
+  help: { type: "boolean", short: "h", default: false },
 };
 const PORT_MAX = 65_535;
 const RESIDENTS_MAX = 50;

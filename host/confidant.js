@@ -2,6 +2,7 @@
 import { link, open, unlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { dirname } from "node:path";
+import { tellOf } from "./telling.js";
 import { parse, readNumber, UsageError } from "./usage.js";
 
 /** What `--help` prints. */
@@ -13,7 +14,7 @@ export const HELP = `light-nara confidant: an always-on nara that holds others' 
   --soul-file FILE  who it is; made, for its owner's eyes only, if there is none (default: somebody new each time)
   --memory MODE     short, medium or hog: 5, 20 or 50 memories held (default hog)
   --port N          where /health and /metrics are answered, on 127.0.0.1 (default 9464; 0 for any free one)
-  --help            show this
+  --help, -h        show this
 `;
 
 /** Runs the command; resolves once the nara is awake. */
@@ -41,19 +42,7 @@ export async function run(args) {
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
   process.stdout.write(`${nara.name} is awake: http://127.0.0.1:${server.address().port}/health\n`);
-  tellOfPlaza(nara);
-}
-
-/** Says when the plaza is reached, and when it is not. */
-function tellOfPlaza(nara) {
-  let said = null;
-  const tell = () => {
-    const { state, why, url } = nara.status().connection;
-    const words = state === "online" ? `${url} is reached` : state === "waiting" ? `${url} is not reached (${why}); trying again` : said;
-    if (words !== said) process.stdout.write(`${(said = words)}\n`);
-  };
-  nara.addEventListener("status", tell);
-  tell();
+  tellOf(nara);
 }
 
 /** The options as values that are within their limits; throws a UsageError with a sentence. */
@@ -178,7 +167,7 @@ const OPTIONS = {
   "soul-file": { type: "string" },
   memory: { type: "string", default: "hog" },
   port: { type: "string", default: "9464" },
-  help: { type: "boolean", default: false },
+  help: { type: "boolean", short: "h", default: false },
 };
 const PORT_MAX = 65_535;
 /** The permission bits of a file that concern anybody but its owner. */

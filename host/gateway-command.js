@@ -1,6 +1,7 @@
 // The command `light-nara gateway`: a gateway to the mesh in a process of its own, such as beside a tailnet node.
 import { createServer } from "node:http";
 import { isIPv4 } from "node:net";
+import { networkInterfaces } from "node:os";
 import { NETWORKS, openGateway } from "./gateway.js";
 import { refuseUpgrade } from "./upgrade.js";
 import { parse, readNumber, UsageError } from "./usage.js";
@@ -16,13 +17,14 @@ export const HELP = `light-nara gateway: a way to the mesh, for naras in browser
   --network NET    where naras may ask, such as 10.0.0.0/8; may be given again (default ${NETWORKS.join(" and ")})
   --origin URL     a page's origin, such as https://example.org; may be given again.
                    Without one, only pages that this gateway's own host serves may attach
-  --help           show this
+  --help, -h       show this
 `;
 
 /** Runs the command; resolves once naras can attach. */
 export async function run(args) {
   const options = readOptions(args);
   if (options.help) return void process.stdout.write(HELP);
+  if (!isHere(options.address)) throw notHere(options.address);
   const gateway = openGateway(options);
   const server = createServer({ headersTimeout: PATIENCE_MS, requestTimeout: PATIENCE_MS }, (request, response) => {
     response.writeHead(404, { "Content-Type": "text/plain; charset=utf-8" }).end("naras attach here, at /mesh\n");
@@ -53,7 +55,7 @@ export function readOptions(args) {
   if (positionals.length > 0) throw new UsageError(`unknown word "${positionals.join(" ")}"; --help lists what there is`);
   if (values.help) return { help: true };
   if (values.listen === "") throw new UsageError("--listen takes an address, such as 127.0.0.1 or 0.0.0.0");
-  if (!isIPv4(values.address) || values.address === "0.0.0.0") throw new UsageError(`--address takes an IPv4 address of this machine, not "${values.address}"`);
+  if (!isIPv4(values.address) || values.address === "0.0.0.0") throw notHere(values.address);
   return {
     help: false,
     port: readNumber("port", values.port, PORT_MAX),
@@ -62,6 +64,15 @@ export function readOptions(args) {
     networks: values.network?.map(readNetwork) ?? NETWORKS,
     origins: values.origin?.map(readOrigin) ?? [],
   };
+}
+
+/** Whether naras can be given addresses on it; all of 127.0.0.0/8 is loopback, and not listed. */
+function isHere(address) {
+  return address.startsWith("127.") || Object.values(networkInterfaces()).flat().some((own) => own.address === address);
+}
+
+function notHere(text) {
+  return new UsageError(`--address takes an IPv4 address of this machine, not "${text}"`);
 }
 
 function readNetwork(text) {
@@ -86,7 +97,7 @@ const OPTIONS = {
   address: { type: "string", default: "127.0.0.1" },
   network: { type: "string", multiple: true },
   origin: { type: "string", multiple: true },
-  help: { type: "boolean", default: false },
+  help: { type: "boolean", short: "h", default: false },
 };
 const PORT_MAX = 65_535;
 const PATIENCE_MS = 10_000;

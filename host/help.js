@@ -1,4 +1,8 @@
-// The words of `light-nara --help`, apart, so that they can be printed before anything is installed or built.
+// The words of `light-nara --help` and `--version`, apart, so that they can be printed before anything is installed or built.
+import { readFileSync } from "node:fs";
+
+/** What `--version` prints. */
+export const { version: VERSION } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
 
 /** What `--help` prints. */
 export const HELP = `light-nara: a page, a plaza and a few naras that live here
@@ -12,7 +16,8 @@ export const HELP = `light-nara: a page, a plaza and a few naras that live here
   --gateway URL    the gateway to the mesh for the page and the residents (default with a
                    --broker on this machine: our own, at /mesh; otherwise none)
   --residents N    how many naras live on this host, 0 to 50 (default 5)
-  --help           show this
+  --version        show the version
+  --help, -h       show this
 
 Other commands, each with a --help of its own:
 

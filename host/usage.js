@@ -9,10 +9,23 @@ export class UsageError extends Error {
 /** The options and words of a command line. */
 export function parse(args, options) {
   try {
-    return parseArgs({ args, options, allowPositionals: true });
+    return parseArgs({ args: withNumbers(args, options), options, allowPositionals: true });
   } catch (error) {
-    throw new UsageError(`${error.message.split(". ")[0].replace(/^\w/, (letter) => letter.toLowerCase())}; --help lists what there is`);
+    const [words] = error.message.split(/\.\s/);
+    const plain = words.replace(/^Option '(\S+)' argument is ambiguous$/, "Option '$1 <value>' argument missing");
+    throw new UsageError(`${plain.replace(/^\w/, (letter) => letter.toLowerCase())}; --help lists what there is`);
   }
+}
+
+/** Joins a number below zero to its option, so that it is told what it may be: `parseArgs` takes it for an option. */
+function withNumbers(args, options) {
+  const words = [];
+  for (const word of args) {
+    const before = words.at(-1) ?? "";
+    if (/^-\d/.test(word) && options[before.replace(/^--/, "")]?.type === "string") words[words.length - 1] = `${before}=${word}`;
+    else words.push(word);
+  }
+  return words;
 }
 
 /** A whole number from 0 to `max`. */

@@ -1,12 +1,16 @@
 // What the command `light-nara` does with its options, with trouble, and with Ctrl+C.
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { readOptions } from "../../host/cli.js";
+import { startServer } from "../../host/server.js";
 import { runCommand, startCommand } from "../support/command.js";
+import { freePorts } from "../support/mosquitto.js";
+import { until } from "../support/until.js";
 
 test("without options it listens on loopback at 8080 with five residents", () => {
-  assert.deepEqual(readOptions([]), { help: false, port: 8080, listen: "127.0.0.1", broker: null, gateway: null, redis: null, residents: 5 });
+  assert.deepEqual(readOptions([]), { help: false, version: false, port: 8080, listen: "127.0.0.1", broker: null, gateway: null, redis: null, residents: 5 });
 });
 
 test("the command's name may be written out", () => {
@@ -20,6 +24,9 @@ for (const [args, expected] of [
   [["--port", "65536"], /^--port takes a whole number from 0 to 65535/],
   [["--residents", "51"], /^--residents takes a whole number from 0 to 50, not "51"$/],
   [["--residents=-1"], /^--residents takes a whole number/],
+  [["--residents", "-1"], /^--residents takes a whole number from 0 to 50, not "-1"$/],
+  [["--port", "-1"], /^--port takes a whole number from 0 to 65535, not "-1"$/],
+  [["--port", "--residents", "3"], /^option '--port <value>' argument missing; --help lists what there is$/],
   [["--broker", "http://127.0.0.1"], /^--broker takes an address that starts with ws:\/\/ or wss:\/\//],
   [["--broker", "ws://user:secret@127.0.0.1/mqtt"], /^--broker takes an address without a user name or password/],
   [["--gateway", "https://example.org/mesh"], /^--gateway takes an address that starts with ws:\/\/ or wss:\/\//],
@@ -37,6 +44,15 @@ test("--help names every option", async () => {
   const { code, stdout } = await runCommand("--help");
   assert.equal(code, 0);
   for (const option of ["--port", "--listen", "--broker", "--gateway", "--redis", "--residents"]) assert.match(stdout, new RegExp(`${option} `));
+});
+
+test("-h is --help for each command, and --version prints the version", async () => {
+  for (const words of [[], ["gateway"], ["confidant"]]) {
+    const [long, short] = await Promise.all([runCommand(...words, "--help"), runCommand(...words, "-h")]);
+    assert.deepEqual([short.code, short.stdout], [0, long.stdout]);
+  }
+  const { version } = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8"));
+  assert.deepEqual([(await runCommand("--version")).stdout], [`${version}\n`]);
 });
 
 test("a mistyped option ends with code 1 and one line", async () => {
@@ -82,6 +98,17 @@ test("it stops as cleanly while its broker cannot be reached", async () => {
   const startedAt = Date.now();
   assert.equal(await host.stop(), 0);
   assert.ok(Date.now() - startedAt < 3_000);
+});
+
+test("it says that its broker is not reached, and when it is", { timeout: 60_000 }, async (t) => {
+  const [port] = await freePorts(1);
+  const host = await startCommand("--residents", "2", "--broker", `ws://127.0.0.1:${port}/mqtt`);
+  t.after(() => host.stop());
+  await until("the trouble to be told", () => /mqtt is not reached \(.+\); trying again/.test(host.stdout()));
+  const broker = await startServer({ port, listen: "127.0.0.1" });
+  t.after(() => broker.close());
+  await until("the end of it to be told", () => host.stdout().includes("/mqtt is reached\n"));
+  assert.equal(host.stdout().match(/is not reached/g).length, 1);
 });
 
 test("it ends with open sockets too", async () => {

@@ -54,7 +54,7 @@ describe("a confidant on a mosquitto", { timeout: 60_000 }, () => {
       await until("the confidant", () => stdout.includes("is awake"));
       const url = /http:\S+(?=\/health)/.exec(stdout)[0];
       await until("the plaza", async () => (await fetch(`${url}/health`)).status === 200);
-      return { url, stop, health: await (await fetch(`${url}/health`)).json() };
+      return { url, stop, said: () => stdout, health: await (await fetch(`${url}/health`)).json() };
     } catch (error) {
       await stop();
       throw error;
@@ -97,6 +97,15 @@ describe("a confidant on a mosquitto", { timeout: 60_000 }, () => {
     assert.equal(stays.stash.hasStashFor(owner.id), true);
     const again = await neighbours.wake({ soul: owner.soul });
     assert.deepEqual((await again.stash.recover()).data, { kept: "while I was away" });
+  });
+
+  test("two with one soul say that there are two", async () => {
+    const both = [await start("shared"), await start("shared")];
+    try {
+      await until("one of them to notice", () => both.some(({ said }) => /another process or device lives as \S+, with the same soul/.test(said())));
+    } finally {
+      await Promise.all(both.map(({ stop }) => stop()));
+    }
   });
 
   test("a soul that cannot be kept wakes nobody, and leaves no half a file", async () => {

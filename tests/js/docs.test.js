@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import { readOptions as confidantOptions } from "../../host/confidant.js";
 import { readOptions as gatewayOptions } from "../../host/gateway-command.js";
 import { readOptions as hostOptions } from "../../host/cli.js";
+import { HELP } from "../../host/help.js";
 import { startServer } from "../../host/server.js";
 import { apiReference } from "../../scripts/docs.js";
 import { Neighbourhood } from "../support/naras.js";
@@ -40,6 +41,12 @@ test("docs/services.md shows the examples' own code, word for word", () => {
 
 test("docs/api.md is what npm run docs writes", () => {
   assert.equal(read("docs/api.md"), apiReference(), "run npm run docs");
+});
+
+test("the table of options in the README has those that --help has", () => {
+  const options = [...HELP.matchAll(/^  (--[a-z]+)/gm)].map(([, option]) => option);
+  const table = [...read("README.md").matchAll(/^\| `(--[a-z]+)/gm)].map(([, option]) => option);
+  assert.deepEqual(table, options);
 });
 
 test("commands of ours that are shown exist, with these options", () => {

@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { BODY_SIZE_MAX, IN_FLIGHT_MAX, LINKS_MAX, NETWORKS, TIMES, openGateway, sourceOf } from "../../host/gateway.js";
 import { readOptions } from "../../host/gateway-command.js";
-import { spawnCommand } from "../support/command.js";
+import { runCommand, spawnCommand } from "../support/command.js";
 import { RawLink, Signer, serveMesh } from "../support/link.js";
 import { until } from "../support/until.js";
 
@@ -440,6 +440,12 @@ describe("light-nara gateway", () => {
     await page.close();
     assert.equal(await command.stop(), 0);
     await link.closed;
+  });
+
+  test("refuses an address that is none of this machine", async () => {
+    const { code, stderr } = await runCommand("gateway", "--port", "0", "--address", "192.0.2.1");
+    assert.equal(code, 1);
+    assert.equal(stderr, 'light-nara: --address takes an IPv4 address of this machine, not "192.0.2.1"\n');
   });
 
   test("has options for what is allowed", () => {
