@@ -156,7 +156,7 @@ function report(results, startedAt) {
       continue;
     }
     const what = passed + failed === 0 ? "ready" : notes.filter(Boolean).join(", ");
-    say(`${failed > 0 ? "FAILED" : "ok    "}  ${name.padEnd(26)} ${what.padEnd(28)} ${time.padStart(8)}`);
+    say(`${failed > 0 ? "FAILED" : "ok    "}  ${name.padEnd(30)} ${what.padEnd(28)} ${time.padStart(8)}`);
   }
   say(`all of it took ${seconds(startedAt)}`);
   say(`${total.passed} passed, ${total.failed} failed`);
