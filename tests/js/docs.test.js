@@ -49,6 +49,15 @@ test("the table of options in the README has those that --help has", () => {
   assert.deepEqual(table, options);
 });
 
+test("the map of folders in ARCHITECTURE.md names those that there are, and those that one wonders about", () => {
+  const rows = read("ARCHITECTURE.md").split("\n").flatMap((line) => /^\| ((?:`[\w./]+\/`(?:, )?)+) \|/.exec(line)?.[1] ?? []);
+  const folders = rows.flatMap((row) => [...row.matchAll(/`([^`]+)`/g)].map(([, folder]) => folder));
+  for (const folder of [".ci/", "bench/", "benches/", "host/", "scripts/", "tests/sim/", "www/nara/"]) assert.ok(folders.includes(folder), folder);
+  const made = [".tools/", "target/", "www/nara/pkg/"];
+  for (const folder of folders) if (!made.includes(folder)) assert.ok(existsSync(join(root, folder)), folder);
+  assert.ok(!PAGES.some((page) => /npm install (--global|-g) light-nara\b/.test(read(page))), "the package is on no registry yet");
+});
+
 test("commands of ours that are shown exist, with these options", () => {
   const commands = BLOCKS.filter(({ language }) => language === "sh").flatMap(({ page, code }) => code.split("\n").map((line) => ({ page, line: line.replace(/\s+#.*$/, "").trim() })));
   let checked = 0;
