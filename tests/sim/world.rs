@@ -71,6 +71,8 @@ pub(super) struct World {
     queue: BinaryHeap<Reverse<(u64, u64)>>,
     happenings: BTreeMap<u64, Happening>,
     pub(super) hosts: Vec<Host>,
+    /// When each of them wants to do something next.
+    timers: BTreeSet<(u64, usize)>,
     pub(super) weather: Weather,
     pub(super) broker_is_up: bool,
     pub(super) gateway: Gateway,
@@ -125,6 +127,7 @@ impl World {
             queue: BinaryHeap::new(),
             happenings: BTreeMap::new(),
             hosts: Vec::new(),
+            timers: BTreeSet::new(),
             weather,
             broker_is_up: true,
             gateway,
@@ -227,14 +230,12 @@ impl World {
     }
 
     fn next_timer(&self) -> Option<(u64, usize)> {
-        let hosts = self.hosts.iter().enumerate();
-        let awake = hosts.filter(|(_, host)| !host.dozes(self.micros));
-        awake
-            .filter_map(|(place, host)| {
-                host.nara.as_ref()?;
-                Some((host.timer?, place))
-            })
-            .min()
+        let is_awake = |place: usize| {
+            let host = &self.hosts[place];
+            host.nara.is_some() && !host.dozes(self.micros)
+        };
+        let mut timers = self.timers.iter().copied();
+        timers.find(|(_, place)| is_awake(*place))
     }
 
     fn happen(&mut self, what: Happening) -> Result<(), String> {
@@ -300,7 +301,16 @@ impl World {
         let drained = self.drain(place);
         let host = &mut self.hosts[place];
         let timer = host.nara.as_ref().and_then(Nara::poll_timeout);
-        host.timer = timer.map(|(at, _)| at.as_micros());
+        let timer = timer.map(|(at, _)| at.as_micros());
+        if host.timer != timer {
+            let before = core::mem::replace(&mut host.timer, timer);
+            if let Some(before) = before {
+                self.timers.remove(&(before, place));
+            }
+            if let Some(timer) = timer {
+                self.timers.insert((timer, place));
+            }
+        }
         let looked = drained.and_then(|()| self.look(place));
         looked.map_err(|why| format!("nara {place}: {why}"))
     }
