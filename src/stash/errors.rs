@@ -81,7 +81,7 @@ impl fmt::Display for StashError {
             Self::Codec(error) => error.fmt(f),
             Self::NotEnoughPeers { wanted, found } => write!(
                 f,
-                "not enough confidants: {wanted} wanted, {found} peers can be asked; the memory is kept here and stored as peers appear"
+                "not enough confidants have acknowledged it: {wanted} wanted, {found} peers can be asked; the memory is kept here and stored as peers appear"
             ),
             Self::Replaced => f.write_str("a newer memory was set meanwhile"),
             Self::TooMany => write!(f, "{OPERATIONS_MAX} operations wait already"),
