@@ -88,7 +88,7 @@ function suites() {
     { name: "wasm-pack test, Chromium", program: "wasm-pack", args: [...wasmPackTest, ...chrome, "--", ...TESTS], env: { WASM_BINDGEN_USE_BROWSER: "1" }, count: countCargo },
     { name: "cargo test", program: "cargo", args: ["test", "--locked", ...TESTS], count: countCargo },
     { name: "simulation", program: "cargo", args: [...SIMULATION, "--seeds", "100", "--naras", "8", "--minutes", "60", "--twice"], count: countSeeds },
-    { name: "JavaScript", program: "node", args: nodeTest("js", { atOnce: 4 }), count: countNode },
+    { name: "JavaScript", program: "node", args: nodeTest("js", { atOnce: 3 }), count: countNode },
     { name: "the package, as installed", program: "node", args: nodeTest("package"), count: countNode },
     ...endToEnd("embedded", () => true),
     ...endToEnd("mosquitto", (name) => !NO_PLAZA.has(name)),
@@ -100,7 +100,7 @@ function suites() {
 function endToEnd(plaza, isMeant) {
   const suite = (name, options) => ({ name: `end to end, ${name}`, program: "node", args: nodeTest("e2e", options), env: { PLAZA: plaza }, count: countNode });
   return [
-    suite(plaza, { atOnce: 3, only: (name) => isMeant(name) && !TIMED.has(name) }),
+    suite(plaza, { atOnce: 2, only: (name) => isMeant(name) && !TIMED.has(name) }),
     suite(`${plaza}, in time`, { only: (name) => isMeant(name) && TIMED.has(name) }),
   ];
 }
