@@ -197,9 +197,9 @@ impl MockRuntime {
 
     /// Delivers a local message.
     pub fn local<P: Payload>(&mut self, kind: &str, payload: &P) {
-        self.runtime
-            .core
-            .push_local(kind, payload.to_json(), "test");
+        let core = &mut self.runtime.core;
+        core.set_now(self.now);
+        core.push_local(kind, payload.to_json(), "test");
         self.runtime.drain_local();
         self.collect();
     }
