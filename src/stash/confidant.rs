@@ -186,7 +186,7 @@ impl Confidant {
         ctx: &mut Context<'_>,
         sender: &Identity,
         message: &Message,
-        store: Store,
+        mut store: Store,
     ) -> Result<(), &'static str> {
         if store.owner_id != sender.id {
             return Err("not_the_owner");
@@ -208,7 +208,7 @@ impl Confidant {
         }
         let is_proven = has_been_here(ctx, sender);
         self.admit(ctx, sender, is_proven)?;
-        let ciphertext = store.ciphertext.as_slice().to_vec();
+        let ciphertext = core::mem::take(&mut store.ciphertext).into_vec();
         let sealed = Sealed { nonce, ciphertext };
         let held = Held::new(message, &store, sealed, (now.mono, now.wall));
         self.owner_is_here(now.mono, sender);

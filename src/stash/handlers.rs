@@ -105,15 +105,15 @@ impl Stash {
         if !response.found && !response.request_id.is_empty() {
             return Outcome::Drop("late_reply");
         }
-        let mine = self.owner.memory().cloned();
         let (answer, memory) = self.take_response(ctx, sender, response, Generation::Newest, false);
         self.fill(ctx);
         match (answer, memory) {
             (Answer::Broken, _) => Outcome::Drop("broken"),
             (Answer::Probe, _) => Outcome::Drop("probe"),
-            (_, Some(it)) if mine.is_some_and(|mine| it.age_key() < mine.age_key()) => {
-                Outcome::Drop("stale")
-            }
+            (_, Some(it)) => match self.owner.memory() {
+                Some(mine) if it.age_key() < mine.age_key() => Outcome::Drop("stale"),
+                _ => Outcome::Continue,
+            },
             _ => Outcome::Continue,
         }
     }

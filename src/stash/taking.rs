@@ -108,9 +108,9 @@ impl Confidant {
             others.any(|one| one.key == *key)
         };
         let beginning = check_chain(ctx.crypto(), grant, &handoff.chain, &me, is_known)?;
-        let (message, store) = read_store(ctx, grant, &handoff.store)?;
+        let (message, mut store) = read_store(ctx, grant, &handoff.store)?;
         let nonce = check(&store)?;
-        let ciphertext = store.ciphertext.as_slice().to_vec();
+        let ciphertext = core::mem::take(&mut store.ciphertext).into_vec();
         let sealed = Sealed { nonce, ciphertext };
         if digest(&sealed) != grant.sealed {
             return Err("not_the_granted");
