@@ -218,6 +218,7 @@ describe("a service in JavaScript", { timeout: 120_000 }, () => {
       [behaviours({ fields: ["text"], versions: { 1: {} } }), /^services: x: x:y: fields and handle go into versions/],
       [behaviours({ answeredBy: "x:z" }), /^services: x: x:y: answeredBy must name a kind that is declared, not x:z$/],
       ...["nara/#", "nara/+/x"].map((topic) => [behaviours({ type: "protocol", topic }), /^services: x: x:y: topic must be one topic, without the wildcards # and \+$/]),
+      ...["request", "local"].map((type) => [behaviours({ type, topic: "nara/x" }), new RegExp(`^services: x: x:y: topic is for protocol and ephemeral alone, not for ${type}$`)]),
       [[{ name: "stash", behaviours: {} }], /there is a service of this name already/],
       [[{ name: "x", behaviours: { "stash:store": {} } }], /stash:store is another service's/],
       [Array.from({ length: 17 }, (_, n) => ({ name: `s${n}`, behaviours: {} })), /services: more than 16/],

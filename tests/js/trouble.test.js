@@ -146,6 +146,8 @@ test("an operation refuses what it cannot be told, before anything happens", SLO
     await assert.rejects(nara.stash.requestFrom("somebody", options), { name: "NaraError", code: "option_invalid", message });
   }
   assert.equal(nara.stash.get(), null);
+  await assert.rejects(nara.sleep({ handoff: true }), { code: "option_invalid", message: "handoff: no such option" });
+  await nara.stash.setStashData("awake");
 });
 
 test("setting with nobody there ends at its deadline, and the memory is not lost", SLOW, async () => {

@@ -100,6 +100,8 @@ test("an operation refuses what it cannot be told, as without a worker", async (
   await assert.rejects(nara.stash.set("x", { deadlin: 5 }), { code: "option_invalid", message: "deadlin: no such option" });
   await assert.rejects(nara.stash.set("x", { signal: {} }), { code: "option_invalid", message: /^signal: / });
   assert.equal(await nara.stash.get(), null);
+  await assert.rejects(nara.sleep({ handoff: true }), { code: "option_invalid", message: "handoff: no such option" });
+  await nara.stash.setStashData("awake");
 });
 
 test("an aborted call rejects, before and while it waits", async () => {

@@ -127,7 +127,7 @@ export interface ServiceBehaviour extends ServiceVersion {
    * unsigned, a hint. `local`: between the services of this nara, such as `stash:recovered`.
    */
   type?: "request" | "protocol" | "ephemeral" | "local";
-  /** One topic of the plaza, without wildcards. */
+  /** One topic of the plaza, without wildcards; for `protocol` and `ephemeral`, and for no other. */
   topic?: string;
   /** The kind that answers it, which is declared too; needed for `call`. */
   answeredBy?: string;

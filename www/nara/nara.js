@@ -131,13 +131,14 @@ export class Nara extends Watched {
     if (!this.#asleep) this.#driver.run("tick");
   }
 
-  async sleep({ handOff = false } = {}) {
+  async sleep(options = {}) {
+    checkKeys(options, ["handOff"]);
     if (!this.#asleep) {
       this.#asleep = true;
       this.#unwatch();
       const told = new Promise((resolve) => this.addEventListener("asleep", resolve, { once: true }));
       this.#services?.stop();
-      this.#driver.run(handOff ? "leave" : "sleep");
+      this.#driver.run(options.handOff ? "leave" : "sleep");
       // The last words are with the socket by then; give it a moment to send them.
       this.#fallenAsleep = told
         .then(() => new Promise((resolve) => setTimeout(resolve, SLEEP_FLUSH_MS)))

@@ -6,6 +6,7 @@ import { toJson } from "./stash.js";
 
 const CALL_DEADLINE_MS = 30_000;
 const TYPES = new Set(["request", "protocol", "ephemeral", "local"]);
+const TO_EVERYBODY = new Set(["protocol", "ephemeral"]);
 const OF_VERSION = ["fields", "handle"];
 const OF_KIND = ["type", "topic", "answeredBy", "rateLimit", "versions", ...OF_VERSION];
 /** Of one nara, of one service, of one kind, and of one version. */
@@ -40,6 +41,7 @@ function linesOfKind(field, kind, behaviour, declared) {
   if (!TYPES.has(type)) throw invalid(field, `type must be one of ${[...TYPES].join(", ")}`);
   if (typeof topic !== "string") throw invalid(field, "topic must be a string");
   if (/[#+]/.test(topic)) throw invalid(field, "topic must be one topic, without the wildcards # and +");
+  if (topic !== "" && !TO_EVERYBODY.has(type)) throw invalid(field, `topic is for ${[...TO_EVERYBODY].join(" and ")} alone, not for ${type}`);
   if (answeredBy !== undefined && !declared.has(answeredBy)) throw invalid(field, `answeredBy must name a kind that is declared, not ${answeredBy}`);
   if (several !== undefined && OF_VERSION.some((key) => behaviour[key] !== undefined)) {
     throw invalid(field, "fields and handle go into versions where there are such");

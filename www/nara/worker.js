@@ -3,7 +3,7 @@
 
 import { fromCore, NaraError } from "./errors.js";
 import { Watched } from "./events.js";
-import { isSignal } from "./options.js";
+import { checkKeys, isSignal } from "./options.js";
 import { stashOf, toJson } from "./stash.js";
 import { checkStorage, inTurn } from "./storage.js";
 import { whenWaking } from "./waking.js";
@@ -78,7 +78,8 @@ export class Nara extends Watched {
     return this.#call("tick", []);
   }
 
-  sleep(options) {
+  async sleep(options = {}) {
+    checkKeys(options, ["handOff"]);
     this.#fallenAsleep ??= this.#call("sleep", [options]).finally(() => this.#end());
     return this.#fallenAsleep;
   }
