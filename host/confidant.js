@@ -72,9 +72,12 @@ async function wake({ plaza, memory, soulFile: path }) {
   }
 }
 
-/** A file as the storage of one soul. */
-function soulFile(path) {
-  return { get: () => readSoul(path), set: (_, soul) => writeSoul(path, soul) };
+/** A file as the storage of one soul, and of nothing else: who held a memory is found anew. */
+export function soulFile(path) {
+  return {
+    get: (key) => (key === SOUL_KEY ? readSoul(path) : null),
+    set: (key, soul) => (key === SOUL_KEY ? writeSoul(path, soul) : undefined),
+  };
 }
 
 /** The soul in a file, or null if there is no such file. A file that others can read is refused. */
@@ -173,5 +176,6 @@ const PORT_MAX = 65_535;
 /** The permission bits of a file that concern anybody but its owner. */
 const OTHERS = 0o077;
 const SOUL_FILE_BYTES_MAX = 4_096;
+const SOUL_KEY = "light-nara:soul";
 /** Held stashes are handed on within five seconds. */
 const STOP_MS_MAX = 6_000;

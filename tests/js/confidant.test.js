@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { readOptions } from "../../host/confidant.js";
+import { readOptions, soulFile } from "../../host/confidant.js";
 import { runCommand } from "../support/command.js";
 import { startMosquitto } from "../support/mosquitto.js";
 import { Neighbourhood, untilPeers } from "../support/naras.js";
@@ -112,6 +112,16 @@ describe("a confidant on a mosquitto", { timeout: 60_000 }, () => {
     const { code, stderr } = await runCommand("confidant", "--plaza", broker.url, "--port", "0", "--soul-file", join(folder, "missing", "soul"));
     assert.equal(code, 1);
     assert.match(stderr, /^light-nara: --soul-file: .* cannot be made: there is no folder \S+missing\n$/);
+  });
+
+  test("a soul file is given for a soul, and takes nothing else", async () => {
+    const path = join(folder, "alone");
+    const storage = soulFile(path);
+    await storage.set("light-nara:holders", "somebody");
+    assert.equal(await storage.get("light-nara:soul"), null);
+    await storage.set("light-nara:soul", "a soul");
+    assert.equal(await storage.get("light-nara:soul"), "a soul");
+    assert.equal(await storage.get("light-nara:holders"), null);
   });
 
   test("a file that holds no soul is refused, and left as it is", async () => {
