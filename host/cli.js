@@ -138,7 +138,8 @@ const OPTIONS = {
 };
 const PORT_MAX = 65_535;
 const RESIDENTS_MAX = 50;
-const STOP_MS_MAX = 2_500;
+/** Held stashes are handed on within five seconds. */
+const STOP_MS_MAX = 6_000;
 
 // npm links the command, so the real path is compared.
 if (import.meta.url === pathToFileURL(realpathSync(process.argv[1] ?? ".")).href) {
