@@ -234,7 +234,7 @@ function check(options) {
 
 function checkGateway(gateway) {
   if (gateway === undefined) return {};
-  const url = URL.canParse(gateway) ? new URL(gateway) : null;
+  const url = urlOf(gateway);
   if (url === null || !["ws:", "wss:"].includes(url.protocol) || url.username || url.password) {
     throw new NaraError("option_invalid", "gateway: it must be an address such as wss://example.org/mesh");
   }
@@ -257,12 +257,8 @@ function checkPlaza(plaza) {
   if (plaza === undefined) {
     throw new NaraError("plaza_url", "plaza: it is missing; name a plaza to wake on, such as ws://127.0.0.1:8080/mqtt where npx light-nara runs");
   }
-  let url;
-  try {
-    url = new URL(plaza);
-  } catch {
-    throw new NaraError("plaza_url", "plaza: it must be an address such as wss://example.org/mqtt");
-  }
+  const url = urlOf(plaza);
+  if (url === null) throw new NaraError("plaza_url", "plaza: it must be an address such as wss://example.org/mqtt");
   if (url.protocol !== "ws:" && url.protocol !== "wss:") {
     throw new NaraError("plaza_url", "plaza: it must begin with ws:// or wss://");
   }
@@ -270,6 +266,15 @@ function checkPlaza(plaza) {
     throw new NaraError("plaza_url", "plaza: user and password go through the credentials option");
   }
   return url.href;
+}
+
+/** URL.canParse would need newer browsers than all the rest. */
+function urlOf(text) {
+  try {
+    return new URL(text);
+  } catch {
+    return null;
+  }
 }
 
 function aborted() {
