@@ -138,7 +138,7 @@ fn an_old_answer_with_a_swapped_in_reply_to_ends_no_question() {
 }
 
 #[test]
-fn a_request_whose_answer_was_lost_gets_it_again_three_times_and_is_handled_once() {
+fn a_request_whose_answer_was_lost_gets_it_again_and_is_handled_once() {
     let mut target = Target::new();
     let [victim] = target.meet(["victim"]);
     let frame = direct(&victim.store(&target, "mine"));

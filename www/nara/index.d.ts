@@ -220,7 +220,7 @@ export interface StoredStash {
   storedAt: number;
 }
 
-/** How a wish to be forgotten ended. Go naras know no such wish and keep what they hold until they restart. */
+/** How a wish to be forgotten ended. Go naras without the older HTTP interface know no such wish and keep what they hold until they restart. */
 export interface Forgotten {
   forgotten: PeerName[];
   mayStillHold: PeerName[];
