@@ -10,6 +10,8 @@ export const PACKET_SIZE_MAX = 65_536;
 export const CONNECTIONS_MAX = 1_024;
 /** The number of topic filters that one client may hold. */
 export const SUBSCRIPTIONS_MAX = 64;
+/** What may wait for one client that reads too slowly, before it is cut off. */
+export const UNREAD_BYTES_MAX = 1_048_576;
 
 /**
  * Opens a plaza, and returns the ways into it and out of it. All that are
@@ -20,16 +22,17 @@ export async function openPlaza({ redis = null } = {}) {
   const broker = await Aedes.createBroker({
     ...(shared === null ? {} : { mq: shared.mq, heartbeatInterval: HEARTBEAT_MS }),
     maxInflightInbound: 16,
-    maxTopicLevels: 16,
+    maxTopicLevels: TOPIC_LEVELS_MAX,
     connectTimeout: 10_000,
-    drainTimeout: 10_000,
     preConnect,
     authenticate,
     authorizePublish,
     authorizeSubscribe,
     authorizeForward,
   });
-  shared?.keepWills(broker);
+  shared?.keepWills(broker, mayPublish);
+  // Wills of hosts that ended are looked for again and again; a round that fails is no end of this one.
+  broker.on("error", () => {});
   const sockets = new WebSocketServer({
     noServer: true,
     // A frame may carry several packets; the packets are measured one by one below.
@@ -54,8 +57,9 @@ export async function openPlaza({ redis = null } = {}) {
   };
 }
 
-/** Nothing outlives its connection: no sessions, no retained wills. */
+/** Nothing outlives its connection: no sessions, no retained wills. A will is put where its client could speak itself. */
 function preConnect(client, packet, done) {
+  if (packet.will && !mayPublish(packet.will.topic)) return done(new Error("a will cannot go to this topic"), false);
   packet.clean = true;
   if (packet.will) packet.will.retain = false;
   done(null, true);
@@ -67,8 +71,13 @@ function authenticate(client, user, password, done) {
   done(null, true);
 }
 
+/** Topics with $ are the broker's own. */
+function mayPublish(topic) {
+  return topic !== "" && !/^\$|[#+]/.test(topic) && topic.split("/").length <= TOPIC_LEVELS_MAX;
+}
+
 function authorizePublish(client, packet, done) {
-  if (packet.topic.startsWith("$")) return done(new Error("topics with $ are the broker's own"));
+  if (!mayPublish(packet.topic)) return done(new Error("nothing may be published there"));
   packet.retain = false;
   done(null);
 }
@@ -116,10 +125,14 @@ class PacketStream extends Duplex {
     this.#socket.resume();
   }
 
+  /** The broker waits for nobody: it would keep everybody waiting. Who does not read is cut off instead. */
   _write(chunk, encoding, done) {
     // A socket that is closing takes nothing more, and that is no error of the broker's.
-    if (this.#socket.readyState !== this.#socket.OPEN) return done();
-    this.#socket.send(chunk, { binary: true }, () => done());
+    if (this.#socket.readyState === this.#socket.OPEN) {
+      if (this.#socket.bufferedAmount > UNREAD_BYTES_MAX) this.#socket.terminate();
+      else this.#socket.send(chunk, { binary: true });
+    }
+    done();
   }
 
   /** The broker writes each packet in five pieces; they go as one message, which costs both ends a fifth. */
@@ -174,4 +187,5 @@ class PacketMeter {
 }
 
 const MESH = "nara/mesh/";
+const TOPIC_LEVELS_MAX = 16;
 const TOO_BIG = 1009;

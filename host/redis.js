@@ -28,6 +28,13 @@ export async function openRedis(url) {
     throw new UsageError(`the Redis of --redis cannot be reached (${why || error.message})`);
   }
   const mq = emitter({ pubConn, subConn, matchEmptyLevels: true });
+  // Whatever else is said on that Redis, which has no more than one space of channels, is nothing of ours.
+  for (const event of ["messageBuffer", "pmessageBuffer"]) {
+    for (const hear of subConn.listeners(event)) {
+      subConn.off(event, hear);
+      subConn.on(event, (...said) => attempt(() => hear(...said)));
+    }
+  }
   // The emitter passes on each trouble of its connections; they mend by themselves.
   mq.state.on("error", () => {});
   mq.close = (done) => {
@@ -36,7 +43,7 @@ export async function openRedis(url) {
   };
   return {
     mq,
-    keepWills: (broker) => keepWills(broker, pubConn),
+    keepWills: (broker, mayPublish) => keepWills(broker, pubConn, mayPublish),
     isOpen: () => all.every((one) => one.status === "ready"),
     onLost: (tell) => all.forEach((one) => one.on("close", tell)),
   };
@@ -58,7 +65,7 @@ async function load() {
  * others publish them when it ends without a word. The broker does so by
  * itself, with whatever `streamWill` gives it of hosts that are not alive.
  */
-function keepWills(broker, redis) {
+function keepWills(broker, redis, mayPublish) {
   const { persistence } = broker;
   const mine = WILLS + broker.id;
   const putWill = persistence.putWill.bind(persistence);
@@ -75,20 +82,30 @@ function keepWills(broker, redis) {
     await quietly(redis.hdel(mine, client.id));
     return delWill(client);
   };
-  persistence.streamWill = (alive) => Readable.from(willsOfTheDead(redis, broker.id, alive));
+  persistence.streamWill = (alive) => Readable.from(willsOfTheDead(redis, broker.id, alive, mayPublish));
 }
 
-async function* willsOfTheDead(redis, me, alive) {
+async function* willsOfTheDead(redis, me, alive, mayPublish) {
   for (const brokerId of (await quietly(redis.smembers(HOSTS))) ?? []) {
     if (brokerId === me || alive[brokerId] !== undefined) continue;
     // Whoever takes the host off the list publishes its wills, so they come once.
     const [wills, left] = (await quietly(redis.multi().hgetall(WILLS + brokerId).srem(HOSTS, brokerId).del(WILLS + brokerId).exec())) ?? [];
     if (left?.[1] !== 1) continue;
-    for (const text of Object.values(wills[1])) {
-      const { topic, payload } = JSON.parse(text);
+    for (const text of Object.values(wills[1] ?? {})) {
+      const { topic, payload } = attempt(() => JSON.parse(text)) ?? {};
+      if (typeof topic !== "string" || typeof payload !== "string" || !mayPublish(topic)) continue;
       // Said by this host: under the name of the dead one it would pass for something that was heard of it already.
       yield { cmd: "publish", topic, payload: Buffer.from(payload, "base64"), qos: 0, retain: false };
     }
+  }
+}
+
+/** What others put there may be anything; a host must not end for that. */
+function attempt(run) {
+  try {
+    return run();
+  } catch {
+    return undefined;
   }
 }
 

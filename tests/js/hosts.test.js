@@ -1,7 +1,9 @@
 // Several hosts that are one plaza: on a Redis of theirs, or on one broker outside.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { Redis } from "ioredis";
 import { Nara } from "light-nara";
+import mqtt from "mqtt";
 import { wakeResidents } from "../../host/residents.js";
 import { startServer } from "../../host/server.js";
 import { startCommand } from "../support/command.js";
@@ -82,6 +84,35 @@ describe("several hosts", { concurrency: 2 }, () => {
     await until("three to hold the newest version", () => owner.stash.confidants().length >= 3, 90_000);
     assert.deepEqual((await owner.stash.requestFrom(owner.stash.confidants()[0].id)).data, { kept: 2 });
     for (const host of hosts) assert.equal(host.stderr(), "");
+  });
+
+  test("what else is said and kept on its Redis ends no host, and keeps no good will back", SLOW, async (t) => {
+    const redis = await startRedis();
+    t.after(() => redis.stop());
+    const hosts = [];
+    t.after(() => Promise.all(hosts.map((host) => host.stop())));
+    for (let n = 0; n < 2; n++) hosts.push(await startCommand("--residents", "0", "--redis", redis.url));
+    const listener = await mqtt.connectAsync(hosts[1].plaza, { reconnectPeriod: 0 });
+    t.after(() => listener.endAsync(true));
+    const heard = [];
+    listener.on("message", (topic, payload) => heard.push(`${topic} ${payload}`));
+    await listener.subscribeAsync("#");
+    const stranger = new Redis(redis.url);
+    t.after(() => stranger.disconnect());
+    for (const said of ["hello", '{"a":1}', "", "set"]) {
+      for (const channel of ["news", "nara/plaza/hey_there"]) assert.ok((await stranger.publish(channel, said)) > 0);
+    }
+    const wills = { a: '{"topic":"$x","payload":""}', b: "no JSON", c: '{"topic":"nara/plaza/gone","payload":"aGV5"}', d: '{"topic":5}', e: "null" };
+    await stranger.hset("light-nara:wills:dead", wills);
+    await stranger.set("light-nara:wills:odd", "a text");
+    await stranger.sadd("light-nara:hosts", "dead", "odd");
+    await until("the one good will", () => heard.includes("nara/plaza/gone hey"), 30_000);
+    await until("the dead to be off the list", async () => (await stranger.sismember("light-nara:hosts", "odd")) === 0, 30_000);
+    assert.deepEqual(heard.filter((one) => one.startsWith("nara/plaza/gone")), ["nara/plaza/gone hey"]);
+    for (const host of hosts) {
+      assert.equal((await fetch(host.url)).status, 200);
+      assert.equal(host.stderr(), "");
+    }
   });
 
   test("a nara on one host recovers from confidants attached to another, over the mesh and over the plaza alone", SLOW, async (t) => {

@@ -1,10 +1,11 @@
 // What the embedded plaza carries, and what it refuses.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { after, afterEach, before, test } from "node:test";
 import mqtt from "mqtt";
 import packets from "mqtt-packet";
 import { WebSocket } from "ws";
-import { PACKET_SIZE_MAX, SUBSCRIPTIONS_MAX } from "../../host/broker.js";
+import { PACKET_SIZE_MAX, SUBSCRIPTIONS_MAX, UNREAD_BYTES_MAX } from "../../host/broker.js";
 import { startServer } from "../../host/server.js";
 import { until } from "../support/until.js";
 
@@ -227,4 +228,32 @@ test("a will is spoken when a client is lost, and not kept", async () => {
   await granted(late, "nara/plaza/gone");
   await granted(late, "nara/plaza/chau");
   assert.deepEqual(late.heard, []);
+});
+
+test("a will goes where its client could speak itself, or the client does not come in", async () => {
+  for (const topic of ["$SYS/x", "nara/#", "nara/+/gone", "a/".repeat(16)]) {
+    await assert.rejects(mqtt.connectAsync(server.plaza, { reconnectPeriod: 0, will: { topic, payload: Buffer.from("lost") } }, false), topic);
+  }
+});
+
+test("who does not read is cut off, and keeps nobody waiting", { timeout: 60_000 }, async () => {
+  const [listener, speaker, crowd] = [await visitor(), await visitor(), await visitor()];
+  await granted(listener, "nara/plaza/hey_there");
+  const lazy = await rawSocket();
+  let isLost = false;
+  lazy.once("close", () => (isLost = true));
+  const answered = once(lazy, "message");
+  lazy.send(packets.generate({ cmd: "subscribe", messageId: 1, subscriptions: [{ topic: "nara/x", qos: 0 }] }));
+  await answered;
+  // It reads no more, so that the buffers between fill up.
+  lazy.pause();
+  const payload = Buffer.alloc(PACKET_SIZE_MAX - 100);
+  for (let sent = 0; sent < 20 * UNREAD_BYTES_MAX; sent += payload.length) crowd.publish("nara/x", payload);
+  for (let n = 0; n < 200; n++) crowd.publish("nara/x", "small");
+  await crowd.publishAsync("nara/plaza/hey_there", "behind it all");
+  await until("what was said behind it all", () => listener.heard.length === 1, 5_000);
+  await speaker.publishAsync("nara/plaza/hey_there", "and by others");
+  await until("what others say", () => listener.heard.length === 2, 1_000);
+  lazy.resume();
+  await until("the end of who did not read", () => isLost, 5_000);
 });
