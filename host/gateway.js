@@ -244,7 +244,11 @@ class Link {
     };
     const headers = { "Content-Type": "application/json", "Content-Length": body.length, ...headersOf({ name, at, sig }) };
     let outgoing;
-    const timer = setTimeout(() => outgoing?.destroy(new Error("no answer in time")), this.gateway.times.dial);
+    const giveUp = (why) => {
+      outgoing?.destroy();
+      done({ status: 0, why });
+    };
+    const timer = setTimeout(() => giveUp("no answer in time"), this.gateway.times.dial);
     try {
       // Redirects are answers like any other: node:http follows none.
       outgoing = httpRequest({ ...target, method, path, headers, agent: false, maxHeaderSize: HEAD_SIZE_MAX });
@@ -252,6 +256,11 @@ class Link {
       return done({ status: 0, why: "the request cannot be made" });
     }
     outgoing.on("error", (error) => done({ status: 0, why: error.code ?? error.message }));
+    // Without a listener it would end without a word.
+    outgoing.on("upgrade", (_, socket) => {
+      socket.destroy();
+      giveUp("it answers with another protocol");
+    });
     outgoing.on("response", (response) => {
       collect(response).then(
         (answer) => {

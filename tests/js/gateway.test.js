@@ -160,6 +160,17 @@ describe("what a gateway asks for a nara", () => {
     }
   });
 
+  test("ends at once where the answer is another protocol, and leaves room", async () => {
+    const other = createServer().on("request", (request, response) => response.socket.end("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"));
+    other.listen(0, "127.0.0.1");
+    await once(other, "listening");
+    const proof = peer.hello(`127.0.0.1:${other.address().port}`);
+    for (let round = 0; round < IN_FLIGHT_MAX + 1; round++) {
+      assert.deepEqual(summary(await link.ask(proof)), [0, "it answers with another protocol"]);
+    }
+    other.close();
+  });
+
   test("gets an answer of 64 KiB, and none of a byte more", async () => {
     for (const [bytes, status] of [[BODY_SIZE_MAX, 200], [BODY_SIZE_MAX + 1, 0]]) {
       const long = await serveMesh((request, response) => response.end(Buffer.alloc(bytes)));
