@@ -5,8 +5,8 @@ import { extname, join, sep } from "node:path";
 import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
 import { fileURLToPath } from "node:url";
-import { openPlaza } from "./broker.js";
-import { openGateway } from "./gateway.js";
+import { CONNECTIONS_MAX, openPlaza } from "./broker.js";
+import { openGateway, sourceOf } from "./gateway.js";
 import { refuseUpgrade } from "./upgrade.js";
 
 /**
@@ -26,12 +26,16 @@ export async function startServer({ port, listen, broker = null, gateway: other 
   // gateway's addresses lead here from this machine alone.
   const meshes = other !== null || (broker !== null && isLoopback(broker));
   const config = { plaza: broker, gateway: meshes ? (other ?? "/mesh") : null };
+  // It leads to naras on this machine; where nobody who lives here needs that, nobody from elsewhere gets it.
+  const isForMesh = (request) => (meshes && other === null) || sourceOf(request) === null;
   const server = createServer((request, response) => {
     answer(request, response, config).catch(() => sendText(response, 500, "something went wrong here"));
   });
+  // Who asks and does not read is cut off, and keeps no room from others; a socket that is upgraded has no time limit.
+  Object.assign(server, { timeout: UNREAD_MS_MAX, maxConnections: CONNECTIONS_MAX + REQUESTS_MAX });
   server.on("upgrade", (request, socket, head) => {
     const path = pathOf(request);
-    if (path === "/mesh") gateway.welcome(request, socket, head);
+    if (path === "/mesh" && isForMesh(request)) gateway.welcome(request, socket, head);
     else if (path !== "/mqtt") refuseUpgrade(socket, 404, "there is no WebSocket here, the plaza is at /mqtt");
     else if (plaza === null) refuseUpgrade(socket, 404, "this host keeps no plaza, it uses another broker");
     else if (!subprotocols(request).includes("mqtt")) refuseUpgrade(socket, 400, "the plaza speaks the WebSocket subprotocol mqtt");
@@ -172,6 +176,10 @@ function reachableHost(listen) {
   return listen.includes(":") ? `[${listen}]` : listen;
 }
 
+/** Node looks twice whether anything moves. */
+const UNREAD_MS_MAX = 15_000;
+/** Connections beside those of the plaza: of pages that load, and of the gateway. */
+const REQUESTS_MAX = 1_024;
 const WWW = fileURLToPath(new URL("../www", import.meta.url));
 
 /** By encoding and path; there are only so many files in www/. */

@@ -1,9 +1,13 @@
 // What the host's page server answers, and what it refuses.
 import assert from "node:assert/strict";
 import { request } from "node:http";
+import { connect } from "node:net";
 import { after, before, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { startServer } from "../../host/server.js";
+
+const MODULE = "/nara/pkg/light_nara_bg.wasm";
 
 let server;
 before(async () => (server = await startServer({ port: 0, listen: "127.0.0.1" })));
@@ -128,4 +132,33 @@ test("a gateway's addresses on loopback are for nobody whose broker is elsewhere
     t.after(() => other.close());
     assert.deepEqual(JSON.parse((await ask("/config.json", { at: other.url })).body), { plaza: "wss://example.org/mqtt", gateway: expected });
   }
+});
+
+test("programs on this machine have the gateway, and nobody from elsewhere where the host does not need it", async (t) => {
+  const other = await startServer({ port: 0, listen: "127.0.0.1", broker: "ws://127.0.0.1:9/mqtt" });
+  t.after(() => other.close());
+  const statusOf = (at, from) =>
+    new Promise((resolve, reject) => {
+      const { hostname, port } = new URL(at);
+      const headers = { Connection: "Upgrade", Upgrade: "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==", ...(from && { "X-Forwarded-For": from }) };
+      const asked = request({ hostname, port, path: "/mesh", headers }).on("error", reject).end();
+      asked.on("response", ({ statusCode }) => resolve(statusCode)).on("upgrade", (_, socket) => resolve(socket.destroy() && 101));
+    });
+  assert.deepEqual(await Promise.all([statusOf(server.url), statusOf(server.url, "192.0.2.1"), statusOf(other.url, "192.0.2.1")]), [101, 404, 101]);
+});
+
+test("who asks for much and reads nothing is cut off within 30 s", { timeout: 90_000 }, async () => {
+  const { hostname, port } = new URL(server.url);
+  const { raw } = await ask(MODULE);
+  const socket = connect(Number(port), hostname);
+  const closed = new Promise((resolve) => socket.once("close", resolve));
+  socket.on("error", () => {});
+  socket.pause();
+  socket.write(`GET ${MODULE} HTTP/1.1\r\nHost: here\r\n\r\n`.repeat(100));
+  await setTimeout(32_000);
+  let got = 0;
+  socket.on("data", ({ length }) => (got += length));
+  socket.resume();
+  await closed;
+  assert.ok(got > raw.length && got < 50 * raw.length, `${got} bytes`);
 });
