@@ -1,4 +1,5 @@
 // The command `light-nara confidant`: an always-on nara on a server, with its health and figures on loopback.
+import { randomUUID } from "node:crypto";
 import { link, open, unlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { dirname } from "node:path";
@@ -103,16 +104,27 @@ async function readSoul(path) {
 
 /** Either all of the soul is in the file, and on the disk, or there is no file; one that appeared meanwhile is left alone. */
 async function writeSoul(path, soul) {
-  const half = `${path}.${process.pid}`;
+  const half = `${path}.${randomUUID()}`;
   try {
-    await writeFile(half, `${soul}\n`, { flag: "wx", mode: 0o600, flush: true });
     try {
+      await writeFile(half, `${soul}\n`, { flag: "wx", mode: 0o600, flush: true });
       await link(half, path);
     } finally {
-      await unlink(half);
+      await unlink(half).catch(() => {});
     }
+    if (process.platform !== "win32") await syncFolder(dirname(path));
   } catch (error) {
     throw new UsageError(`--soul-file: ${path} cannot be made: ${plainly(error, path)}`);
+  }
+}
+
+/** So that the name, too, is on the disk. */
+async function syncFolder(path) {
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
   }
 }
 
