@@ -4,7 +4,8 @@
 export function tellOf(nara) {
   let said = null;
   let wasElsewhere = false;
-  const say = (words) => process.stdout.write(`${words}\n`);
+  // A broker's own words are in it, which must stay one line and move no cursor.
+  const say = (words) => process.stdout.write(`${words.replace(/\p{Cc}/gu, " ")}\n`);
   const tell = () => {
     const { connection, elsewhere, name } = nara.status();
     const { state, why, url } = connection;

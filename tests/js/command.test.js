@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { readOptions } from "../../host/cli.js";
 import { startServer } from "../../host/server.js";
+import { tellOf } from "../../host/telling.js";
 import { runCommand, startCommand } from "../support/command.js";
 import { freePorts } from "../support/mosquitto.js";
 import { until } from "../support/until.js";
@@ -109,6 +110,15 @@ test("it says that its broker is not reached, and when it is", { timeout: 60_000
   t.after(() => broker.close());
   await until("the end of it to be told", () => host.stdout().includes("/mqtt is reached\n"));
   assert.equal(host.stdout().match(/is not reached/g).length, 1);
+});
+
+test("what a broker says for why it closes stays one line, and moves no cursor", (t) => {
+  const nara = Object.assign(new EventTarget(), { status: () => ({ connection: { state: "waiting", why: "\x1b[2J\nall is well\u009b", url: "ws://b" }, elsewhere: false, name: "n" }) });
+  const write = t.mock.method(process.stdout, "write", () => true);
+  tellOf(nara);
+  const said = write.mock.calls.map(({ arguments: [text] }) => text);
+  write.mock.restore();
+  assert.deepEqual(said, ["ws://b is not reached ( [2J all is well ); trying again\n"]);
 });
 
 test("it ends with open sockets too", async () => {
