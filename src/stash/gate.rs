@@ -57,6 +57,9 @@ impl Stash {
         if self.gate == Gate::Searching {
             return Err(StashError::Recovering);
         }
+        if self.gate == Gate::Undecided {
+            self.owner.begin_empty();
+        }
         self.move_gate(ctx, Gate::Open);
         Ok(())
     }

@@ -86,6 +86,9 @@ pub struct Owner {
     pub(super) met_by: Option<Instant>,
     /// Whether the memory was set here since this nara woke.
     set_here: bool,
+    /// Whether it goes back to nothing: to whoever wrote what was there before,
+    /// and may still turn up, it was unknown, however safe it is.
+    began_empty: bool,
     /// The newest revision that as many held as are wanted. Whoever saves
     /// elsewhere finds it, and goes on from there.
     safe_revision: u64,
@@ -123,6 +126,7 @@ impl Owner {
             is_out: false,
             met_by: None,
             set_here: false,
+            began_empty: false,
             safe_revision: 0,
             highest: (0, 0),
             reached: 0,
@@ -286,6 +290,7 @@ impl Owner {
                 self.sealed = Some(sealed.clone());
                 self.is_out = true;
                 self.set_here = false;
+                self.began_empty = false;
                 Adopted::Taken
             }
         }
@@ -293,7 +298,14 @@ impl Owner {
 
     /// Whether whoever wrote this must have known that.
     fn was_found(&self, known: &Memory, newer: &Memory) -> bool {
-        self.safe_revision >= known.revision && newer.revision > known.revision
+        !self.began_empty
+            && self.safe_revision >= known.revision
+            && newer.revision > known.revision
+    }
+
+    /// What is set from now on is not built on what was there before.
+    pub(super) fn begin_empty(&mut self) {
+        self.began_empty = true;
     }
 
     /// The newest revision is held by as many as are wanted.

@@ -103,6 +103,29 @@ fn restoring_over_newer_local_data_asks_first() {
 }
 
 #[test]
+fn what_is_safe_since_starting_empty_is_not_replaced_by_what_was_there_before() {
+    let mut rt = reborn();
+    rt.advance(RECOVERY_DEADLINE);
+    start_empty(&mut rt);
+    for name in ["a", "b", "c"] {
+        rt.register(name);
+    }
+    let saved = set(&mut rt, "\"written since\"");
+    assert_eq!(ack_all(&mut rt), 3);
+    assert!(matches!(ended(&mut rt, saved), Some(Ok(_))));
+    let me = MockRuntime::identity("owner");
+    // The second had gone on while the first was out of reach.
+    for (from, revision) in [("late", 7), ("later", 9)] {
+        push(&mut rt, from, &response_of(&me, "\"old\"", revision));
+        rt.advance(SETTLE_AFTER);
+        ack_all(&mut rt);
+        assert_eq!(data_of(&rt).as_deref(), Some("\"written since\""));
+        let beside = rt.service::<Stash>().owner().beside();
+        assert_eq!(beside.map(|one| one.revision), Some(revision));
+    }
+}
+
+#[test]
 fn another_device_with_this_soul_stops_the_storing_until_this_one_goes_on() {
     let mut rt = newborn(&["a", "b", "c"]);
     set(&mut rt, "1");
