@@ -102,6 +102,10 @@ fn a_nara_that_is_called_gone_and_is_not_greets() {
     rt.deliver_plaza(GONE_TOPIC, &bytes);
     assert_eq!(on(&rt.sent(), HEY_THERE_TOPIC).len(), 1);
     assert_eq!(elsewhere(&mut rt), 0);
+    // Who plays it again brings no other greeting.
+    rt.advance(Duration::from_secs(6));
+    rt.deliver_plaza(GONE_TOPIC, &bytes);
+    assert!(on(&rt.sent(), HEY_THERE_TOPIC).is_empty());
     // The other device of one soul said chau: this one is still here.
     rt.advance(Duration::from_secs(6));
     rt.deliver_plaza(CHAU_TOPIC, &chau(&rt, "me"));

@@ -230,7 +230,11 @@ impl Core {
             return Outcome::Drop("bad_signature");
         };
         if sender == self.me.identity {
-            self.note_own(&delivery.message);
+            // Once each: whoever plays them again is not answered each time.
+            let key = (Some(sender.key), delivery.message.id.clone());
+            if self.seen.insert(self.now.mono, key, ()).is_none() {
+                self.note_own(&delivery.message);
+            }
             return Outcome::Drop("from_myself");
         }
         self.keyring.register(sender);
