@@ -195,6 +195,9 @@ pub struct HandoffReceipt {
     pub reason: String,
     /// How it came here.
     pub chain: Vec<Link>,
+    /// With a refusal as `stale`, the owner's leave for what is held instead;
+    /// one at most, left out where there is none.
+    pub newer: Vec<Grant>,
 }
 
 /// `stash:challenge`: one holder asks another whether it still has the copy.
@@ -223,6 +226,9 @@ pub struct Proof {
     /// SHA-256 of the challenge, the key of whoever proves, nonce and
     /// ciphertext; zeros where it is not held.
     pub hash: Digest,
+    /// The owner's leave for what is held instead, with the revision; one at
+    /// most, left out where there is none.
+    pub newer: Vec<Grant>,
 }
 
 impl ByField for Challenge {
@@ -259,6 +265,7 @@ impl ByField for Proof {
             held: false,
             revision: 0,
             hash: Digest([0; 32]),
+            newer: Vec::new(),
         }
     }
 
@@ -268,6 +275,7 @@ impl ByField for Proof {
         self.held = fields.bool("held");
         self.revision = fields.u64("revision");
         fields.fixed("hash", &mut self.hash.0);
+        self.newer = read_newer(fields);
     }
 
     fn write(&self, object: &mut ObjectWriter) {
@@ -276,6 +284,7 @@ impl ByField for Proof {
             .bool("held", self.held)
             .u64("revision", self.revision)
             .base64("hash", &self.hash.0);
+        write_newer(object, &self.newer);
     }
 }
 
@@ -339,6 +348,7 @@ impl ByField for HandoffReceipt {
             held: false,
             reason: String::new(),
             chain: Vec::new(),
+            newer: Vec::new(),
         }
     }
 
@@ -350,6 +360,7 @@ impl ByField for HandoffReceipt {
         self.held = fields.bool("held");
         fields.text_into("reason", &mut self.reason, REASON_LENGTH_MAX);
         self.chain = fields.list("chain", CHAIN_LENGTH_MAX, LINK_FIELDS);
+        self.newer = read_newer(fields);
     }
 
     fn write(&self, object: &mut ObjectWriter) {
@@ -360,15 +371,29 @@ impl ByField for HandoffReceipt {
             .bool("held", self.held)
             .text("reason", &self.reason)
             .list("chain", &self.chain, |object, link| link.write(object));
+        write_newer(object, &self.newer);
+    }
+}
+
+fn read_newer(fields: &mut Fields<'_>) -> Vec<Grant> {
+    match fields.raw("newer") {
+        Some(_) => fields.list("newer", 1, GRANT_FIELDS),
+        None => Vec::new(),
+    }
+}
+
+fn write_newer(object: &mut ObjectWriter, newer: &[Grant]) {
+    if !newer.is_empty() {
+        object.list("newer", newer, |object, grant| grant.write(object));
     }
 }
 
 payloads_by_field! {
     Challenge: "request_id", "owner", "sealed", "challenge";
-    Proof: "request_id", "held", "revision", "hash";
+    Proof: "request_id", "held", "revision", "hash", "newer";
     Granted: "grant";
     Handoff: "request_id", "store", "grant", "chain", "holders";
-    HandoffReceipt: "request_id", "owner", "revision", "held", "reason", "chain";
+    HandoffReceipt: "request_id", "owner", "revision", "held", "reason", "chain", "newer";
 }
 
 /// A SHA-256 digest; padded standard Base64 on the wire.

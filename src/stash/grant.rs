@@ -57,6 +57,19 @@ pub(super) fn check_grant(ctx: &Context<'_>, grant: &Grant) -> Result<(), &'stat
     signed.then_some(()).ok_or("bad_grant")
 }
 
+/// Whether what a peer shows is the owner's leave for something newer than
+/// this revision. Its mere word would do for anybody to end the passing on.
+pub(super) fn is_left_behind(
+    ctx: &Context<'_>,
+    owner: &Identity,
+    mine: Option<u64>,
+    shown: &[Grant],
+) -> bool {
+    let is_newer = |grant: &Grant| grant.owner == *owner && Some(grant.revision) > mine;
+    let mut newer = shown.iter().filter(|grant| is_newer(grant));
+    newer.any(|grant| check_grant(ctx, grant).is_ok())
+}
+
 /// Where a chain begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Beginning {

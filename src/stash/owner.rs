@@ -298,9 +298,7 @@ impl Owner {
 
     /// Whether whoever wrote this must have known that.
     fn was_found(&self, known: &Memory, newer: &Memory) -> bool {
-        !self.began_empty
-            && self.safe_revision >= known.revision
-            && newer.revision > known.revision
+        !self.began_empty && self.safe_revision >= known.revision && newer.revision > known.revision
     }
 
     /// What is set from now on is not built on what was there before.

@@ -6,7 +6,7 @@
 
 use super::confidant::Confidant;
 use super::foreign::{Foreign, knows};
-use super::grant::{Beginning, check_chain};
+use super::grant::{Beginning, check_chain, is_left_behind};
 use super::held::Held;
 use super::selection::{Candidate, choose};
 use crate::base::{ExpiringMap, Gather, Identity, Instant, PublicKey, SortedMap};
@@ -324,8 +324,8 @@ impl Confidant {
             self.handoffs.turn_away(now, &attempt.to);
             self.handoffs.in_haste |= self.handoffs.leaving;
             let mine = self.revision(&attempt.owner);
-            let newer = |one: HandoffReceipt| stale_revision(&one.reason);
-            if receipt.and_then(newer) > mine {
+            let newer = receipt.map(|one| one.newer).unwrap_or_default();
+            if is_left_behind(ctx, &attempt.owner, mine, &newer) {
                 self.note_outdated(ctx, &attempt.owner);
             }
             if self.missing(ctx, &attempt.owner) > 0 {
@@ -384,6 +384,7 @@ impl Confidant {
             held: true,
             reason: String::new(),
             chain: custody.chain.clone(),
+            newer: Vec::new(),
         };
         for who in others {
             ctx.send(who, "stash:receipt", &receipt);
@@ -431,10 +432,4 @@ impl Confidant {
     pub(super) fn is_passing_on(&self) -> bool {
         !self.handoffs.attempts.is_empty() || !self.handoffs.due.is_empty()
     }
-}
-
-/// The revision that a light nara names where it refuses something as stale.
-fn stale_revision(reason: &str) -> Option<u64> {
-    let mut words = reason.strip_prefix("stale ")?.split(' ');
-    words.find_map(|word| word.strip_prefix("revision=")?.parse().ok())
 }

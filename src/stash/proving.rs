@@ -2,6 +2,7 @@
 //! copy is shown to be there by a hash that nobody can give without it.
 
 use super::confidant::Confidant;
+use super::grant::is_left_behind;
 use super::held::digest;
 use super::passing::HANDOFF_PATIENCE;
 use crate::base::{ExpiringMap, Gather, Identity, PublicKey, SortedMap};
@@ -158,11 +159,13 @@ impl Confidant {
         let me = ctx.me().identity.key;
         let hash = same.map(|held| proof(&asked.challenge, &me, &held.sealed));
         let revision = grant.filter(|_| is_named).map_or(0, |grant| grant.revision);
+        let newer = grant.filter(|_| is_named && same.is_none());
         let answer = Proof {
             request_id: asked.request_id,
             held: hash.is_some(),
             revision,
             hash: hash.unwrap_or(Digest([0; 32])),
+            newer: newer.cloned().into_iter().collect(),
         };
         ctx.reply(delivery, "stash:proof", &answer)
     }
@@ -201,7 +204,7 @@ impl Confidant {
                     .grant
                     .as_ref()
                     .map_or(0, |grant| grant.revision);
-                if answer.revision > mine {
+                if is_left_behind(ctx, &one.owner, Some(mine), &answer.newer) {
                     return self.note_outdated(ctx, &one.owner);
                 }
             }

@@ -39,6 +39,7 @@ impl Confidant {
             held: false,
             reason: String::new(),
             chain: Vec::new(),
+            newer: Vec::new(),
         };
         let taken = self.take_over(ctx, sender, &handoff);
         match &taken {
@@ -49,6 +50,8 @@ impl Confidant {
             Err("stale") => {
                 let held = self.held().get(&receipt.owner);
                 receipt.reason = held.map_or_else(|| "stale".to_owned(), Held::stale_reason);
+                let grant = held.and_then(|held| held.custody.grant.as_ref());
+                receipt.newer.extend(grant.cloned());
             }
             Err(reason) => (*reason).clone_into(&mut receipt.reason),
         }
@@ -196,6 +199,7 @@ impl Confidant {
             held: true,
             reason: String::new(),
             chain: Vec::new(),
+            newer: Vec::new(),
         };
         custody.grant = Some(grant);
         ctx.reply(delivery, "stash:receipt", &receipt)

@@ -77,6 +77,7 @@ fn made() -> Value {
         held: true,
         reason: String::new(),
         chain: vec![link],
+        newer: Vec::new(),
     };
     let owner_id = owner.identity().id.to_string();
     let ack = |success: bool, reason: &str| Ack {
@@ -107,6 +108,7 @@ fn made() -> Value {
         held: true,
         revision: 7,
         hash: Digest(hash.finalize().into()),
+        newer: Vec::new(),
     };
     let ping = Ping { request_id };
     let messages = [

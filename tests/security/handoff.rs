@@ -195,6 +195,7 @@ fn a_made_up_chain_gets_no_more_than_a_newcomers_place() {
         held: true,
         reason: String::new(),
         chain,
+        newer: Vec::new(),
     };
     let claim = direct(&outsider.says(&full, "stash:receipt", &receipt));
     full.drops(&claim, "not_a_holder");
@@ -438,6 +439,7 @@ fn leaves_receipts_and_challenges_of_outsiders_count_for_nothing() {
         held: true,
         reason: String::new(),
         chain,
+        newer: Vec::new(),
     };
     let own = link(&given.grant, &attacker, &attacker.who);
     for (chain, revision, reason) in [

@@ -44,6 +44,7 @@ pub(crate) fn messages(target: &Target, victim: &Peer, attacker: &Peer) -> Vec<M
         held: true,
         reason: String::new(),
         chain,
+        newer: Vec::new(),
     };
     let challenge = Challenge {
         request_id: request_id.clone(),

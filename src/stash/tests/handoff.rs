@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::message::{
-    CHAIN_LENGTH_MAX, Challenge, Digest, Granted, Handoff, HandoffReceipt, Link, Proof,
+    CHAIN_LENGTH_MAX, Challenge, Digest, Grant, Granted, Handoff, HandoffReceipt, Link, Proof,
 };
 use crate::runtime::{Crypto as _, Outgoing, Way};
 use sha2::{Digest as _, Sha256};
@@ -177,6 +177,7 @@ fn confirm(rt: &mut MockRuntime, grant: &Message) {
         held: true,
         reason: String::new(),
         chain: Vec::new(),
+        newer: Vec::new(),
     };
     let from = MockRuntime::identity(&grant.to_id);
     rt.answer(grant, &from, "stash:receipt", &receipt);
@@ -390,6 +391,7 @@ fn a_receipt_with_a_chain_that_is_cut_counts_where_somebody_in_it_is_known() {
         held: true,
         reason: String::new(),
         chain: chain.to_vec(),
+        newer: Vec::new(),
     };
     let rt = village.naras.get_mut(&name).unwrap();
     let message = rt.message(&zoe, "stash:receipt", &receipt(&made_up.chain));
@@ -735,6 +737,7 @@ fn a_holder_that_lies_about_its_copy_is_counted_no_more() {
                 held: true,
                 revision: 1,
                 hash: Digest([1; 32]),
+                newer: Vec::new(),
             };
             let liar = MockRuntime::identity(&asked.to_id);
             rt.answer(&asked, &liar, "stash:proof", &lie);
@@ -744,6 +747,44 @@ fn a_holder_that_lies_about_its_copy_is_counted_no_more() {
     let held = &rt.service::<Stash>().confidant().held()[&owner];
     let others = [&holders[1], &holders[2]].map(|name| MockRuntime::identity(name));
     assert!(!others.iter().any(|who| held.custody.others.contains(who)));
+}
+
+#[test]
+fn whoever_only_says_that_it_holds_something_newer_stops_no_passing_on() {
+    let (mut village, first) = overheard();
+    let rt = village.naras.get_mut(&first.from_id).unwrap();
+    let newer = |asked: &Handoff, signer: PublicKey| {
+        let mut grant = asked.grant.clone();
+        grant.revision += 1;
+        grant.signature = MockCrypto::new(signer).sign(grant.signed_text().as_bytes());
+        grant
+    };
+    let refuse = |rt: &mut MockRuntime, message: &Message, newer: Vec<Grant>| {
+        let asked: Handoff = parse_payload(&message.payload).unwrap();
+        let receipt = HandoffReceipt {
+            request_id: asked.request_id,
+            owner: asked.grant.owner,
+            revision: asked.grant.revision,
+            held: false,
+            reason: format!("stale ts=1 revision={}", u64::MAX),
+            chain: Vec::new(),
+            newer,
+        };
+        let who = MockRuntime::identity(&message.to_id);
+        rt.answer(message, &who, "stash:receipt", &receipt);
+        rt.advance(SECOND);
+        of_kind(&rt.emitted(), "stash:handoff")
+    };
+    let asked: Handoff = parse_payload(&first.payload).unwrap();
+    let liar = MockRuntime::identity(&first.to_id);
+    let forged = newer(&asked, liar.key);
+    let next = refuse(rt, &first, vec![forged]).pop().unwrap();
+    assert_ne!(next.to_id, first.to_id, "the next one is asked");
+    let after = refuse(rt, &next, Vec::new()).pop().unwrap();
+    let proven = newer(&asked, asked.grant.owner.key);
+    assert!(refuse(rt, &after, vec![proven]).is_empty());
+    rt.advance(600 * SECOND);
+    assert!(of_kind(&rt.emitted(), "stash:handoff").is_empty());
 }
 
 #[test]
@@ -759,6 +800,7 @@ fn whoever_only_says_that_it_holds_a_copy_is_not_believed() {
         held: true,
         reason: String::new(),
         chain: Vec::new(),
+        newer: Vec::new(),
     };
     let message = rt.message(&mallory, "stash:receipt", &claim);
     rt.deliver(&message);
