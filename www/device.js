@@ -20,20 +20,30 @@ export function rememberedSoul() {
   throw new Error("the soul remembered on this device cannot be read; it was left as it is. Paste your soul instead.");
 }
 
-/** True when the soul is now on this device. */
+/** Returns why the soul is not on this device now, in a sentence; "" where it is. Another's is not replaced: it may be nowhere else. */
 export function remember(soul, name) {
+  if (isAnothers(soul)) return "This device remembers another soul, which would be lost. Open this page as that one, and untick it there, first.";
   try {
     localStorage.setItem(KEY, JSON.stringify({ soul, name }));
-    return true;
+    return "";
   } catch {
-    return false;
+    return "This browser lets no page keep anything, so the soul was not remembered.";
+  }
+}
+
+/** Whether a soul other than this is remembered. */
+function isAnothers(soul) {
+  try {
+    return (rememberedSoul()?.soul ?? soul) !== soul;
+  } catch {
+    return false; // what cannot be read is nobody's
   }
 }
 
 /** Takes the soul off this device. */
-export function forget() {
+export function forget(soul) {
   try {
-    localStorage.removeItem(KEY);
+    if (!isAnothers(soul)) localStorage.removeItem(KEY);
   } catch {
     // Nothing could be kept, so nothing is there.
   }

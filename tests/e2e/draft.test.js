@@ -67,7 +67,7 @@ test("another device with the same soul is told on both, and the one that goes o
   await first.getByTestId("remember").check();
   const remembered = await first.evaluate(() => ({ ...localStorage }));
   const second = await shared.visit(t, { remembered });
-  await untilText(first, "sentence", /Another device lives as this nara/);
+  for (const page of [first, second]) await untilText(page, "sentence", /Another device lives as this nara/);
   await first.getByTestId("safety-action").click();
   await untilText(first, "sentence", SAFE);
   await second.close({ runBeforeUnload: false });

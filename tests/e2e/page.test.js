@@ -54,6 +54,7 @@ test("a broker that cannot be reached is said plainly, and edits stay", PATIENT,
   await untilText(page, "sentence", /reaching the plaza/i);
   await page.getByTestId("memory-editor").fill('{"kept":true}');
   await page.getByTestId("save").click();
+  await untilText(page, "save-error", /^Not saved: /);
   assert.equal(await page.getByTestId("memory-editor").inputValue(), '{"kept":true}');
 });
 
@@ -66,6 +67,23 @@ test("the soul is on this device only while the box is ticked", PATIENT, async (
   assert.deepEqual(await kept(), ["light-nara:soul"]);
   await page.getByTestId("remember").uncheck();
   assert.deepEqual(await kept(), []);
+});
+
+test("a soul that another tab remembered is neither replaced nor forgotten", PATIENT, async (t) => {
+  const one = await shared.visit(t);
+  await startNew(one);
+  const two = await one.context().newPage();
+  await two.goto(one.url());
+  await startNew(two);
+  await one.getByTestId("remember").check();
+  const kept = () => two.evaluate(() => localStorage.getItem("light-nara:soul"));
+  const soul = await kept();
+  await two.getByTestId("remember").click();
+  await two.getByText(/remembers another soul, which would be lost/).waitFor();
+  assert.equal(await two.getByTestId("remember").isChecked(), false);
+  assert.equal(await kept(), soul);
+  await one.getByTestId("remember").uncheck();
+  assert.equal(await kept(), null);
 });
 
 test("from 360 pixels to wide nothing sticks out sideways", PATIENT, async (t) => {

@@ -79,15 +79,18 @@ export function mountSoul(store) {
   box.addEventListener("change", () => {
     const { soul, name } = store.nara;
     if (!box.checked) {
-      forget();
+      forget(soul);
       told("The soul is no longer on this device.");
-    } else if (remember(soul, name)) {
-      store.set({ soulAtRisk: false });
-      told("Remembered. Opening this page again brings you back.");
-    } else {
-      box.checked = false;
-      told("This browser lets no page keep anything, so the soul was not remembered.");
+      return;
     }
+    const why = remember(soul, name);
+    box.checked = why === "";
+    if (why === "") store.set({ soulAtRisk: false });
+    told(why || "Remembered. Opening this page again brings you back.");
+  });
+  // Another tab remembered or forgot one.
+  addEventListener("storage", () => {
+    if (store.phase === "awake") box.checked = isRemembered(store.nara.soul);
   });
 
   const hide = () => {
@@ -102,7 +105,7 @@ export function mountSoul(store) {
     box.checked = isRemembered(store.nara.soul);
   });
   store.addEventListener("change", () => {
-    if (store.phase !== "awake") return;
+    if (store.phase !== "awake") return void hide();
     begin(store.nara.id);
     byId("soul-box").dataset.urgent = String(store.soulAtRisk);
     byId("soul-kept").hidden = !store.soulAtRisk;
