@@ -12,7 +12,11 @@ export function stayAwake(current) {
     ticker = on ? new Worker(new URL("./ticker.js", import.meta.url)) : null;
     ticker?.addEventListener("message", () => current()?.tick());
   };
-  if (hasTicker()) document.addEventListener("visibilitychange", () => tick(document.hidden));
+  if (hasTicker()) {
+    document.addEventListener("visibilitychange", () => tick(document.hidden));
+    // It may have been opened in the background.
+    tick(document.hidden);
+  }
   // A page that keeps a worker may not be kept by the browser.
   addEventListener("pagehide", () => tick(false));
   addEventListener("offline", () => current()?.retryNow());

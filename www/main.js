@@ -14,6 +14,8 @@ store.insecure = !hasLocks();
 let place = null;
 let claimed = null;
 let mine = null;
+/** While another tab hands over. */
+let takingOver = null;
 /** Asked for while somebody reads. */
 const whereTo = places();
 
@@ -23,7 +25,7 @@ const { explain } = mountPage(store, {
   retry: () => store.nara?.retryNow(),
   empty: () => attempt(() => store.nara.stash.startEmpty()),
   here: () => attempt(() => store.nara.stash.goOnHere()),
-  takeover: () => takeOver().catch(explain),
+  takeover: () => (takingOver ??= takeOver().catch(explain).finally(() => (takingOver = null))),
 });
 store.addEventListener("change", () => store.phase === "awake" && place?.show(store.snapshot));
 stayAwake(() => store.nara);
@@ -64,17 +66,23 @@ async function start() {
 /** Wakes a nara: a new one without a soul, else the one with it, whose memory is then looked for. */
 async function wake({ soul, name }) {
   const before = store.phase;
+  if (before === "waking") return;
   store.set({ phase: "waking" });
   let nara;
   try {
     if (soul && !(await claim({ soul, name }))) return;
     nara = await Nara.wake({ ...(await whereTo), soul, name, memory: "medium", keepAlive: hasTicker() ? 30 : 120 });
   } catch (error) {
+    // Who cannot live as this soul leaves its place, unless it may try again there.
+    if (before !== "mirror") {
+      place?.close();
+      place = null;
+    }
     store.set({ phase: before });
     throw error;
   }
   mine = { soul: nara.soul, name: nara.name };
-  if (!place?.mine) await claim(mine);
+  await claim(mine);
   store.follow(nara);
   byId("content").focus({ preventScroll: true });
   if (soul) {

@@ -94,7 +94,7 @@ function lastKnown(store) {
   const where = holdersOf(store.status).length === 0 ? "is only in this tab, not stored yet" : `was last held by ${share(stash, store)}`;
   const held = hasVersion(store) ? `ersion ${stash.version} ${where} (${clock(stash.savedAt)}).` : "";
   if (store.unsaved) return `Your edits are only in this tab${held ? `; v${held}` : "."}`;
-  if (store.looking) return "Your memory is looked for as soon as it answers.";
+  if (store.looking || (!held && stash.gate !== "open")) return "Your memory is looked for as soon as it answers.";
   return held ? `V${held}` : "Nothing has been saved from this tab yet.";
 }
 

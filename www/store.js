@@ -125,15 +125,23 @@ export class Store extends EventTarget {
     return this.bytes > MEMORY_SIZE_MAX;
   }
 
-  /** Whether someone's own words stand in the editor that the nara does not have. */
-  get unsaved() {
+  /** Whether the editor has other words than were found or saved last. */
+  get edited() {
     return this.text !== this.base && !this.#matches(this.memory);
+  }
+
+  /** Whether words stand in the editor that are not what the nara has, or that nobody has any more. */
+  get unsaved() {
+    if (this.memory !== null) return !this.#matches(this.memory);
+    const isAlone = this.status.recovery.state === "not_found" && this.text.trim() !== "" && this.text !== SAMPLE;
+    return this.text !== this.base || isAlone;
   }
 
   /** Whether this tab has words that nobody else is known to hold. */
   get isUnacknowledged() {
     if (this.phase !== "awake") return false;
-    return this.unsaved || this.saving !== null || (this.memory !== null && holdersOf(this.status).length === 0);
+    const isAside = this.other !== null && this.other.text !== this.other.base;
+    return this.unsaved || isAside || this.saving !== null || (this.memory !== null && holdersOf(this.status).length === 0);
   }
 
   /** Whether the editor still shows only the sample. */
@@ -150,7 +158,7 @@ export class Store extends EventTarget {
   adopt(memory) {
     if (this.#matches(memory)) return;
     const text = JSON.stringify(memory.data, null, 2);
-    if (!this.unsaved || this.text.trim() === "") {
+    if (!this.edited || this.text.trim() === "") {
       this.set({ text, base: text, other: null, saveError: "" });
       return;
     }

@@ -152,6 +152,10 @@ test("leaving is asked about only while words are in this tab alone", () => {
   assert.equal(asks({ ...safe, fields: kept }), false, "three hold it");
   assert.equal(asks({ ...safe, fields: { ...kept, soulAtRisk: true } }), false, "a soul is no edit");
   assert.equal(asks({ ...safe, fields: { ...kept, text: '{"tea":"sencha"}' } }), true, "edits");
+  assert.equal(asks({ ...safe, fields: { ...kept, text: '{"tea":"milk"}', base: '{"tea":"milk"}' } }), true, "back at what was there before a version that the nara has");
+  assert.equal(asks({ ...safe, fields: { ...kept, other: { text: '{"tea":"milk"}', base: "" } } }), true, "edits kept aside");
+  assert.equal(asks({ ...safe, fields: { ...kept, memory: null } }), false, "not looked for yet");
+  assert.equal(asks({ ...safe, recovery: { state: "not_found" }, fields: { ...kept, memory: null } }), true, "what nobody has any more");
   assert.equal(asks({ ...safe, fields: { ...kept, saving: { after: 3 } } }), true, "under way");
   assert.equal(asks({ stash: { version: 4 }, fields: kept }), true, "saved, and nobody acknowledged it");
   assert.equal(asks({ stash: { version: 4 }, fields: { ...kept, phase: "mirror" } }), false, "another tab has it");

@@ -72,13 +72,15 @@ export function mountMemory(store) {
       if (wrong.offset !== undefined) editor.setSelectionRange(wrong.offset, Math.min(wrong.offset + 1, store.text.length));
       return;
     }
-    const { text } = store;
+    const { text, nara } = store;
     store.set({ saving: { after: store.status.stash.version ?? 0 }, saveError: "" });
     try {
-      await store.nara.stash.set(store.checked.value);
+      await nara.stash.set(store.checked.value);
+      if (store.nara !== nara) return;
       // Words typed meanwhile stay unsaved; the text that was sent is the common ground.
       store.set({ base: text, other: null, savedSince: true });
     } catch (error) {
+      if (store.nara !== nara) return;
       const help = HELP[error.code] ?? "Your edits are still here.";
       store.set({ saveError: `Not saved: ${error.message}. ${help}` });
     }

@@ -105,6 +105,7 @@ export function mountWelcome(store, { wake }) {
     byId("welcome").hidden = home;
     byId("home").hidden = !home;
     byId("have-soul").hidden = !form.hidden;
+    busy(store.phase === "waking");
   });
 
   return { explain };
