@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { bugs } from "../tests/sim/bugs.js";
+import { linker, rust } from "./setup.js";
 import { StepError, root, run, runMain, say, seconds } from "./steps.js";
 
 async function main() {
@@ -10,8 +11,10 @@ async function main() {
   const wanted = process.argv.slice(2);
   const unknown = wanted.filter((name) => !bugs.some((bug) => bug.name === name));
   if (unknown.length > 0) throw new StepError(`no bug is called ${unknown.join(", ")}; there are ${bugs.map(({ name }) => name).join(", ")}`);
+  await rust();
+  await linker();
   plant();
-  await run("build the simulation with the bugs in it", "cargo", ["build", "--quiet", "--locked", "--offline", "--profile", "sim", "--example", PROGRAM, "--manifest-path", join(copy, "Cargo.toml"), "--target-dir", target], { usual: "2 min at first" });
+  await run("build the simulation with the bugs in it", "cargo", ["build", "--quiet", "--locked", "--profile", "sim", "--example", PROGRAM, "--manifest-path", join(copy, "Cargo.toml"), "--target-dir", target], { usual: "2 min at first" });
   let caught = 0;
   const chosen = bugs.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
   for (const bug of chosen) caught += (await isCaught(bug)) ? 1 : 0;

@@ -1,8 +1,11 @@
 // Writes docs/api.md, the API reference, from the types that npm publishes.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import ts from "typescript";
+import { npmPackages } from "./setup.js";
 import { isCommand, root, runMain, say } from "./steps.js";
+
+await npmPackages();
+const { default: ts } = await import("typescript");
 
 /** The reference as Markdown. */
 export function apiReference() {

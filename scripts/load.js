@@ -4,15 +4,17 @@ import { readFileSync } from "node:fs";
 import { getPriority, setPriority } from "node:os";
 import { join, resolve as resolvePath } from "node:path";
 import { createInterface } from "node:readline";
-import mqtt from "mqtt";
-import { layBridge } from "../tests/support/bridge.js";
-import { startCommand } from "../tests/support/command.js";
-import { startMosquitto } from "../tests/support/mosquitto.js";
-import { until } from "../tests/support/until.js";
 import { serve } from "./bench.js";
 import { build } from "./build.js";
-import { testPrograms } from "./setup.js";
+import { npmPackages, testPrograms } from "./setup.js";
 import { StepError, environment, root, run, runMain, say, seconds } from "./steps.js";
+
+await npmPackages();
+const { default: mqtt } = await import("mqtt");
+const { layBridge } = await import("../tests/support/bridge.js");
+const { startCommand } = await import("../tests/support/command.js");
+const { startMosquitto } = await import("../tests/support/mosquitto.js");
+const { until } = await import("../tests/support/until.js");
 
 /** Parts in the order in which they run without a name; `scale` has a command of its own. */
 const PARTS = {
