@@ -82,7 +82,9 @@ export class Gopher {
 
   hearHello({ From: name, PublicKey: key, MeshIP: mesh, ID: id }) {
     this.peers.set(name, { key, mesh, id, to: id });
-    if (this.held.has(id)) setTimeout(() => this.push(name, id).catch(() => {}), 100 + 500 * Math.random());
+    // It may have been told to forget meanwhile.
+    const push = () => this.held.has(id) && this.push(name, id).catch(() => {});
+    if (this.held.has(id)) setTimeout(push, 100 + 500 * Math.random());
     setTimeout(() => this.howdy(name), 3_000 * Math.random());
   }
 
