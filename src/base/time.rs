@@ -90,6 +90,12 @@ impl WallTime {
         Self(self.0.saturating_add(1))
     }
 
+    /// The time so much earlier.
+    pub fn before(self, by: Duration) -> Self {
+        let seconds = (by.as_secs() as i64).saturating_mul(1_000_000_000);
+        Self(self.0.saturating_sub(seconds) - i64::from(by.subsec_nanos()))
+    }
+
     /// The distance between two times, whichever is later.
     pub const fn distance(self, other: WallTime) -> Duration {
         Duration::from_nanos(self.0.abs_diff(other.0))

@@ -172,7 +172,7 @@ impl Presence {
             self.speak_up(ctx);
             return Outcome::Continue;
         }
-        if self.alone_since == self.woken.wall {
+        if self.chosen_at.is_none() {
             self.judge_own(ctx, WallTime::from_unix_nanos(own.sent_at));
         }
         Outcome::Continue
@@ -203,7 +203,10 @@ impl Presence {
     }
 
     fn is_of_now(&self, ctx: &Context<'_>, time: WallTime) -> bool {
-        ctx.clock().judge(time).is_ok() && time > self.alone_since
+        let now = ctx.now();
+        // By the clock of now: the one it woke by may have been put right since.
+        let woken_at = || now.wall.before(now.mono - self.woken.mono);
+        ctx.clock().judge(time).is_ok() && time > self.chosen_at.unwrap_or_else(woken_at)
     }
 
     fn judge_own(&mut self, ctx: &mut Context<'_>, time: WallTime) {

@@ -122,9 +122,9 @@ pub struct Presence {
     /// When what is to be answered by one more greeting was said, although this
     /// one is quiet.
     last_word: Option<WallTime>,
-    /// What was said of another device up to here was said to one that is gone
-    /// or has given way.
-    alone_since: WallTime,
+    /// When the user chose this device: what another said up to then was said
+    /// before it gave way.
+    chosen_at: Option<WallTime>,
     /// Whether the user chose this device and the other was not told yet.
     goes_on: bool,
     greet_at: Option<Instant>,
@@ -170,7 +170,7 @@ impl Presence {
             quiet: false,
             met_itself: false,
             last_word: None,
-            alone_since: now.wall,
+            chosen_at: None,
             goes_on: false,
             greet_at: None,
             settled: false,
@@ -222,6 +222,8 @@ impl Presence {
     fn on_clock_set(&mut self, ctx: &mut Context<'_>, _: &Delivery, _: Nothing) -> Outcome {
         if ctx.is_connected() && self.greeted_at.is_some() {
             self.settled = false;
+            // The user's choice goes by the new time, too.
+            self.goes_on |= self.chosen_at.is_some() && !self.quiet;
             self.greet(ctx);
         }
         Outcome::Continue
@@ -288,7 +290,7 @@ impl Presence {
         let answered = last_word.map(|heard| heard.next());
         let at = answered.filter(|_| self.quiet).unwrap_or(now.wall);
         if core::mem::take(&mut self.goes_on) {
-            self.alone_since = at.next();
+            self.chosen_at = Some(at.next());
         }
         let (name, identity) = (ctx.me().name.clone(), ctx.me().identity);
         // Without an address of its own, the plaza reaches it by its id.

@@ -94,6 +94,34 @@ fn a_will_played_again_asks_once_in_10_s_and_an_unsigned_one_never() {
     assert_eq!(rt.dropped("bad_signature"), 1);
 }
 
+/// A nara that woke by a clock five minutes ahead, which was put right.
+fn woken_ahead() -> MockRuntime {
+    let rt = MockRuntime::new("me");
+    let now = rt.now();
+    let mut rt = rt.with(Presence::new(MemoryMode::Hog, now)).started();
+    rt.set_connected(true);
+    rt.advance(Duration::from_secs(1));
+    rt.set_wall(rt.now().wall.before(Duration::from_secs(300)));
+    rt
+}
+
+#[test]
+fn another_device_is_noticed_by_whoever_woke_by_a_clock_that_was_put_right_since() {
+    let mut rt = woken_ahead();
+    rt.deliver_plaza(HEY_THERE_TOPIC, &hello(&rt, "me"));
+    assert_eq!(elsewhere(&mut rt), 1);
+}
+
+#[test]
+fn what_was_said_before_waking_is_not_of_another_device() {
+    let mut rt = woken_ahead();
+    let before = rt.now().wall.before(Duration::from_secs(2));
+    let me = MockRuntime::identity("me");
+    let mine = sign(&me, SyncEvent::hey_there(before, "me", &me, ""));
+    rt.deliver_plaza(HEY_THERE_TOPIC, &mine);
+    assert_eq!(elsewhere(&mut rt), 0);
+}
+
 #[test]
 fn a_nara_that_is_called_gone_and_is_not_greets() {
     let (mut rt, _) = with_bob();
