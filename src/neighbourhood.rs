@@ -1,7 +1,7 @@
 //! Who is there: every identity that this nara has heard of, whether it is
 //! online, and what it says of itself. Presence writes it, others read it.
 
-use crate::base::{Identity, Instant, NaraId, Now, SortedMap, WallTime};
+use crate::base::{Gather, Identity, Instant, NaraId, Now, SortedMap, WallTime, sort_by_key};
 use core::cmp::Reverse;
 use core::time::Duration;
 
@@ -209,7 +209,19 @@ impl Neighbourhood {
 
     /// The identities that claim one id; more than one is a conflict.
     pub fn claimants(&self, id: &NaraId) -> impl Iterator<Item = &Identity> {
-        self.peers.keys().filter(move |who| who.id == *id)
+        let id = *id;
+        let behind = self.peers.behind(|who| who.id < id).iter();
+        let claimants = behind.take_while(move |(who, _)| who.id == id);
+        claimants.map(|(who, _)| who)
+    }
+
+    /// Who has this name, those first that were heard of first: names cost
+    /// nothing, and whoever takes one later does not push out its owner.
+    pub fn namesakes(&self, name: &str) -> Vec<Identity> {
+        let namesakes = self.iter().filter(|(_, peer)| peer.name == name);
+        let mut namesakes: Vec<(&Identity, &Peer)> = namesakes.gather();
+        sort_by_key(&mut namesakes, |(_, peer)| peer.first_seen.mono);
+        namesakes.into_iter().map(|(who, _)| *who).gather()
     }
 
     /// Marks those who have been silent for [`MISSING_AFTER`], and names them.

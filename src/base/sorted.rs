@@ -72,6 +72,12 @@ impl<K, V> SortedMap<K, V> {
         self.entries.iter().map(|(key, _)| key)
     }
 
+    /// The entries behind those whose keys `is_before` says so of, in order.
+    pub fn behind(&self, is_before: impl Fn(&K) -> bool) -> &[(K, V)] {
+        let start = self.entries.partition_point(|(key, _)| is_before(key));
+        self.entries.get(start..).unwrap_or_default()
+    }
+
     /// All values, in the order of their keys.
     pub fn values(&self) -> impl DoubleEndedIterator<Item = &V> + ExactSizeIterator + Clone {
         self.entries.iter().map(|(_, value)| value)

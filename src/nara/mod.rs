@@ -581,7 +581,7 @@ impl Nara {
                     // themselves.
                     let _ = self.session.publish(&topic, &bytes);
                 }
-                Way::Direct { to } => self.send_direct(now, &to, bytes),
+                Way::Direct { to } => self.send_direct(now, to, bytes),
             }
         }
     }

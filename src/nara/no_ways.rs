@@ -2,7 +2,7 @@
 //! one peer is its topic on the plaza.
 
 use super::{Config, DIRECT_TOPIC, Effect, MeshStatus, Nara};
-use crate::base::{Instant, Now, Rng};
+use crate::base::{Identity, Instant, Now, Rng};
 use crate::runtime::{Crypto, Me};
 
 /// There are none: nothing makes one.
@@ -60,9 +60,11 @@ impl Ways {
 }
 
 impl Nara {
-    pub(super) fn send_direct(&mut self, _: Now, to: &str, bytes: Vec<u8>) {
+    pub(super) fn send_direct(&mut self, _: Now, to: Identity, bytes: Vec<u8>) {
         // Refused only while disconnected, when calls fail by themselves.
-        let _ = self.session.publish(&format!("{DIRECT_TOPIC}{to}"), &bytes);
+        let _ = self
+            .session
+            .publish(&[DIRECT_TOPIC, to.id.as_str()].concat(), &bytes);
     }
 
     pub(super) fn turn_mesh(&mut self, _: Now) {}

@@ -2,9 +2,7 @@
 //! what this nara answers where the mesh reaches it.
 
 use super::{Config, DIRECT_TOPIC, Effect, MeshStatus, Nara, older};
-use crate::base::{
-    ExpiringMap, Identity, Instant, NaraId, Now, PublicKey, Rng, SortedMap, WallTime,
-};
+use crate::base::{ExpiringMap, Identity, Instant, Now, PublicKey, Rng, SortedMap, WallTime};
 use crate::clock;
 use crate::mesh::{AuthError, Event, Headers, Link, Output, Request, verify_request};
 use crate::message::{Message, ObjectWriter};
@@ -155,8 +153,8 @@ impl Ways {
 impl Nara {
     /// Sends a message to one nara: over the mesh where it is reached there,
     /// else on its topic.
-    pub(super) fn send_direct(&mut self, now: Now, to: &str, bytes: Vec<u8>) {
-        if let (Some(who), true) = (self.on_the_mesh(to), self.has_address()) {
+    pub(super) fn send_direct(&mut self, now: Now, who: Identity, bytes: Vec<u8>) {
+        if self.is_on_the_mesh(&who) && self.has_address() {
             let is_go = self.runtime.peers().is_go(&who);
             let is_ours = |bytes: &[u8]| {
                 Message::parse(bytes).is_ok_and(|one| OURS.contains(&one.kind.as_str()))
@@ -175,7 +173,7 @@ impl Nara {
             };
             return self.launch(now, flight);
         }
-        self.send_by_topic(to, &bytes);
+        self.send_by_topic(who.id.as_str(), &bytes);
     }
 
     /// What time it is, as far as the peers' clocks tell.
@@ -195,14 +193,11 @@ impl Nara {
         let _ = self.session.publish(&format!("{DIRECT_TOPIC}{to}"), bytes);
     }
 
-    fn on_the_mesh(&self, to: &str) -> Option<Identity> {
-        let id = NaraId::parse(to).ok()?;
-        let peers = self.runtime.peers();
-        let reached = |who: &&Identity| peers.peer(who).is_some_and(|peer| !peer.proof.is_empty());
-        let mut claimants = peers.claimants(&id).filter(reached);
-        // Where two keys claim an id the topic reaches both.
-        let first = *claimants.next()?;
-        claimants.next().is_none().then_some(first)
+    /// Whether this identity signed an address; another's that claims the same
+    /// id leads elsewhere.
+    fn is_on_the_mesh(&self, who: &Identity) -> bool {
+        let peer = self.runtime.peers().peer(who);
+        peer.is_some_and(|peer| !peer.proof.is_empty())
     }
 
     fn launch(&mut self, now: Now, mut flight: Flight) {
@@ -372,9 +367,9 @@ impl Nara {
         if !is_served {
             return Err((404, "there is nothing here"));
         }
-        let peers = self.runtime.peers().iter();
-        let namesakes = peers.filter(|(_, peer)| peer.name == request.headers.name);
-        let known = namesakes.map(|(who, _)| (who.key, *who));
+        let peers = self.runtime.peers();
+        let namesakes = peers.namesakes(&request.headers.name);
+        let known = namesakes.into_iter().map(|who| (who.key, who));
         let who = verify_request(
             self.runtime.crypto(),
             &request.headers,

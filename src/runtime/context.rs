@@ -70,6 +70,7 @@ impl Core {
     }
 
     pub(super) fn loads(&self) -> [(&'static str, usize, usize); 13] {
+        use super::KEYRING_MAX;
         use super::{CALLS_MAX, DEAD_LETTERS_MAX, LOCAL_ROUNDS_MAX, OUTBOX_MAX};
         use crate::neighbourhood::PEERS_MAX;
         let named = |name, (count, limit)| (name, count, limit);
@@ -80,7 +81,7 @@ impl Core {
             named("sent ids", self.sent_ids.load()),
             named("budgets", self.budget.load()),
             ("peers", self.peers.len(), PEERS_MAX),
-            ("keyring", self.keyring.len(), PEERS_MAX),
+            ("keyring", self.keyring.len(), KEYRING_MAX),
             ("calls", self.calls.len(), CALLS_MAX),
             ("outbox", self.outbox.len(), OUTBOX_MAX),
             ("retries", self.retries.len(), super::emit::RETRIES_MAX),
@@ -224,7 +225,7 @@ impl<'a> Context<'a> {
         if self.core.watch.is_on() {
             self.core.watch.speaker = Some(who.id);
         }
-        self.core.keyring.register(*who);
+        self.core.note_key(*who);
         self.core.peers.heard(self.core.now, who, name)
     }
 
@@ -347,8 +348,7 @@ impl<'a> Context<'a> {
 
     /// Passes a message of this kind on to one nara, as somebody else signed it.
     pub fn forward(&mut self, to: &Identity, kind: &str, bytes: Vec<u8>) -> Outcome {
-        let to = to.id.to_text();
-        self.core.send(Way::Direct { to }, kind, bytes)
+        self.core.send(Way::Direct { to: *to }, kind, bytes)
     }
 
     /// Publishes bytes of a format of one's own on a plaza topic.
@@ -369,9 +369,8 @@ impl<'a> Context<'a> {
     }
 
     fn tell(&mut self, to: &Identity, kind: &str, payload: String) -> Outcome {
-        let mut draft = self.core.draft(kind, payload);
-        to.id.as_str().clone_into(&mut draft.to_id);
-        self.core.emit(draft).1
+        let draft = self.core.draft(kind, payload);
+        self.core.emit_to(to, draft).1
     }
 
     fn ask(
@@ -382,8 +381,7 @@ impl<'a> Context<'a> {
         reply_kind: &'static str,
         deadline: Duration,
     ) -> Result<CallId, CallError> {
-        let mut draft = self.core.draft(kind, payload);
-        to.id.as_str().clone_into(&mut draft.to_id);
+        let draft = self.core.draft(kind, payload);
         self.core
             .call(draft, to, reply_kind, deadline, self.service)
     }
@@ -394,7 +392,10 @@ impl<'a> Context<'a> {
         draft.to_id.clone_from(&request.message.from_id);
         draft.in_reply_to.clone_from(&request.message.id);
         let before = self.core.outbox.len();
-        let outcome = self.core.emit(draft).1;
+        let outcome = match &request.sender {
+            Some(sender) => self.core.emit_to(sender, draft).1,
+            None => self.core.emit(draft).1,
+        };
         if let (Some(sender), Some(sent)) = (&request.sender, self.core.outbox.get(before)) {
             let key = (Some(sender.key), request.message.id.clone());
             self.core
@@ -441,7 +442,7 @@ impl Core {
             return Err(CallError::TooMany);
         }
         let request_id = super::calls::request_id(&draft.payload).map(str::to_owned);
-        let (message_id, outcome) = self.emit(draft);
+        let (message_id, outcome) = self.emit_to(to, draft);
         if outcome != Outcome::Continue {
             return Err(CallError::NotSent);
         }

@@ -6,7 +6,7 @@ use super::traffic::Traffic;
 use super::{
     Behaviour, ErrorStrategy, OUTBOX_MAX, Outcome, Outgoing, SENT_SIZE_MAX, Transport, Way,
 };
-use crate::base::{Instant, WallTime};
+use crate::base::{Identity, Instant, WallTime};
 use crate::identity::Signature;
 use crate::message::{Message, Timestamp};
 use core::time::Duration;
@@ -24,13 +24,15 @@ const STAMP_AHEAD_MAX: Duration = Duration::from_secs(5);
 
 pub(super) struct Retry {
     at: Instant,
-    attempt: usize,
-    message: Message,
+    emission: Emission,
 }
 
 /// A message on its way out.
+#[derive(Clone)]
 struct Emission {
     message: Message,
+    /// Whom it is for, where it is not for everybody.
+    to: Option<Identity>,
     attempt: usize,
 }
 
@@ -81,6 +83,17 @@ impl Core {
     pub(super) fn emit(&mut self, message: Message) -> (String, Outcome) {
         self.run_emit(Emission {
             message,
+            to: None,
+            attempt: 0,
+        })
+    }
+
+    /// The same for what one nara alone is told.
+    pub(super) fn emit_to(&mut self, to: &Identity, mut message: Message) -> (String, Outcome) {
+        to.id.as_str().clone_into(&mut message.to_id);
+        self.run_emit(Emission {
+            message,
+            to: Some(*to),
             attempt: 0,
         })
     }
@@ -130,11 +143,13 @@ impl Core {
             Transport::Plaza(topic) => Way::Plaza {
                 topic: topic.clone(),
             },
-            Transport::Direct if message.to_id.is_empty() => {
-                return Outcome::Fail("a direct message needs to_id".to_owned());
-            }
-            Transport::Direct => Way::Direct {
-                to: message.to_id.clone(),
+            Transport::Direct => match emission.to {
+                Some(to) => Way::Direct { to },
+                None => {
+                    return Outcome::Fail(
+                        "nobody is known whom a direct message is for".to_owned(),
+                    );
+                }
             },
         };
         let bytes = message.to_json().into_bytes();
@@ -183,7 +198,7 @@ impl Core {
         self.watch.note(|| {
             let (way, peer) = match &way {
                 Way::Plaza { .. } => ("plaza", None),
-                Way::Direct { to } => ("direct", Some(to.clone())),
+                Way::Direct { to } => ("direct", Some(to.id.to_text())),
             };
             Traffic {
                 incoming: false,
@@ -201,12 +216,10 @@ impl Core {
         let retry = RETRY_AFTER.get(emission.attempt);
         match (strategy, retry) {
             (ErrorStrategy::Retry, Some(after)) if self.retries.len() < RETRIES_MAX => {
-                let (at, attempt) = (self.now.mono + *after, emission.attempt + 1);
-                self.retries.push_back(Retry {
-                    at,
-                    attempt,
-                    message: emission.message.clone(),
-                });
+                let mut emission = emission.clone();
+                emission.attempt += 1;
+                let at = self.now.mono + *after;
+                self.retries.push_back(Retry { at, emission });
             }
             _ => self.fail(strategy, &emission.message.kind, error),
         }
@@ -221,11 +234,8 @@ impl Core {
         let (due, waiting) = self.retries.drain(..).partition(|retry| retry.at <= now);
         self.retries = waiting;
         let due: VecDeque<Retry> = due;
-        for Retry {
-            attempt, message, ..
-        } in due
-        {
-            self.run_emit(Emission { message, attempt });
+        for Retry { emission, .. } in due {
+            self.run_emit(emission);
         }
     }
 

@@ -10,24 +10,21 @@ use std::collections::VecDeque;
 /// ago, so a flood of claims costs the flooder's keys, not those in use.
 pub const KEYS_PER_ID_MAX: usize = 8;
 
+/// Ids whose keys are remembered: those of all peers, and of others for a while.
+pub const KEYRING_MAX: usize = PEERS_MAX + 500;
+
 /// Keys by id, the most recently used first.
 #[derive(Default)]
 pub struct Keyring {
     keys: SortedMap<NaraId, VecDeque<PublicKey>>,
-    /// Ids in the order of their last use, oldest first.
-    order: VecDeque<NaraId>,
 }
 
 impl Keyring {
-    /// Notes that this key claims this id.
-    pub fn register(&mut self, who: Identity) {
-        if !self.keys.contains_key(&who.id) {
-            if self.keys.len() >= PEERS_MAX
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.keys.remove(&oldest);
-            }
-            self.order.push_back(who.id);
+    /// Notes that this key claims this id. At the limit only those ids stay
+    /// that `is_needed` says so of, which are fewer.
+    pub fn register(&mut self, who: Identity, is_needed: impl Fn(&NaraId) -> bool) {
+        if self.keys.len() >= KEYRING_MAX && !self.keys.contains_key(&who.id) {
+            self.keys.retain(|id, _| is_needed(id));
         }
         let keys = self.keys.or_default(who.id);
         keys.retain(|key| *key != who.key);

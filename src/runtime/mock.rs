@@ -122,7 +122,7 @@ impl MockRuntime {
         let now = self.now;
         let news = super::PeerNews { who };
         self.runtime.core.set_now(now);
-        self.runtime.core.keyring.register(who);
+        self.runtime.core.note_key(who);
         self.runtime.core.peers.heard(now, &who, name);
         self.local("presence:online", &news);
         who

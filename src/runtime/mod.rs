@@ -28,7 +28,7 @@ pub use calls::{CALL_DEADLINE, CALLS_MAX, CallError, CallId, CallRegistry};
 pub use clock::{Clock, SAMPLES_MAX, WINDOW};
 pub use context::{Context, Me};
 pub use crypto::Sealed;
-pub use keyring::{KEYS_PER_ID_MAX, Keyring};
+pub use keyring::{KEYRING_MAX, KEYS_PER_ID_MAX, Keyring};
 pub use log::{Level, Record, Scope};
 pub use mock::{MockCrypto, MockRuntime};
 pub use pipeline::{DEAD_LETTERS_MAX, Delivery, IDS_REMEMBERED_MAX, Outcome};
@@ -65,8 +65,8 @@ pub enum Way {
     },
     /// To one nara.
     Direct {
-        /// Its id.
-        to: String,
+        /// Who. Its topic is that of its id alone, which others may claim.
+        to: Identity,
     },
 }
 

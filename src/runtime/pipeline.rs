@@ -6,10 +6,10 @@ use super::clock::Clock;
 use super::context::Core;
 use super::shed::{Budget, SHED};
 use super::traffic::{Traffic, Watch};
-use super::{Behaviour, Crypto, ErrorStrategy, Local, Me, Outgoing, OwnNews, PeerNews, Transport};
-use crate::base::{
-    ExpiringMap, Gather, Identity, NaraId, Now, PublicKey, Rng, SortedMap, WallTime,
+use super::{
+    Behaviour, Crypto, ErrorStrategy, Keyring, Local, Me, Outgoing, OwnNews, PeerNews, Transport,
 };
+use crate::base::{ExpiringMap, Identity, NaraId, Now, PublicKey, Rng, SortedMap, WallTime};
 use crate::message::{Message, Payload as _};
 use crate::neighbourhood::Neighbourhood;
 use core::cell::RefCell;
@@ -111,7 +111,7 @@ impl Core {
             watch: Watch::default(),
             connected: false,
             peers: Neighbourhood::default(),
-            keyring: super::Keyring::default(),
+            keyring: Keyring::default(),
             calls: super::CallRegistry::default(),
             behaviours: SortedMap::new(),
             local_behaviours: Vec::new(),
@@ -211,15 +211,19 @@ impl Core {
     /// depends on whoever has it.
     fn favoured(&self, message: &Message, counts: &dyn Fn(&Identity) -> bool) -> Option<PublicKey> {
         let id = NaraId::parse(&message.from_id).ok()?;
+        let counts = |key: &PublicKey| counts(&Identity { id, key: *key });
         // Whoever names a key is taken at its word: it is verified under that.
-        let known = message
-            .key
-            .map_or_else(|| self.keyring.keys(&id).gather(), |key| vec![key]);
-        let counts = |key: &PublicKey| {
-            let who = Identity { id, key: *key };
-            counts(&who)
-        };
-        known.into_iter().find(counts)
+        match message.key {
+            Some(key) => Some(key).filter(counts),
+            None => self.keyring.keys(&id).find(counts),
+        }
+    }
+
+    /// Notes that this key claims this id. Where there are too many, ids that
+    /// no peer has make room: of peers a flood of new ones pushes out its own.
+    pub(super) fn note_key(&mut self, who: Identity) {
+        let is_peers = |id: &NaraId| self.peers.claimants(id).next().is_some();
+        self.keyring.register(who, is_peers);
     }
 
     fn verify(&mut self, behaviour: &Behaviour, delivery: &mut Delivery) -> Outcome {
@@ -237,7 +241,7 @@ impl Core {
             }
             return Outcome::Drop("from_myself");
         }
-        self.keyring.register(sender);
+        self.note_key(sender);
         delivery.sender = Some(sender);
         Outcome::Continue
     }

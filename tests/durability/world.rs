@@ -201,7 +201,7 @@ impl World {
                     if !self.mix.policy.hands_off && is_handoff() {
                         continue;
                     }
-                    if let Some(to) = self.places.get(&to).copied() {
+                    if let Some(to) = self.places.get(to.id.as_str()).copied() {
                         let wait = latency + self.latency_of(to);
                         self.schedule(wait, Happening::Direct(to, bytes));
                     }

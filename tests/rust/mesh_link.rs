@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use core::time::Duration;
-use light_nara::base::{Instant, Now, WallTime};
+use light_nara::base::{Identity, Instant, NaraId, Now, WallTime};
 use light_nara::identity::{Keys, Signature, Soul, verify};
 use light_nara::mesh::{Frame, Headers, IN_FLIGHT_MAX};
 use light_nara::message::{
@@ -571,6 +571,68 @@ fn a_memory_goes_to_a_go_nara_only_after_a_small_exchange_that_its_key_signed() 
     assert_eq!(kind(&asked[0]), "stash:store");
     let proof: Value = serde_json::from_str(&asked[0].proof).unwrap();
     assert_eq!(proof["hey_there"]["MeshIP"], THEIRS);
+}
+
+#[test]
+fn namesakes_that_come_later_do_not_keep_a_go_nara_from_the_mesh() {
+    let gopher = gopher();
+    let mut world = World::beside(&gopher);
+    for (seed, id) in (5..10).zip(["1", "11", "111", "1111", "11111"]) {
+        world.micros += 1;
+        let other = Keys::new(&Soul::from_seed([seed; 32], "gopher"), "gopher").unwrap();
+        let id = NaraId::parse(id).unwrap();
+        let key = other.identity().key;
+        let wall = world.now().wall;
+        let mut event = SyncEvent::hey_there(wall, "gopher", &Identity { id, key }, THEIRS);
+        event.sig = Some(other.sign(&event.signing_bytes()));
+        world.publish("nara/plaza/hey_there", &event.to_json());
+    }
+    let answer = world.ask(&gopher, "POST", "/gossip/zine", b"{}".to_vec());
+    assert_eq!(answer.status, 200);
+}
+
+/// Somebody claims this id under a key of its own, at an address of its own.
+fn claim(world: &mut World, id: NaraId) {
+    let liar = Keys::new(&Soul::from_seed([5; 32], "liar"), "liar").unwrap();
+    let key = liar.identity().key;
+    let wall = world.now().wall;
+    let mut event = SyncEvent::hey_there(wall, "liar", &Identity { id, key }, "100.64.0.66:1");
+    event.sig = Some(liar.sign(&event.signing_bytes()));
+    world.publish("nara/plaza/hey_there", &event.to_json());
+}
+
+#[test]
+fn a_go_nara_whose_id_somebody_else_claims_is_still_asked_at_its_own_address() {
+    let gopher = gopher();
+    let mut world = World::beside(&gopher);
+    claim(&mut world, gopher.identity().id);
+    world.set("{\"tea\":\"oolong\"}");
+    let asked = world.asked();
+    let own = asked.iter().find(|one| one.proof.contains(THEIRS)).unwrap();
+    world.answer(own, 200, b"{}", Some(&gopher));
+    let stored = world.asked();
+    assert_eq!(kind(&stored[0]), "stash:store");
+    assert!(stored[0].proof.contains(THEIRS));
+}
+
+#[test]
+fn what_is_for_a_light_nara_does_not_go_to_an_address_that_another_key_claims_for_its_id() {
+    let other = Keys::new(&Soul::from_seed([4; 32], "other"), "other").unwrap();
+    let mut world = World::attached();
+    let wall = world.now().wall;
+    let mut event = SyncEvent::hey_there(wall, "other", other.identity(), "");
+    event.sig = Some(other.sign(&event.signing_bytes()));
+    world.publish("nara/plaza/hey_there", &event.to_json());
+    claim(&mut world, other.identity().id);
+    world.run(4 * SECOND);
+    let (who, soon) = (*other.identity(), 10 * SECOND);
+    world.act(|nara, now| {
+        nara.set(now, "1".to_owned(), soon).unwrap();
+        nara.command(now, |stash, ctx| stash.store_with(ctx, &who, soon))
+            .unwrap();
+    });
+    let said = world.said(&format!("nara/mesh/{}", other.id()));
+    assert!(said.iter().any(|one| one["kind"] == "stash:store"));
 }
 
 #[test]

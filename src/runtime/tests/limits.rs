@@ -135,3 +135,17 @@ fn a_service_can_be_let_speak_by_its_name() {
     assert_eq!(speak("nobody"), None);
     assert_eq!(heard(&rt), ["local hello"]);
 }
+
+#[test]
+fn a_flood_of_new_ids_takes_nobodys_key_who_names_none() {
+    let mut rt = parrot();
+    let gopher = rt.register("gopher");
+    rt.advance(Duration::from_secs(1));
+    for n in 0..2 * crate::neighbourhood::PEERS_MAX {
+        rt.register(&format!("p{n}"));
+    }
+    let mut message = rt.message(&gopher, "parrot:echo", &word("still known"));
+    message.key = None;
+    rt.deliver(&message);
+    assert_eq!(heard(&rt), ["late still known"]);
+}

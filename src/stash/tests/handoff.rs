@@ -51,7 +51,7 @@ impl Village {
     fn post(&mut self, sent: Vec<Outgoing>) {
         for Outgoing { way, bytes } in sent {
             if let Way::Direct { to } = way
-                && let Some(rt) = self.naras.get_mut(&to)
+                && let Some(rt) = self.naras.get_mut(to.id.as_str())
             {
                 rt.deliver(&Message::parse(&bytes).unwrap());
             }
@@ -217,7 +217,7 @@ fn a_leave_that_was_lost_is_given_again_until_it_is_there() {
     let owner = village.naras.get_mut("owner").unwrap();
     owner.advance(SECOND);
     let sent = owner.sent();
-    let is_lost = |one: &Outgoing| matches!(&one.way, Way::Direct { to } if *to == holder);
+    let is_lost = |one: &Outgoing| matches!(&one.way, Way::Direct { to } if holder == to.id);
     village.post(sent.into_iter().filter(|one| !is_lost(one)).collect());
     village.pass(10);
     let id = MockRuntime::identity("owner");
@@ -1008,7 +1008,7 @@ impl Gopher {
                 let mut others = Vec::new();
                 for rt in village.naras.values_mut() {
                     for sent in rt.sent() {
-                        if matches!(&sent.way, Way::Direct { to } if to == Self::NAME) {
+                        if matches!(&sent.way, Way::Direct { to } if to.id.as_str() == Self::NAME) {
                             self.hear(rt, &Message::parse(&sent.bytes).unwrap());
                         } else {
                             others.push(sent);
