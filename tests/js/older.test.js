@@ -39,8 +39,8 @@ test("a light nara stores with a nara that knows no messages, gets its copy and 
   const nara = await wake();
   await nara.stash.set({ kept: "the older way" });
   await nara.stash.setConfidants([older.id]);
-  await until("its copy", () => older.held.has(nara.id), 5_000);
-  assert.ok(nara.status().confidants.some(({ id, state }) => id === older.id && state === "acked"));
+  await until("its ack", () => nara.status().confidants.some(({ id, state }) => id === older.id && state === "acked"), 5_000);
+  assert.ok(older.held.has(nara.id));
   assert.deepEqual((await nara.stash.requestFrom(older.id)).data, { kept: "the older way" });
   await nara.stash.deleteFrom(older.id);
   assert.equal(older.held.size, 0);
