@@ -144,8 +144,9 @@ impl World {
         if other.held_ever.get(&place).is_some_and(is_enough) {
             return Ok(());
         }
-        let before = other.held_before.get(&place);
-        let Some((_, ended_at)) = before.filter(|(held, _)| is_enough(held)) else {
+        // Whoever crashed with it may have crashed again since, with less.
+        let mut lives = other.held_before.get(&place).into_iter().flatten().rev();
+        let Some((_, ended_at)) = lives.find(|(held, _)| is_enough(held)) else {
             return Err(format!("it counts a copy of {revision} that nobody held"));
         };
         let host = &self.hosts[place];

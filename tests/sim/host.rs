@@ -116,8 +116,8 @@ pub(super) struct Host {
     pub(super) places: BTreeMap<usize, Place>,
     /// The highest that this instance held for each owner.
     pub(super) held_ever: BTreeMap<usize, u64>,
-    /// The highest that an earlier one held, and when that ended.
-    pub(super) held_before: BTreeMap<usize, (u64, u64)>,
+    /// What earlier ones held at most, each with the time of its end.
+    pub(super) held_before: BTreeMap<usize, Vec<(u64, u64)>>,
     /// Who seemed to be restarted, and when that was heard last.
     pub(super) restarts: BTreeMap<usize, u64>,
     /// Whether it said that it sleeps.
@@ -217,7 +217,8 @@ impl Host {
         self.looked_at.clear();
         self.held.clear();
         for (of, revision) in core::mem::take(&mut self.held_ever) {
-            self.held_before.insert(of, (revision, micros));
+            let lives = self.held_before.entry(of).or_default();
+            lives.push((revision, micros));
         }
         self.restarts.clear();
         self.is_asleep = false;
