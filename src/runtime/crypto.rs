@@ -32,3 +32,12 @@ pub struct Sealed {
     /// Ciphertext, then the 16-byte tag.
     pub ciphertext: Vec<u8>,
 }
+
+impl Sealed {
+    /// Tells it from all else that this key sealed: a third of its nonce,
+    /// which is random, and which nobody else can choose for what opens.
+    pub(crate) fn name(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.nonce;
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+}

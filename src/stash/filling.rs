@@ -32,6 +32,7 @@ const ACK_AGE_SECONDS_MAX: i64 = 30;
 pub(super) struct Attempt {
     pub(super) to: Identity,
     revision: u64,
+    seal: u64,
     message_time: WallTime,
     wait: Wait,
 }
@@ -131,8 +132,11 @@ impl Owner {
         if !ctx.is_connected() || self.waits_to_meet(ctx) {
             return;
         }
+        let Some(newest) = self.newest() else {
+            return;
+        };
         let coming = self.attempts.values().filter(|attempt| {
-            attempt.revision == revision && matches!(attempt.wait, Wait::Expected { .. })
+            attempt.seal == newest && matches!(attempt.wait, Wait::Expected { .. })
         });
         let there = self.current_holders().count() + coming.count();
         let now = ctx.now().mono;
@@ -146,7 +150,7 @@ impl Owner {
         };
         let missing = wanted.saturating_sub(there);
         let free = |who: &Identity| {
-            !self.is_busy(who, revision)
+            !self.is_busy(who, newest)
                 && self.turned_away(now, who).is_none()
                 && self.stale.get(now, who) != Some(&revision)
         };
@@ -159,7 +163,7 @@ impl Owner {
         let mut chosen = self.rank(ctx, missing, free);
         if chosen.len() < missing {
             let again = |who: &Identity| {
-                !self.is_busy(who, revision)
+                !self.is_busy(who, newest)
                     && self.is_worth_another_try(now, who)
                     && self.stale.get(now, who) != Some(&revision)
             };
@@ -178,10 +182,12 @@ impl Owner {
     /// # Errors
     /// When it could not leave.
     pub(super) fn store(&mut self, ctx: &mut Context<'_>, who: &Identity) -> Result<(), CallError> {
-        let (Some(memory), Some(sealed)) = (&self.memory, &self.sealed) else {
+        let (Some(memory), Some(sealed), Some(newest)) =
+            (&self.memory, &self.sealed, self.newest())
+        else {
             return Err(CallError::NotSent);
         };
-        if self.is_busy(who, memory.revision) {
+        if self.is_busy(who, newest) {
             return Ok(());
         }
         if self.attempts.len() >= ATTEMPTS_MAX {
@@ -200,21 +206,22 @@ impl Owner {
         let attempt = Attempt {
             to: *who,
             revision: memory.revision,
+            seal: newest,
             message_time: now.wall,
             wait: Wait::Expected { until },
         };
         self.attempts.insert(call, attempt);
-        self.is_out = true;
+        self.note_sent();
         Ok(())
     }
 
-    fn is_busy(&self, who: &Identity, revision: u64) -> bool {
-        let is_asked = |attempt: &Attempt| attempt.to == *who && attempt.revision == revision;
+    fn is_busy(&self, who: &Identity, seal: u64) -> bool {
+        let is_asked = |attempt: &Attempt| attempt.to == *who && attempt.seal == seal;
         self.attempts.values().any(is_asked)
             || self
                 .holders
                 .get(who)
-                .is_some_and(|holder| holder.asked && holder.revision == revision)
+                .is_some_and(|holder| holder.asked && holder.seal == seal)
     }
 
     /// Whom the next revision will go to, as far as can be known.
@@ -284,7 +291,8 @@ impl Owner {
         match &reply {
             Reply::Holds(revision) => {
                 // The one place where a copy of mine begins to count.
-                self.note_holder(&attempt.to, *revision, ctx.now().wall);
+                let copy = (*revision, attempt.seal);
+                self.note_holder(&attempt.to, copy, ctx.now().wall);
                 let text = format!("{} holds version {revision}", attempt.to.id);
                 ctx.log().info(text);
             }

@@ -125,7 +125,7 @@ impl Stash {
         if let Some(memory) = self.owner.beside() {
             let version = memory.revision;
             ctx.log()
-                .warn("an older memory turned up; what was set here stays and goes on top of it");
+                .warn("another memory turned up beside this one, and is kept beside it");
             ctx.emit("stash:beside", &BesideNews { version });
         }
     }

@@ -41,12 +41,12 @@ impl Stash {
     /// Gives leave soon, if the holders are not those of the last one.
     pub(super) fn plan_grant(&mut self, ctx: &Context<'_>) {
         let now = ctx.now().mono;
-        let Some((revision, holders)) = self.to_be_granted() else {
+        let Some((newest, holders)) = self.to_be_granted() else {
             self.granting.due = None;
             return;
         };
         let is_given = self.granting.given.as_ref().is_some_and(|(of, to, at)| {
-            *of == revision && *to == holders && now - *at < GRANT_AGAIN_AFTER
+            *of == newest && *to == holders && now - *at < GRANT_AGAIN_AFTER
         });
         if is_given {
             self.granting.due = None;
@@ -56,10 +56,10 @@ impl Stash {
     }
 
     fn to_be_granted(&self) -> Option<(u64, Vec<Identity>)> {
-        let revision = self.owner.memory()?.revision;
+        let newest = self.owner.newest()?;
         let holders = self.owner.current_holders().map(|(who, _)| *who);
         let holders: Vec<Identity> = holders.take(GRANT_HOLDERS_MAX).gather();
-        (!holders.is_empty()).then_some((revision, holders))
+        (!holders.is_empty()).then_some((newest, holders))
     }
 
     /// Gives leave if it is time, or at once before falling asleep.
@@ -69,13 +69,14 @@ impl Stash {
         if self.granting.due.take_if(is_due).is_none() || !ctx.is_connected() {
             return;
         }
-        let (Some((revision, holders)), Some(sealed)) =
-            (self.to_be_granted(), self.owner.sealed.as_ref())
+        let (Some((newest, holders)), Some(sealed), Some(memory)) =
+            (self.to_be_granted(), &self.owner.sealed, &self.owner.memory)
         else {
             return;
         };
         let copies = self.owner.wanted(ctx);
-        let grant = give(ctx, revision, digest(sealed), holders.clone(), copies);
+        let seal = digest(sealed);
+        let grant = give(ctx, memory.revision, seal, holders.clone(), copies);
         for call in core::mem::take(&mut self.granting.unconfirmed).into_keys() {
             ctx.cancel(call);
         }
@@ -83,7 +84,7 @@ impl Stash {
         for who in &holders {
             self.give_grant(ctx, who, 1);
         }
-        self.granting.given = Some((revision, holders, now));
+        self.granting.given = Some((newest, holders, now));
     }
 
     fn give_grant(&mut self, ctx: &mut Context<'_>, who: &Identity, tries: u8) {

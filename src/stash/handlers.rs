@@ -105,13 +105,14 @@ impl Stash {
         if !response.found && !response.request_id.is_empty() {
             return Outcome::Drop("late_reply");
         }
-        let (answer, memory) = self.take_response(ctx, sender, response, Generation::Newest, false);
+        let (answer, memory, is_news) =
+            self.take_response(ctx, sender, response, Generation::Newest, false);
         self.fill(ctx);
         match (answer, memory) {
             (Answer::Broken, _) => Outcome::Drop("broken"),
             (Answer::Probe, _) => Outcome::Drop("probe"),
             (_, Some(it)) => match self.owner.memory() {
-                Some(mine) if it.age_key() < mine.age_key() => Outcome::Drop("stale"),
+                Some(mine) if !is_news && it.age_key() < mine.age_key() => Outcome::Drop("stale"),
                 _ => Outcome::Continue,
             },
             _ => Outcome::Continue,
@@ -311,7 +312,7 @@ impl Stash {
                 self.settle(ctx);
             }
             Why::Audit => {
-                let answer = answer.map(|(answer, _)| answer);
+                let answer = answer.map(|(answer, ..)| answer);
                 self.judge_audit(ctx, &question.to, acked, answer);
             }
             Why::Stale => {
@@ -325,9 +326,9 @@ impl Stash {
             Why::Operation(operation) => {
                 let id = question.to.id;
                 let result = match answer {
-                    Some((_, Some(memory))) => Ok(memory),
-                    Some((Answer::NotFound, None)) => Err(StashError::NotHeld(id)),
-                    Some((_, None)) => Err(StashError::Broken(id)),
+                    Some((_, Some(memory), _)) => Ok(memory),
+                    Some((Answer::NotFound, None, _)) => Err(StashError::NotHeld(id)),
+                    Some((_, None, _)) => Err(StashError::Broken(id)),
                     None => Err(StashError::NoAnswer(id)),
                 };
                 self.end_answer(operation, result);
@@ -336,8 +337,9 @@ impl Stash {
         self.fill(ctx);
     }
 
-    /// Opens what a peer sent and takes it over if it is newer. Whoever calls
-    /// this fills up the copies behind it.
+    /// Opens what a peer sent and takes it over if it is newer. Returns what it
+    /// was, and whether that changed anything. Whoever calls this fills up the
+    /// copies behind it.
     pub(super) fn take_response(
         &mut self,
         ctx: &mut Context<'_>,
@@ -345,16 +347,15 @@ impl Stash {
         response: Response,
         generation: Generation,
         was_asked: bool,
-    ) -> (Answer, Option<Memory>) {
-        let recovery = &mut self.recovery;
-        let mine = self.owner.memory();
-        let (answer, found) = recovery.handle_response(ctx, from, response, generation, mine);
+    ) -> (Answer, Option<Memory>, bool) {
+        let (recovery, owner) = (&mut self.recovery, &self.owner);
+        let (answer, found) = recovery.handle_response(ctx, from, response, generation, owner);
         let is_newest = generation == Generation::Newest;
         let Some(found) = found else {
             if is_newest {
                 self.owner.note_loss(ctx, from);
             }
-            return (answer, None);
+            return (answer, None, false);
         };
         let at = ctx.now().wall;
         let is_searching = matches!(
@@ -364,25 +365,25 @@ impl Stash {
         if !is_newest {
             // Whoever has it beside something else holds no copy that counts.
         } else if was_asked || self.recovery.state() == SearchState::Searching {
-            self.owner.note_verified(from, found.memory.revision, at);
+            self.owner.note_verified(from, found.copy(), at);
         } else {
-            self.owner.note_offer(from, found.memory.revision, at);
+            self.owner.note_offer(from, found.copy(), at);
         }
-        if is_searching {
-            self.settle(ctx);
-        } else {
-            // Somebody may hold a newer one than all who answered in time.
+        // Somebody may hold a newer one than all who answered in time, or one
+        // that the best of a search would hide.
+        let mut is_news = true;
+        if !is_searching || self.owner.is_set_here() {
             let may_seal = self.may_store();
-            match self
-                .owner
-                .adopt(ctx, &found.memory, &found.sealed, may_seal)
-            {
-                Adopted::Nothing => {}
+            match self.owner.adopt(ctx, &found, may_seal) {
+                Adopted::Nothing => is_news = false,
                 Adopted::Taken => self.announce(ctx, self.recovery.count()),
                 Adopted::Beside => self.tell_beside(ctx),
             }
         }
-        (answer, Some(found.memory))
+        if is_searching {
+            self.settle(ctx);
+        }
+        (answer, Some(found.memory), is_news)
     }
 }
 

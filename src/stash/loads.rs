@@ -15,6 +15,7 @@ impl Stash {
         note("refused", owner.refused.len());
         note("silent", owner.silent.len());
         note("stale", owner.stale.len());
+        note("seals sent", owner.sent.len());
         note("restarted", self.keeping.restarted.len());
         note("deletes", self.forgetting.calls.len());
         note("deletes asked", self.forgetting.asked.len());

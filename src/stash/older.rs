@@ -55,7 +55,7 @@ impl Stash {
             ciphertext,
             stored_at: 0,
         };
-        let (answer, _) = self.take_response(ctx, from, response, Generation::Newest, false);
+        let (answer, ..) = self.take_response(ctx, from, response, Generation::Newest, false);
         self.fill(ctx);
         match answer {
             Answer::NotFound | Answer::Broken => Err("not_my_stash"),

@@ -261,9 +261,13 @@ impl Stash {
             self.recovery.settle(now);
             self.follow_search(ctx);
             let may_seal = self.may_store();
-            if let Some((memory, sealed)) = self.recovery.best()
-                && self.owner.adopt(ctx, memory, sealed, may_seal) == Adopted::Beside
-            {
+            let sibling = self.recovery.take_sibling();
+            let mut is_beside = false;
+            for found in [self.recovery.best(), sibling.as_ref()] {
+                is_beside |= found
+                    .is_some_and(|found| self.owner.adopt(ctx, found, may_seal) == Adopted::Beside);
+            }
+            if is_beside {
                 self.tell_beside(ctx);
             }
             self.announce(ctx, self.recovery.count());

@@ -2,6 +2,7 @@
 
 use super::codec::{self, CodecError, Memory, Padding};
 use super::filling::Attempt;
+use super::recovery::Found;
 use crate::base::{
     ExpiringMap, Gather, Identity, Instant, Now, SortedMap, SortedSet, WallTime, sort_by_key,
 };
@@ -47,14 +48,19 @@ pub(super) const HOLDERS_MAX: usize = 64;
 /// Peers whose refusal or silence is remembered.
 const TURNED_AWAY_MAX: usize = 256;
 
+/// Seals of mine that left and are remembered; they come back as no news.
+const SENT_MAX: usize = 1_024;
+
 /// A confidant that acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holder {
     /// The revision that it holds.
     pub revision: u64,
+    /// Which seal of it: two devices may make one revision, but none twice.
+    pub(super) seal: u64,
     /// When that became known.
     pub at: WallTime,
-    /// When it last gave this revision back, and it opened.
+    /// When it last gave this copy back, and it opened.
     pub verified_at: Option<WallTime>,
     /// Whether it holds this at my wish: it acknowledged, or gave it back when
     /// I asked. Whoever merely sends a copy may have overheard it, and promised
@@ -65,7 +71,7 @@ pub struct Holder {
 /// What a memory that came back changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Adopted {
-    /// Nothing: mine is as new.
+    /// Nothing: mine is as new, or was made in knowledge of it.
     Nothing,
     /// It is mine now.
     Taken,
@@ -92,6 +98,11 @@ pub struct Owner {
     /// The newest revision that as many held as are wanted. Whoever saves
     /// elsewhere finds it, and goes on from there.
     safe_revision: u64,
+    /// Revision and time of the newest that was found here. What is newer and
+    /// was not sealed here is news, even where mine has a higher revision by now.
+    found: Option<(u64, i64)>,
+    /// The seal that was found, and those of mine that left since then.
+    pub(super) sent: Vec<u64>,
     /// The highest revision and the latest time seen anywhere.
     highest: (u64, i64),
     /// The latest time seen that was no further ahead than holders take.
@@ -128,6 +139,8 @@ impl Owner {
             set_here: false,
             began_empty: false,
             safe_revision: 0,
+            found: None,
+            sent: Vec::new(),
             highest: (0, 0),
             reached: 0,
             beside: None,
@@ -173,12 +186,17 @@ impl Owner {
         &self.holders
     }
 
+    /// The seal of the newest revision.
+    pub(super) fn newest(&self) -> Option<u64> {
+        self.sealed.as_ref().map(Sealed::name)
+    }
+
     /// Who acknowledged the newest revision, in the order of their ids.
     pub fn current_holders(&self) -> impl Iterator<Item = (&Identity, &Holder)> {
-        let revision = self.memory.as_ref().map(|memory| memory.revision);
+        let newest = self.newest();
         self.holders
             .iter()
-            .filter(move |(_, holder)| holder.asked && Some(holder.revision) == revision)
+            .filter(move |(_, holder)| holder.asked && Some(holder.seal) == newest)
     }
 
     /// Whether as many hold the newest revision as are wanted.
@@ -191,12 +209,15 @@ impl Owner {
         self.current_holders().any(|(one, _)| one == who)
     }
 
-    /// Those of the holders that are beyond the number wanted: the youngest.
+    /// Those of the holders that are beyond the number wanted: whom the seal
+    /// does not name, and of these the youngest. Anybody may have overheard a
+    /// copy, and hold it for as long as it takes to be counted.
     pub fn spare_holders(&self, peers: &Neighbourhood, now: Now) -> Vec<Identity> {
         let mut holders: Vec<&Identity> = self.current_holders().map(|(who, _)| who).gather();
         let age = |who: &Identity| peers.peer(who).map(|peer| peer.age(now));
         sort_by_key(&mut holders, |who| {
-            core::cmp::Reverse((self.pinned.contains(*who), age(who)))
+            let is_pinned = self.pinned.contains(*who);
+            core::cmp::Reverse((is_pinned, self.planned.contains(*who), age(who)))
         });
         holders.into_iter().skip(self.target).cloned().gather()
     }
@@ -204,7 +225,8 @@ impl Owner {
     /// How many copies there should be: spare ones too, while fewer than two
     /// of the holders are grown.
     pub(super) fn wanted(&self, ctx: &Context<'_>) -> usize {
-        let unheard = |who: &&Identity| !self.holders.contains_key(*who);
+        let unheard =
+            |who: &&Identity| ctx.peers().is_online(who) && !self.holders.contains_key(*who);
         let planned = self.planned.iter().filter(unheard);
         let asked = self.holders.iter().filter(|(_, one)| one.asked);
         let all = asked.map(|(who, _)| who).chain(planned);
@@ -257,14 +279,16 @@ impl Owner {
     ///
     /// What was set here, and was not safe yet, is never replaced by what turns
     /// up later: it is sealed anew on top of that, and the other is kept beside
-    /// it. On top of what was safe, another device has gone on.
+    /// it. On top of what was safe, another device has gone on. What another
+    /// device saved beside that, with an equal revision or a lower one than
+    /// mine has by now, is kept beside it, too.
     pub(super) fn adopt(
         &mut self,
         ctx: &mut Context<'_>,
-        memory: &Memory,
-        sealed: &Sealed,
+        found: &Found,
         may_seal: bool,
     ) -> Adopted {
+        let memory = &found.memory;
         self.highest.0 = self.highest.0.max(memory.revision);
         self.highest.1 = self.highest.1.max(memory.timestamp);
         let now = ctx.now().wall.unix_seconds();
@@ -274,31 +298,91 @@ impl Owner {
         if self.cleared {
             return Adopted::Nothing;
         }
-        match &self.memory {
-            Some(known) if known.age_key() >= memory.age_key() => Adopted::Nothing,
-            Some(known) if self.set_here && !(may_seal && self.was_found(known, memory)) => {
-                if known.data != memory.data {
-                    self.beside = Some(memory.clone());
-                }
-                if may_seal {
-                    self.seal_anew(ctx);
-                }
-                Adopted::Beside
-            }
-            _ => {
-                self.memory = Some(memory.clone());
-                self.sealed = Some(sealed.clone());
-                self.is_out = true;
-                self.set_here = false;
-                self.began_empty = false;
-                Adopted::Taken
-            }
+        let Some(known) = &self.memory else {
+            self.take(found);
+            return Adopted::Taken;
+        };
+        if !self.is_news(found) {
+            return Adopted::Nothing;
         }
+        if self.set_here && !(may_seal && self.was_found(known, memory)) {
+            let (is_same, is_below) = (known.data == memory.data, is_below(memory, known));
+            self.found = Some((memory.revision, memory.timestamp));
+            // Mine outdoes what is below it as it is.
+            if may_seal && !is_below {
+                self.seal_anew(ctx);
+            }
+            return self.keep_beside(memory, is_same);
+        }
+        if !self.set_here && is_sibling(known, memory) {
+            return self.keep_beside(memory, false);
+        }
+        self.take(found);
+        Adopted::Taken
+    }
+
+    /// Whether this is unknown here, and newer than what was found before.
+    pub(super) fn is_news(&self, found: &Found) -> bool {
+        let Found { memory, sealed, .. } = found;
+        match &self.memory {
+            None => true,
+            Some(_) if self.is_known(sealed) => false,
+            Some(_) if self.set_here => self.found < Some((memory.revision, memory.timestamp)),
+            Some(known) => known.age_key() < memory.age_key() || is_sibling(known, memory),
+        }
+    }
+
+    /// Of several that turn up the newest is kept, in whatever order they come.
+    fn keep_beside(&mut self, other: &Memory, is_same: bool) -> Adopted {
+        let is_newer = |kept: &Memory| kept.age_key() < other.age_key();
+        if is_same || !self.beside.as_ref().is_none_or(is_newer) {
+            return Adopted::Nothing;
+        }
+        self.beside = Some(other.clone());
+        Adopted::Beside
+    }
+
+    fn take(&mut self, found: &Found) {
+        let Found { memory, sealed, .. } = found;
+        self.memory = Some(memory.clone());
+        self.sealed = Some(sealed.clone());
+        self.planned.clone_from(&found.holders);
+        self.found = Some((memory.revision, memory.timestamp));
+        self.sent = vec![sealed.name()];
+        self.is_out = true;
+        self.set_here = false;
+        self.began_empty = false;
     }
 
     /// Whether whoever wrote this must have known that.
     fn was_found(&self, known: &Memory, newer: &Memory) -> bool {
         !self.began_empty && self.safe_revision >= known.revision && newer.revision > known.revision
+    }
+
+    /// Whether this is the seal of my memory, or an older one made here.
+    fn is_known(&self, sealed: &Sealed) -> bool {
+        self.sent.iter().any(|one| *one == sealed.name())
+    }
+
+    /// The newest seal leaves. With too many to remember, all up to now counts
+    /// as found: what is not remembered would be taken for another device's.
+    pub(super) fn note_sent(&mut self) {
+        let (Some(newest), Some(memory)) = (self.newest(), &self.memory) else {
+            return;
+        };
+        if core::mem::replace(&mut self.is_out, true) {
+            return;
+        }
+        if self.sent.len() >= SENT_MAX {
+            self.found = Some((memory.revision, memory.timestamp));
+            self.sent.clear();
+        }
+        self.sent.push(newest);
+    }
+
+    /// Whether the memory was set here since this nara woke.
+    pub(super) fn is_set_here(&self) -> bool {
+        self.set_here
     }
 
     /// What is set from now on is not built on what was there before.
@@ -405,9 +489,14 @@ impl Owner {
         self.cleared = false;
     }
 
-    /// Notes that somebody proved to hold a revision.
-    pub(super) fn note_holder(&mut self, who: &Identity, revision: u64, at: WallTime) {
-        let before = self.holders.get(who).filter(|one| one.revision == revision);
+    /// Notes that somebody proved to hold a copy.
+    pub(super) fn note_holder(
+        &mut self,
+        who: &Identity,
+        (revision, seal): (u64, u64),
+        at: WallTime,
+    ) {
+        let before = self.holders.get(who).filter(|one| one.seal == seal);
         let verified_at = before.and_then(|holder| holder.verified_at);
         if self.holders.len() >= HOLDERS_MAX && !self.holders.contains_key(who) {
             // Copies that nobody asked for make room for those that count.
@@ -419,6 +508,7 @@ impl Owner {
         if self.holders.len() < HOLDERS_MAX || self.holders.contains_key(who) {
             let holder = Holder {
                 revision,
+                seal,
                 at,
                 verified_at,
                 asked: true,
@@ -428,8 +518,8 @@ impl Owner {
     }
 
     /// Notes that somebody gave its copy back, and it opened.
-    pub(super) fn note_verified(&mut self, who: &Identity, revision: u64, at: WallTime) {
-        self.note_holder(who, revision, at);
+    pub(super) fn note_verified(&mut self, who: &Identity, copy: (u64, u64), at: WallTime) {
+        self.note_holder(who, copy, at);
         if let Some(holder) = self.holders.get_mut(who) {
             holder.verified_at = Some(at);
         }
@@ -438,14 +528,14 @@ impl Owner {
     /// Notes that somebody sent a copy that nobody had asked for. It begins to
     /// count when it acknowledges a store, or is let go. Sent again, it is no
     /// news.
-    pub(super) fn note_offer(&mut self, who: &Identity, revision: u64, at: WallTime) {
+    pub(super) fn note_offer(&mut self, who: &Identity, copy: (u64, u64), at: WallTime) {
         let before = self.holders.get(who);
         let was_asked = before.is_some_and(|one| one.asked);
-        let is_known = before.is_some_and(|one| one.revision == revision);
+        let is_known = before.is_some_and(|one| one.seal == copy.1);
         if is_known || before.is_none() && self.holders.len() >= HOLDERS_MAX {
             return;
         }
-        self.note_holder(who, revision, at);
+        self.note_holder(who, copy, at);
         if let Some(holder) = self.holders.get_mut(who) {
             holder.asked = was_asked;
         }
@@ -523,6 +613,17 @@ impl Owner {
         }
         self.silent.get(now, who).map(|_| "silent")
     }
+}
+
+/// Whether two devices saved these at once, so that neither knew the other's.
+/// Go naras count no revisions.
+pub(super) fn is_sibling(one: &Memory, other: &Memory) -> bool {
+    one.revision == other.revision && one.revision > 0 && one.data != other.data
+}
+
+/// Whether holders take the second for newer, and so does whoever opens it.
+fn is_below(one: &Memory, other: &Memory) -> bool {
+    one.revision < other.revision && one.timestamp <= other.timestamp
 }
 
 /// Whether holders take a version of this time.

@@ -5,6 +5,7 @@ use super::codec::{self, Memory, NAMED_MAX};
 use super::filling::PATIENCE;
 use super::held::Generation;
 use super::operations::OperationId;
+use super::owner::{Owner, is_sibling};
 use crate::base::{Gather, Identity, Instant, Now, SortedMap, SortedSet};
 use crate::message::{Refresh, Request, Response};
 use crate::neighbourhood::PEERS_MAX;
@@ -107,10 +108,18 @@ pub(super) struct Question {
 }
 
 /// What opened: the memory, its seal, and whom the seal names.
+#[derive(Clone)]
 pub(super) struct Found {
     pub(super) memory: Memory,
     pub(super) sealed: Sealed,
-    holders: Vec<Identity>,
+    pub(super) holders: Vec<Identity>,
+}
+
+impl Found {
+    /// Its revision, and which seal of it this is.
+    pub(super) fn copy(&self) -> (u64, u64) {
+        (self.memory.revision, self.sealed.name())
+    }
 }
 
 /// A search, running or past.
@@ -127,7 +136,9 @@ pub struct Recovery {
     took: Option<Duration>,
     pub(super) asked: SortedMap<CallId, Question>,
     pub(super) answers: SortedMap<Identity, (Duration, Answer)>,
-    best: Option<(Memory, Sealed, Identity)>,
+    best: Option<(Found, Identity)>,
+    /// What another device saved at once with the best, and is not the same.
+    sibling: Option<Found>,
     pub(super) agreeing: SortedSet<Identity>,
     /// Who is remembered to hold the memory: named by the newest seal, or
     /// known from before.
@@ -153,6 +164,7 @@ impl Recovery {
             asked: SortedMap::new(),
             answers: SortedMap::new(),
             best: None,
+            sibling: None,
             agreeing: SortedSet::new(),
             remembered: Vec::new(),
             reached: false,
@@ -182,12 +194,12 @@ impl Recovery {
 
     /// Whose copy was the first of the newest.
     pub fn from(&self) -> Option<&Identity> {
-        self.best.as_ref().map(|(_, _, from)| from)
+        self.best.as_ref().map(|(_, from)| from)
     }
 
     /// The newest revision that was found.
     pub fn newest(&self) -> Option<u64> {
-        self.best.as_ref().map(|(memory, ..)| memory.revision)
+        self.best.as_ref().map(|(best, _)| best.memory.revision)
     }
 
     /// How many confidants' copies opened to the memory chosen.
@@ -195,10 +207,13 @@ impl Recovery {
         self.agreeing.len()
     }
 
-    pub(super) fn best(&self) -> Option<(&Memory, &Sealed)> {
-        self.best
-            .as_ref()
-            .map(|(memory, sealed, _)| (memory, sealed))
+    pub(super) fn best(&self) -> Option<&Found> {
+        self.best.as_ref().map(|(best, _)| best)
+    }
+
+    /// What was found beside the best, once.
+    pub(super) fn take_sibling(&mut self) -> Option<Found> {
+        self.sibling.take()
     }
 
     /// Whether nobody could be asked yet, since the plaza was out of reach.
@@ -357,7 +372,7 @@ impl Recovery {
         from: &Identity,
         response: Response,
         generation: Generation,
-        mine: Option<&Memory>,
+        owner: &Owner,
     ) -> (Answer, Option<Found>) {
         let at = ctx.now().mono - self.started.mono;
         let (answer, found) = if !response.found {
@@ -383,17 +398,16 @@ impl Recovery {
         let is_first = !self.answers.contains_key(from);
         // What is no memory of mine answers nothing once the search is over.
         let is_answer = generation == Generation::Newest && self.goes_on();
-        if is_answer || found.is_some() {
+        // What was set here since then, given back, is not what was looked for.
+        let counts_all = self.state == SearchState::Searching || !owner.is_set_here();
+        let is_found = found
+            .as_ref()
+            .is_some_and(|found| counts_all || owner.is_news(found));
+        if is_answer || is_found {
             self.note(from, at, answer);
         }
-        // Behind a search in vain the older memory is what is looked for: what
-        // was set here since then, given back, is no news.
-        let is_news = |found: &Found| {
-            self.state != SearchState::NotFound
-                || mine.is_none_or(|mine| mine.age_key() < found.memory.age_key())
-        };
         if let Some(found) = &found {
-            if is_news(found) {
+            if is_found {
                 self.weigh(ctx, from, found);
             }
         } else if is_first && answer != Answer::NotFound {
@@ -419,20 +433,31 @@ impl Recovery {
 
     fn weigh(&mut self, ctx: &mut Context<'_>, from: &Identity, found: &Found) {
         let now = ctx.now().mono;
-        let Found {
-            memory,
-            sealed,
-            holders,
-        } = found;
         let is_newer = match &self.best {
-            Some((best, ..)) if best.age_key() > memory.age_key() => return,
-            Some((best, ..)) => best.age_key() < memory.age_key(),
+            Some((best, _)) if best.copy() == found.copy() => false,
+            Some((best, _)) => {
+                let is_newer = best.memory.age_key() < found.memory.age_key();
+                let older = if is_newer { best } else { found };
+                let newer = if is_newer { found } else { best };
+                if is_sibling(&newer.memory, &older.memory) {
+                    let is_later = |one: &Found| one.memory.age_key() < older.memory.age_key();
+                    if self.goes_on() && self.sibling.as_ref().is_none_or(is_later) {
+                        self.sibling = Some(older.clone());
+                    }
+                } else if is_newer {
+                    self.sibling = None;
+                }
+                if !is_newer {
+                    return;
+                }
+                true
+            }
             None => true,
         };
         if is_newer {
-            self.best = Some((memory.clone(), sealed.clone(), *from));
+            self.best = Some((found.clone(), *from));
             self.agreeing.clear();
-            for who in holders {
+            for who in &found.holders {
                 if self.remembered.len() < NAMED_MAX && !self.remembered.contains(who) {
                     self.remembered.push(*who);
                 }

@@ -49,12 +49,18 @@ fn found(target: &Target, nonce: Bytes, ciphertext: Bytes) -> Response {
 
 /// An owner with three holders of its memory, the first revision.
 fn owner() -> (Target, [Peer; 3]) {
+    let (target, peers, _) = owner_and_copy();
+    (target, peers)
+}
+
+/// And what they hold.
+fn owner_and_copy() -> (Target, [Peer; 3], (Bytes, Bytes)) {
     let config = Config::born(Newborn([9; 32]), Some("target")).unwrap();
     let mut target = Target::of(config.with_spares(0).unwrap());
     let peers = target.meet(["one", "two", "three"]);
-    target.save("{\"tea\":1}", &peers);
+    let copy = target.save("{\"tea\":1}", &peers);
     assert_eq!(target.holders(), 3);
-    (target, peers)
+    (target, peers, copy)
 }
 
 /// The same soul, woken anew: it looks for its memory.
@@ -212,11 +218,12 @@ fn copies_overheard_and_sent_by_many_hold_a_search_up_for_ten_seconds_at_most() 
 
 /// A holder that acknowledged both revisions, and what it says when it is asked
 /// to show the second.
-fn is_found_out_and_replaced(lie: impl Fn(&Target, &Peer, &Message) -> Option<Frame>) {
-    let (mut target, peers) = owner();
-    target.save("{\"tea\":2}", &peers);
+fn is_found_out_and_replaced(
+    lie: impl Fn(&Target, &Peer, &Message, &(Bytes, Bytes)) -> Option<Frame>,
+) {
+    let (mut target, peers, older) = owner_and_copy();
+    let copy = target.save("{\"tea\":2}", &peers);
     assert_eq!(target.holders(), 3);
-    let keys = own_keys(&target);
     let [spare] = target.meet(["spare"]);
     let liar = &peers[0];
     let mut replaced = false;
@@ -232,11 +239,8 @@ fn is_found_out_and_replaced(lie: impl Fn(&Target, &Peer, &Message) -> Option<Fr
         for asked in of_kind(&sent, "stash:request") {
             let mut honest = peers[1..].iter().chain([&spare]);
             let answered = match honest.find(|one| one.id() == asked.to_id) {
-                Some(holder) => {
-                    let copy = memory(&keys, "{\"tea\":2}", 2);
-                    Some(answer(&target, holder, &asked, copy))
-                }
-                None => lie(&target, liar, &asked),
+                Some(holder) => Some(answer(&target, holder, &asked, copy.clone())),
+                None => lie(&target, liar, &asked, &older),
             };
             target.hear_all(answered);
         }
@@ -259,7 +263,7 @@ fn is_found_out_and_replaced(lie: impl Fn(&Target, &Peer, &Message) -> Option<Fr
 
 #[test]
 fn whoever_acks_and_drops_is_found_out_and_replaced() {
-    is_found_out_and_replaced(|target, liar, asked| {
+    is_found_out_and_replaced(|target, liar, asked, _| {
         let mut nothing = found(target, Bytes::default(), Bytes::default());
         nothing.found = false;
         asked_as(asked).clone_into(&mut nothing.request_id);
@@ -274,14 +278,13 @@ fn whoever_acks_and_drops_is_found_out_and_replaced() {
 
 #[test]
 fn whoever_acks_and_is_silent_when_asked_is_found_out_and_replaced() {
-    is_found_out_and_replaced(|_, _, _| None);
+    is_found_out_and_replaced(|_, _, _, _| None);
 }
 
 #[test]
 fn whoever_acks_and_kept_an_older_copy_is_found_out_and_replaced() {
-    is_found_out_and_replaced(|target, liar, asked| {
-        let older = memory(&own_keys(target), "{\"tea\":1}", 1);
-        Some(answer(target, liar, asked, older))
+    is_found_out_and_replaced(|target, liar, asked, older| {
+        Some(answer(target, liar, asked, older.clone()))
     });
 }
 

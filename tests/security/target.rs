@@ -3,7 +3,7 @@
 use super::peer::{Peer, direct};
 use core::time::Duration;
 use light_nara::base::{Instant, Now, WallTime};
-use light_nara::message::{Message, Response, from_json};
+use light_nara::message::{Bytes, Message, Response, Store, from_json, parse_payload};
 use light_nara::nara::{Config, Effect, Event, Nara, Newborn};
 use light_nara::plaza::Credentials;
 use light_nara::stash::{Memory, StashError};
@@ -359,14 +359,18 @@ impl Target {
     }
 
     /// Sets a memory and lets whoever is asked of these acknowledge it.
-    pub(crate) fn save(&mut self, memory: &str, peers: &[Peer]) {
+    /// Returns what they hold: nonce and ciphertext.
+    pub(crate) fn save(&mut self, memory: &str, peers: &[Peer]) -> (Bytes, Bytes) {
         let sent = self.set(memory).unwrap();
-        for store in of_kind(&sent, "stash:store") {
+        let stores = of_kind(&sent, "stash:store");
+        for store in &stores {
             let holder = peers.iter().find(|peer| peer.id() == store.to_id);
-            let ack = holder.unwrap().acks(self, &store);
+            let ack = holder.unwrap().acks(self, store);
             self.hear(&direct(&ack));
         }
         self.advance(SECOND);
+        let stored: Store = parse_payload(&stores[0].payload).unwrap();
+        (stored.nonce, stored.ciphertext)
     }
 
     pub(crate) fn holders(&self) -> usize {

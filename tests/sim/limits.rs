@@ -5,14 +5,14 @@ use light_nara::nara::Nara;
 
 /// Every table and queue that others could fill, and how much fits, in bytes
 /// or entries.
-const LIMITS: [(&str, usize); 68] = [
+const LIMITS: [(&str, usize); 69] = [
     ("seen", 4_096),
     ("replies", 64),
     ("rates", 4_096),
     ("sent ids", 1_024),
     ("budgets", 1_024),
     ("peers", 2_000),
-    ("keyring", 2_000),
+    ("keyring", 2_500),
     ("calls", 1_024),
     ("outbox", 1_024),
     ("retries", 64),
@@ -50,6 +50,7 @@ const LIMITS: [(&str, usize); 68] = [
     ("refused", 256),
     ("silent", 256),
     ("stale", 64),
+    ("seals sent", 1_024),
     ("restarted", 64),
     ("deletes", 64),
     ("deletes asked", 64),

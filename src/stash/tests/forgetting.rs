@@ -107,10 +107,10 @@ fn what_a_partition_doubled_is_let_go_down_to_the_spares() {
     let mut rt = newborn(&["a", "b", "c"]);
     set(&mut rt, "1");
     ack_all(&mut rt);
-    let me = MockRuntime::identity("owner");
+    let copy = given_back(&rt);
     for more in ["d", "e"] {
         rt.register(more);
-        push(&mut rt, more, &response_of(&me, "1", 1));
+        push(&mut rt, more, &copy);
     }
     rt.advance(CHECK_EVERY);
     let asked = of_kind(&rt.emitted(), "stash:delete");

@@ -250,3 +250,160 @@ fn what_another_device_put_on_top_of_what_was_safe_is_taken_over() {
     rt.answer(&asked, &holder, "stash:response", &there);
     assert_eq!(data_of(&rt).as_deref(), Some("\"gone on\""));
 }
+
+/// What the other device saved, as one of its holders sends it unasked.
+fn push_other(rt: &mut MockRuntime, from: &str, data: &str, revision: u64) {
+    push(
+        rt,
+        from,
+        &response_of(&MockRuntime::identity("owner"), data, revision),
+    );
+}
+
+fn beside(rt: &MockRuntime) -> Option<&str> {
+    let beside = rt.service::<Stash>().owner().beside();
+    beside.map(|memory| memory.data.as_str())
+}
+
+#[test]
+fn what_another_device_saved_meanwhile_is_kept_beside_whatever_its_revision() {
+    // Mine went on to revision 3; the other's is 1, 2 or 3.
+    for revision in 1..=3 {
+        let mut rt = newborn(&["a", "b", "c"]);
+        for data in ["1", "2", "3"] {
+            set(&mut rt, data);
+            ack_all(&mut rt);
+        }
+        rt.locals();
+        push_other(&mut rt, "d", "\"theirs\"", revision);
+        assert_eq!(data_of(&rt).as_deref(), Some("3"));
+        assert_eq!(beside(&rt), Some("\"theirs\""));
+        let told = rt.locals();
+        assert!(told.iter().any(|one| one.kind == "stash:beside"));
+        // Mine goes on top of it, with everybody, where it is not there yet.
+        let mine = if revision == 3 { 4 } else { 3 };
+        let is = |rt: &MockRuntime| rt.service::<Stash>().owner().memory().unwrap().revision;
+        assert_eq!(
+            (is(&rt), ack_all(&mut rt)),
+            (mine, if mine == 4 { 3 } else { 0 })
+        );
+        assert_eq!(holders(&rt), ["a", "b", "c"]);
+        // Played again, it is no news.
+        push_other(&mut rt, "e", "\"theirs\"", revision);
+        assert_eq!((is(&rt), rt.dropped("stale")), (mine, 1));
+        let told = rt.locals();
+        assert!(told.iter().all(|one| one.kind != "stash:beside"));
+    }
+}
+
+#[test]
+fn what_was_saved_here_before_is_no_news_when_it_comes_back() {
+    let mut rt = newborn(&["a", "b", "c"]);
+    let mut copies = Vec::new();
+    for n in 0..100 {
+        set(&mut rt, &n.to_string());
+        ack_all(&mut rt);
+        copies.push(given_back(&rt));
+    }
+    for copy in &copies[..99] {
+        push(&mut rt, "a", copy);
+        rt.advance(Duration::from_secs(1));
+    }
+    assert_eq!((beside(&rt), data_of(&rt).as_deref()), (None, Some("99")));
+    assert_eq!(
+        rt.service::<Stash>().owner().memory().unwrap().revision,
+        100
+    );
+}
+
+#[test]
+fn whoever_holds_another_devices_version_does_not_count_as_holding_mine() {
+    let mut rt = newborn(&["a", "b", "c"]);
+    set(&mut rt, "\"mine\"");
+    ack_all(&mut rt);
+    assert_eq!(holders(&rt).len(), 3);
+    // Nothing may be stored now, so mine keeps its revision.
+    rt.local("presence:elsewhere", &Nothing {});
+    let me = MockRuntime::identity("owner");
+    let who = MockRuntime::identity("a");
+    let operation = rt.command(|stash: &mut Stash, ctx| {
+        stash.request_from(ctx, &who, Generation::Newest, DEADLINE)
+    });
+    assert!(operation.is_ok());
+    let request = of_kind(&rt.emitted(), "stash:request").remove(0);
+    let mut theirs = response_of(&me, "\"theirs\"", 1);
+    theirs.request_id = crate::message::parse_payload::<crate::message::Request>(&request.payload)
+        .unwrap()
+        .request_id;
+    rt.answer(&request, &who, "stash:response", &theirs);
+    assert_eq!(holders(&rt), ["b", "c"]);
+    assert_eq!(beside(&rt), Some("\"theirs\""));
+}
+
+#[test]
+fn of_two_versions_of_one_revision_a_recovery_takes_the_later_and_keeps_the_other_beside() {
+    for order in [["\"1\"", "\"2\""], ["\"2\"", "\"1\""]] {
+        let mut rt = reborn();
+        for (from, data) in ["a", "b"].into_iter().zip(order) {
+            push_other(&mut rt, from, data, 3);
+        }
+        rt.advance(SETTLE_AFTER);
+        assert_eq!(data_of(&rt).as_deref(), Some("\"2\""));
+        assert_eq!(beside(&rt), Some("\"1\""));
+        assert_eq!(rt.service::<Stash>().recovery().count(), 1);
+    }
+}
+
+#[test]
+fn what_a_search_finds_beside_what_was_set_here_is_not_hidden_by_it() {
+    let mut rt = newborn(&["a", "b", "c"]);
+    for data in ["1", "2", "3"] {
+        set(&mut rt, data);
+        ack_all(&mut rt);
+    }
+    let any = |stash: &mut Stash, ctx: &mut Context<'_>| stash.recover_from_any(ctx, DEADLINE);
+    rt.command(any).unwrap();
+    let copy = given_back(&rt);
+    push(&mut rt, "a", &copy);
+    push_other(&mut rt, "d", "\"theirs\"", 2);
+    rt.advance(SETTLE_AFTER);
+    assert_eq!(data_of(&rt).as_deref(), Some("3"));
+    assert_eq!(beside(&rt), Some("\"theirs\""));
+}
+
+#[test]
+fn a_version_of_the_recovered_revision_that_comes_later_is_kept_beside() {
+    let mut rt = reborn();
+    for from in ["a", "b", "c"] {
+        rt.register(from);
+        push_other(&mut rt, from, "\"2\"", 3);
+    }
+    rt.advance(SETTLE_AFTER);
+    for (data, kept) in [("\"1\"", "\"1\""), ("\"3\"", "\"3\""), ("\"1\"", "\"3\"")] {
+        push_other(&mut rt, "d", data, 3);
+        assert_eq!(data_of(&rt).as_deref(), Some("\"2\""));
+        assert_eq!(beside(&rt), Some(kept));
+    }
+    let told = rt.locals();
+    let times = told.iter().filter(|one| one.kind == "stash:beside").count();
+    assert_eq!(times, 2);
+    assert_eq!(holders(&rt), ["a", "b", "c"]);
+}
+
+#[test]
+fn a_memory_of_a_go_nara_is_no_older_for_having_no_revision() {
+    let mut rt = reborn();
+    rt.advance(RECOVERY_DEADLINE);
+    start_empty(&mut rt);
+    set(&mut rt, "\"written since\"");
+    push_other(&mut rt, "gopher", "\"old\"", 0);
+    rt.advance(SETTLE_AFTER);
+    assert_eq!(data_of(&rt).as_deref(), Some("\"written since\""));
+    assert_eq!(beside(&rt), Some("\"old\""));
+    // And two of them are not of two devices.
+    let mut rt = reborn();
+    push_other(&mut rt, "a", "\"1\"", 0);
+    push_other(&mut rt, "b", "\"2\"", 0);
+    rt.advance(SETTLE_AFTER);
+    assert_eq!(beside(&rt), None);
+}

@@ -135,13 +135,32 @@ fn response_naming(owner: &Identity, data: &str, revision: u64, names: &[&str]) 
     };
     let plaintext = codec::encode(&memory, &holders, Padding::Full).unwrap();
     let crypto = MockCrypto::new(owner.key);
+    // No two seals share it, and the same one has it each time.
+    let mut nonce = [revision as u8; 24];
+    for (place, byte) in nonce[1..].iter_mut().zip(data.bytes()) {
+        *place = byte;
+    }
     Response {
         owner_id: owner.id.as_str().into(),
         request_id: String::new(),
         found: true,
-        nonce: Bytes::from(vec![1; 24]),
-        ciphertext: Bytes::from(crate::runtime::Crypto::seal(&crypto, [1; 24], &plaintext)),
+        nonce: Bytes::from(nonce.to_vec()),
+        ciphertext: Bytes::from(crate::runtime::Crypto::seal(&crypto, nonce, &plaintext)),
         stored_at: 1_768_756_000,
+    }
+}
+
+/// What whoever holds the newest copy would send back.
+fn given_back(rt: &MockRuntime) -> Response {
+    let owner = rt.service::<Stash>().owner();
+    let sealed = owner.sealed.as_ref().unwrap();
+    Response {
+        owner_id: "owner".into(),
+        request_id: String::new(),
+        found: true,
+        nonce: Bytes::from(sealed.nonce.to_vec()),
+        ciphertext: Bytes::from(sealed.ciphertext.clone()),
+        stored_at: owner.memory().unwrap().timestamp,
     }
 }
 

@@ -445,3 +445,45 @@ fn among_many_peers_each_is_asked_and_no_more_than_64_at_once() {
     }
     assert_eq!(asked.len(), 150);
 }
+
+#[test]
+fn what_is_set_later_and_given_back_makes_nothing_older_of_what_was_found() {
+    let mut rt = reborn();
+    let me = MockRuntime::identity("owner");
+    for from in ["a", "b", "c"] {
+        rt.register(from);
+        push(&mut rt, from, &response_of(&me, "\"found\"", 1));
+    }
+    rt.advance(SETTLE_AFTER);
+    set(&mut rt, "\"later\"");
+    ack_all(&mut rt);
+    let copy = given_back(&rt);
+    push(&mut rt, "b", &copy);
+    let recovery = rt.service::<Stash>().recovery();
+    assert_eq!((recovery.newest(), recovery.count()), (Some(1), 3));
+    let is_found = |answer: &Answer| *answer == Answer::Opened { revision: 1 };
+    assert!(
+        recovery
+            .answers()
+            .values()
+            .all(|(_, answer)| is_found(answer))
+    );
+}
+
+#[test]
+fn strangers_that_overheard_a_copy_are_let_go_before_those_that_the_seal_names() {
+    let mut rt = reborn();
+    let me = MockRuntime::identity("owner");
+    let copy = response_naming(&me, "\"found\"", 1, &["x", "y", "z"]);
+    for from in ["a", "b", "c", "d", "x", "y", "z"] {
+        rt.register(from);
+        push(&mut rt, from, &copy);
+    }
+    rt.advance(SETTLE_AFTER);
+    assert_eq!(holders(&rt).len(), 7);
+    rt.advance(CHECK_EVERY);
+    for delete in of_kind(&rt.emitted(), "stash:delete") {
+        ack(&mut rt, &delete);
+    }
+    assert_eq!(holders(&rt), ["x", "y", "z"]);
+}
