@@ -58,6 +58,15 @@ test("cards tell what is known of each confidant, empty places stay, and what is
   assert.deepEqual(await page.locator("#size-text, #sealed-text").allTextContents(), ["16 of 10,240 bytes", "sealed: 10,240; every copy is, so its size tells nothing"]);
 });
 
+test("a search in vain says whom it asked, and offline that it goes on later", PATIENT, async (t) => {
+  const { page, play } = await stage(t);
+  for (const [state, words] of [["online", /^Nobody who answered keeps a memory of yours/], ["waiting", /^Nobody is reached now\. The search goes on/]]) {
+    const given = { connection: { state }, recovery: { state: "not_found" } };
+    await play(staged(store(given), given));
+    await untilText(page, "recovery", words);
+  }
+});
+
 test("what cannot be saved stays told until the text is another", PATIENT, async (t) => {
   const { page, play } = await stage(t);
   const [, given] = STATES.find(([name]) => name.startsWith("safe says how many hold"));

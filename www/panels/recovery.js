@@ -39,10 +39,10 @@ export function mountRecovery(store, { rehearse }) {
     nara?.addEventListener("traffic", ({ detail }) => mine === trace && mine.note(detail, Date.now()));
   });
 
-  const draw = whenChanged(({ recovery, looking, lanes }) => {
+  const draw = whenChanged(({ recovery, looking, online, lanes }) => {
     stop();
     byId("recovery").replaceChildren(
-      html("p", { class: recovery.state === "recovered" ? "" : "muted" }, summary(recovery, looking)),
+      html("p", { class: recovery.state === "recovered" ? "" : "muted" }, summary(recovery, looking, online)),
       ...(recovery.state === "none" && !looking ? [html("ol", { class: "steps" }, ...STEPS.map((step) => html("li", {}, step)))] : []),
       ...(lanes.length ? [html("ol", { class: "lanes" }, ...lanes.map((one) => lane(one, end(recovery, lanes), recovery.tookMs)))] : []),
     );
@@ -50,7 +50,8 @@ export function mountRecovery(store, { rehearse }) {
 
   const view = () => {
     const { status } = store;
-    return { recovery: status.recovery, looking: store.looking, lanes: trace.lanes(status) };
+    const online = status.connection.state === "online";
+    return { recovery: status.recovery, looking: store.looking, online, lanes: trace.lanes(status) };
   };
 
   const drawActions = () => {
@@ -115,9 +116,10 @@ function whyNot(store) {
   return store.status.recovery.state === "searching" ? "Recovering now." : null;
 }
 
-function summary(recovery, looking) {
+function summary(recovery, looking, online) {
   if (looking && recovery.state === "none") return "The search begins when the plaza answers.";
   if (recovery.state === "searching") return `Asking everyone who is here for your memory.${soFar(recovery)}`;
+  if (recovery.state === "not_found" && !online) return "Nobody is reached now. The search goes on when the plaza answers.";
   if (recovery.state === "not_found") return "Nobody who answered keeps a memory of yours. New peers are asked as they come.";
   if (recovery.state === "none") return "Nothing is looked for in this tab now. When it is:";
   const { name, copies } = foundBy(recovery);
