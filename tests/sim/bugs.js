@@ -11,10 +11,11 @@ export const bugs = [
     edits: [
       {
         file: "stash/filling.rs",
-        old: "                self.note_holder(&attempt.to, *revision, ctx.now().wall);",
-        new: `                let newest = self.memory.as_ref().map_or(0, |memory| memory.revision);
-                let revision = if planted { &newest } else { revision };
-                self.note_holder(&attempt.to, *revision, ctx.now().wall);`,
+        old: "                let copy = (*revision, attempt.seal);",
+        new: `                let copy = match self.newest().filter(|_| planted) {
+                    Some(newest) => (*revision, newest),
+                    None => (*revision, attempt.seal),
+                };`,
       },
     ],
   },
@@ -142,9 +143,9 @@ export const bugs = [
     edits: [
       {
         file: "stash/recovery.rs",
-        old: "            Some((best, ..)) if best.age_key() > memory.age_key() => return,",
-        new: `            Some((_, _, first)) if planted && first != from => return,
-            Some((best, ..)) if best.age_key() > memory.age_key() => return,`,
+        old: "            Some((best, _)) if best.copy() == found.copy() => false,",
+        new: `            Some((_, first)) if planted && first != from => return,
+            Some((best, _)) if best.copy() == found.copy() => false,`,
       },
     ],
   },
