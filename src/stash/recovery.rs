@@ -438,10 +438,9 @@ impl Recovery {
             Some((best, _)) => {
                 let is_newer = best.memory.age_key() < found.memory.age_key();
                 let older = if is_newer { best } else { found };
-                let newer = if is_newer { found } else { best };
-                if is_sibling(&newer.memory, &older.memory) {
-                    let is_later = |one: &Found| one.memory.age_key() < older.memory.age_key();
-                    if self.goes_on() && self.sibling.as_ref().is_none_or(is_later) {
+                if is_sibling(&best.memory, &found.memory) {
+                    let is_older = |one: &Found| one.memory.age_key() < older.memory.age_key();
+                    if self.goes_on() && self.sibling.as_ref().is_none_or(is_older) {
                         self.sibling = Some(older.clone());
                     }
                 } else if is_newer {
