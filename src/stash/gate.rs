@@ -120,7 +120,7 @@ impl Stash {
         self.move_gate(ctx, gate);
     }
 
-    /// Tells of a memory that turned up beside the one set here.
+    /// Tells of a memory that turned up beside the one here.
     pub(super) fn tell_beside(&mut self, ctx: &mut Context<'_>) {
         if let Some(memory) = self.owner.beside() {
             let version = memory.revision;

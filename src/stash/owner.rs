@@ -107,7 +107,7 @@ pub struct Owner {
     highest: (u64, i64),
     /// The latest time seen that was no further ahead than holders take.
     reached: i64,
-    /// Another memory that turned up beside the one set here.
+    /// Another memory that turned up beside the one here.
     beside: Option<Memory>,
     /// Whether the memory was given up here; no push brings it back by itself.
     cleared: bool,

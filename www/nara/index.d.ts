@@ -268,7 +268,7 @@ export interface Status extends PeerName {
     /** Whether `target` confidants hold the newest version. */
     safe: boolean;
     gate: Gate;
-    /** The version of another memory that turned up beside the one set here; see `stash.beside`. */
+    /** The version of another memory that turned up beside the one here; see `stash.beside`. */
     beside: number | null;
     /** Who acknowledged the newest version, and when. */
     holders: Array<PeerName & { version: number; at: number }>;
@@ -367,7 +367,7 @@ export interface NaraEvents {
   /** How many copies opened to the memory chosen; 0 when none did. */
   "stash:recovered": CustomEvent<{ count: number }>;
   "stash:gate": CustomEvent<{ gate: Gate }>;
-  /** Another memory turned up beside the one set here, which stays; see `stash.beside`. */
+  /** Another memory turned up beside the one here, which stays; see `stash.beside`. */
   "stash:beside": CustomEvent<{ version: number }>;
   /** Another device lives as this nara; see `stash.goOnHere`. */
   elsewhere: CustomEvent<Record<string, never>>;
@@ -384,7 +384,7 @@ export interface Stash {
   /** The same. */
   stashData(): Memory | null;
   hasStashData(): boolean;
-  /** Another memory that turned up beside the one set here, which stays; set it again to go on with it. */
+  /** Another memory that turned up beside the one here, which stays; set it again to go on with it. */
   beside(): Memory | null;
   /** Forgets the memory here. The confidants keep their copies, and `recover` brings it back. */
   clearMyStash(): void;
