@@ -19,6 +19,7 @@ test("over fast 3G the page is usable within 2 s of its module's arrival", { tim
   await page.addInitScript(() => {
     const seen = { choice: () => !document.querySelector("#welcome").hidden, editor: () => document.body.dataset.phase === "awake", peers: () => /here to keep/.test(document.querySelector("#sentence").textContent) };
     globalThis.at = {};
+    addEventListener("click", () => (globalThis.at.click ??= performance.now()), true);
     new MutationObserver(() => {
       if (!document.querySelector("#sheet")) return;
       for (const [what, look] of Object.entries(seen)) if (look()) globalThis.at[what] ??= performance.now();
@@ -35,5 +36,7 @@ test("over fast 3G the page is usable within 2 s of its module's arrival", { tim
   const ms = Object.entries({ ...at, module: arrivedAt }).map(([what, time]) => `${what} ${Math.round(time)} ms`);
   t.diagnostic(`${ms.join(", ")}, ${bytes} bytes`);
   assert.ok(at.choice < arrivedAt, "the choice is there before the module");
-  assert.ok(at.editor - arrivedAt < USABLE_MS, `the editor was there ${Math.round(at.editor - arrivedAt)} ms after the module`);
+  // Nobody wakes before the choice is made, and the click may come late.
+  const tookMs = Math.round(at.editor - Math.max(arrivedAt, at.click));
+  assert.ok(tookMs < USABLE_MS, `the editor was there ${tookMs} ms after the module and the click`);
 });

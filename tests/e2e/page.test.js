@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import { test } from "node:test";
 import { untilText } from "../support/chromium.js";
 import { startCommand } from "../support/command.js";
+import { until } from "../support/until.js";
 import { browserAndHost } from "../support/visit.js";
 
 const BONDED = { soul: "5ThK1oqd8bZSPzFd7tGBw7o5bQvq4Jzjyr1zZdaRhzQ3TU42NQZaoji", name: "gopher-01" };
@@ -77,13 +78,14 @@ test("a soul that another tab remembered is neither replaced nor forgotten", PAT
   await startNew(two);
   await one.getByTestId("remember").check();
   const kept = () => two.evaluate(() => localStorage.getItem("light-nara:soul"));
-  const soul = await kept();
+  // What one tab writes is there for the other a little later.
+  const soul = await until("the soul to be kept", kept);
   await two.getByTestId("remember").click();
   await two.getByText(/remembers another soul, which would be lost/).waitFor();
   assert.equal(await two.getByTestId("remember").isChecked(), false);
   assert.equal(await kept(), soul);
   await one.getByTestId("remember").uncheck();
-  assert.equal(await kept(), null);
+  await until("the soul to be gone", async () => (await kept()) === null);
 });
 
 test("from 360 pixels to wide nothing sticks out sideways", PATIENT, async (t) => {

@@ -61,7 +61,9 @@ test("inside a listener of any event everything may be called", PATIENT, async (
   const nara = await settled();
   const seen = new Set();
   const failures = [];
+  let running = 0;
   const everything = async (type) => {
+    running += 1;
     try {
       nara.status();
       nara.stash.get();
@@ -71,9 +73,11 @@ test("inside a listener of any event everything may be called", PATIENT, async (
       nara.tick();
       if (type === "asleep") return await assert.rejects(nara.stash.set({ too: "late" }), { code: "asleep" });
       nara.stash.pushTo(nara.id);
-      await nara.stash.recover({ deadline: 5_000 });
+      await nara.stash.recover({ deadline: 20_000 });
     } catch (error) {
       failures.push([type, error]);
+    } finally {
+      running -= 1;
     }
   };
   const listeners = EVENTS.map((type) => [type, () => {
@@ -89,6 +93,7 @@ test("inside a listener of any event everything may be called", PATIENT, async (
   await nara.stash.set({ first: true }).catch(({ code }) => assert.equal(code, "replaced"));
   await until("what the listener set", () => nara.stash.get().data.after !== undefined);
   await until("its copies", () => nara.status().stash.safe);
+  await until("what the listeners called to end", () => running === 0);
   await nara.sleep();
   assert.deepEqual(failures, []);
   for (const type of ["status", "log", "traffic", "stash:saved", "asleep"]) assert.ok(seen.has(type), type);

@@ -32,7 +32,7 @@ test("confidant --help names its options, and --help names confidant", async () 
   assert.match((await runCommand("--help")).stdout, /light-nara confidant/);
 });
 
-describe("a confidant on a mosquitto", { timeout: 60_000 }, () => {
+describe("a confidant on a mosquitto", { timeout: 240_000 }, () => {
   let folder;
   let broker;
   before(async () => {
@@ -87,8 +87,11 @@ describe("a confidant on a mosquitto", { timeout: 60_000 }, () => {
     assert.deepEqual(owner.stash.confidants().map(({ id }) => id), [goes.health.id]);
     const stays = await neighbours.wake();
     await untilPeers(stays, 2);
+    const seen = async () => Number(/^light_nara_peers_online (\d+)$/m.exec(await (await fetch(`${goes.url}/metrics`)).text())[1]);
+    await until("both to be seen by it", async () => (await seen()) === 2);
     await owner.sleep();
     await until("the owner to be away", () => !stays.status().peers.some(({ id, presence }) => id === owner.id && presence === "online"));
+    await until("the owner to be away there too", async () => (await seen()) === 1);
     assert.equal(stays.stash.hasStashFor(owner.id), false);
 
     const since = Date.now();

@@ -45,7 +45,7 @@ describe("what a gateway asks for a nara", () => {
   const peer = new Signer("peer");
   let gateway, link, mesh;
   before(async () => {
-    gateway = await open({ times: { dial: 600 } });
+    gateway = await open({ times: { dial: 3_000 } });
     link = gateway.link();
     await link.attach(new Signer("me"));
     mesh = await serveMesh(ANSWERS);
@@ -149,7 +149,7 @@ describe("what a gateway asks for a nara", () => {
     await gone.close();
     const startedAt = performance.now();
     assert.deepEqual(summary(await link.ask(peer.hello(gone.mesh))), [0, "ECONNREFUSED"]);
-    assert.ok(performance.now() - startedAt < 500);
+    assert.ok(performance.now() - startedAt < 1_500);
   });
 
   test("ends at its deadline where nothing answers, or the answer never ends", async () => {
@@ -225,7 +225,7 @@ test("only configured networks are allowed, where there are some", async () => {
 
 describe("the address of a nara", () => {
   let gateway;
-  before(async () => (gateway = await open({ times: { answer: 600, rest: 700, attach: 300 } })));
+  before(async () => (gateway = await open({ times: { answer: 3_000, rest: 5_000, attach: 3_000 } })));
   after(() => gateway.close());
 
   test("hands over requests with the three headers, and the answer back", async () => {
@@ -317,7 +317,7 @@ describe("the address of a nara", () => {
     await first.close();
     const others = await Promise.all([1, 2, 3].map(() => gateway.link().attach(new Signer("other"))));
     assert.ok(!others.includes(address));
-    await until("the address to be closed", () => post(address, "{}").then(() => false, () => true), 5_000);
+    await until("the address to be closed", () => post(address, "{}").then(() => false, () => true));
   });
 
   test("is given to nobody who proves no key", async () => {

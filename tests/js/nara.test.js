@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import mqtt from "mqtt";
 import { Nara, NaraError } from "light-nara";
-import { Neighbourhood, untilPeers } from "../support/naras.js";
+import { Neighbourhood, untilConnection, untilPeers } from "../support/naras.js";
 import { plazas } from "../support/plazas.js";
 import { until } from "../support/until.js";
 
@@ -191,6 +191,7 @@ test("nobody to hold it: the search ends at its deadline, and goes on behind it"
   const lonely = await neighbours.wake();
   await lonely.sleep();
   const again = await neighbours.wake({ soul: lonely.soul, name: lonely.name });
+  await untilConnection(again, "online");
   await assert.rejects(again.stash.recover({ deadline: 1_500 }), { name: "NaraError", code: "not_found" });
   assert.equal(again.status().connection.state, "online");
 });

@@ -236,7 +236,7 @@ test("a will goes where its client could speak itself, or the client does not co
   }
 });
 
-test("who does not read is cut off, and keeps nobody waiting", { timeout: 60_000 }, async () => {
+test("who does not read is cut off, and keeps nobody waiting", { timeout: 120_000 }, async () => {
   const [listener, speaker, crowd] = [await visitor(), await visitor(), await visitor()];
   await granted(listener, "nara/plaza/hey_there");
   const lazy = await rawSocket();
@@ -251,9 +251,10 @@ test("who does not read is cut off, and keeps nobody waiting", { timeout: 60_000
   for (let sent = 0; sent < 20 * UNREAD_BYTES_MAX; sent += payload.length) crowd.publish("nara/x", payload);
   for (let n = 0; n < 200; n++) crowd.publish("nara/x", "small");
   await crowd.publishAsync("nara/plaza/hey_there", "behind it all");
-  await until("what was said behind it all", () => listener.heard.length === 1, 5_000);
+  // A broker that waits for its socket to drain gives up after ten seconds.
+  await until("what was said behind it all", () => listener.heard.length === 1, 9_000);
   await speaker.publishAsync("nara/plaza/hey_there", "and by others");
-  await until("what others say", () => listener.heard.length === 2, 1_000);
+  await until("what others say", () => listener.heard.length === 2, 9_000);
   lazy.resume();
-  await until("the end of who did not read", () => isLost, 5_000);
+  await until("the end of who did not read", () => isLost);
 });

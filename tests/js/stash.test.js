@@ -171,7 +171,7 @@ test("with an old soul nothing is set before the search has ended and the user h
   const born = await neighbours.wake();
   const { soul } = born;
   await born.sleep();
-  const nara = await settled({ soul });
+  const nara = await neighbours.wake({ soul });
   const gates = [];
   nara.addEventListener("stash:gate", ({ detail }) => gates.push(detail.gate));
   assert.equal(nara.status().stash.gate, "searching");

@@ -15,7 +15,7 @@ import { fixture, installed } from "./installed.js";
 const KEPT = { soul: "string", holders: 1, data: { tea: "oolong" } };
 const BOTH = { page: KEPT, worker: KEPT };
 
-describe("in a browser", { timeout: 180_000, concurrency: true }, () => {
+describe("in a browser", { timeout: 280_000, concurrency: 2 }, () => {
   let folder;
   let plaza;
   let neighbours;

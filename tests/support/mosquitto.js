@@ -12,8 +12,18 @@ import { join } from "node:path";
  * /etc/mosquitto, which become others; `files` are beside it there, and
  * `prepare` may make more of them.
  */
-export async function startMosquitto({ conf = CONF, files = {}, prepare = () => {}, ports = null } = {}) {
-  const [tcp, webSocket] = ports ?? (await freePorts(2));
+export async function startMosquitto({ ports = null, ...told } = {}) {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await startOn(ports ?? (await freePorts(2)), told);
+    } catch (error) {
+      // Another test may have got a port that was free before.
+      if (ports !== null || tries === TRIES_MAX || !TAKEN.test(error.message)) throw error;
+    }
+  }
+}
+
+async function startOn([tcp, webSocket], { conf = CONF, files = {}, prepare = () => {} }) {
   const folder = await mkdtemp(join(tmpdir(), "light-nara-mosquitto-"));
   // Started as root, mosquitto reads its configuration as another user.
   await chmod(folder, 0o755);
@@ -32,7 +42,7 @@ export async function startMosquitto({ conf = CONF, files = {}, prepare = () => 
   child.stderr.setEncoding("utf8").on("data", (text) => (log += text));
   const ended = new Promise((resolve) => {
     child.once("error", (error) => resolve(error.message));
-    child.once("exit", (code) => resolve(`it ended with ${code}: ${log}`));
+    child.once("close", (code) => resolve(`it ended with ${code}: ${log}`));
   });
   const end = async (signal) => {
     child.kill(signal);
@@ -40,7 +50,7 @@ export async function startMosquitto({ conf = CONF, files = {}, prepare = () => 
     await rm(folder, { recursive: true, force: true });
   };
   const stop = () => end("SIGTERM");
-  const failure = await Promise.race([ended, untilOpen(webSocket)]);
+  const failure = await Promise.race([ended, untilOpen(webSocket, () => RUNNING.test(log))]);
   if (failure !== undefined) {
     await stop();
     throw new Error(`mosquitto did not start: ${failure}`);
@@ -62,7 +72,8 @@ export async function freePorts(count) {
   return ports;
 }
 
-async function untilOpen(port) {
+/** Whoever opened the port: it is this one only once `isRunning` says so. */
+async function untilOpen(port, isRunning) {
   const deadline = Date.now() + START_MS_MAX;
   while (Date.now() < deadline) {
     const isOpen = await new Promise((resolve) => {
@@ -70,7 +81,7 @@ async function untilOpen(port) {
       socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
       socket.once("connect", () => socket.destroy());
     });
-    if (isOpen) return undefined;
+    if (isOpen && isRunning()) return undefined;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   return "it did not open its port within 10 s";
@@ -86,3 +97,6 @@ socket_domain ipv4
 protocol websockets
 `;
 const START_MS_MAX = 10_000;
+const TRIES_MAX = 3;
+const RUNNING = / running$/m;
+const TAKEN = /Address already in use|Unable to create websockets listener/;
