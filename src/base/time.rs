@@ -93,7 +93,8 @@ impl WallTime {
     /// The time so much earlier.
     pub fn before(self, by: Duration) -> Self {
         let seconds = (by.as_secs() as i64).saturating_mul(1_000_000_000);
-        Self(self.0.saturating_sub(seconds) - i64::from(by.subsec_nanos()))
+        let nanos = i64::from(by.subsec_nanos());
+        Self(self.0.saturating_sub(seconds).saturating_sub(nanos))
     }
 
     /// The distance between two times, whichever is later.

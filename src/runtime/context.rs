@@ -70,8 +70,7 @@ impl Core {
     }
 
     pub(super) fn loads(&self) -> [(&'static str, usize, usize); 13] {
-        use super::KEYRING_MAX;
-        use super::{CALLS_MAX, DEAD_LETTERS_MAX, LOCAL_ROUNDS_MAX, OUTBOX_MAX};
+        use super::{CALLS_MAX, DEAD_LETTERS_MAX, KEYRING_MAX, LOCAL_ROUNDS_MAX, OUTBOX_MAX};
         use crate::neighbourhood::PEERS_MAX;
         let named = |name, (count, limit)| (name, count, limit);
         [

@@ -75,7 +75,7 @@ pub(super) enum Adopted {
     Nothing,
     /// It is mine now.
     Taken,
-    /// Mine was set here and stays; it was sealed anew, on top of the other.
+    /// Mine stays, and the other is kept beside it.
     Beside,
 }
 
@@ -278,8 +278,8 @@ impl Owner {
     /// known.
     ///
     /// What was set here, and was not safe yet, is never replaced by what turns
-    /// up later: it is sealed anew on top of that, and the other is kept beside
-    /// it. On top of what was safe, another device has gone on. What another
+    /// up later: it is sealed anew where it does not outdo that, and the other is
+    /// kept beside it. On top of what was safe, another device has gone on. What another
     /// device saved beside that, with an equal revision or a lower one than
     /// mine has by now, is kept beside it, too.
     pub(super) fn adopt(
