@@ -35,6 +35,8 @@ pub(super) struct Attempt {
     seal: u64,
     message_time: WallTime,
     wait: Wait,
+    /// Whether whom it went to seems to have been restarted since.
+    pub(super) is_doubted: bool,
 }
 
 /// How a store's ack is waited for, each until its end.
@@ -66,6 +68,8 @@ pub(super) enum Reply {
     Refused(String),
     /// It holds something newer.
     Stale,
+    /// That it holds it, but it seems to have been restarted since it was asked.
+    Doubtful,
     /// Nothing.
     Silent,
 }
@@ -209,6 +213,7 @@ impl Owner {
             seal: newest,
             message_time: now.wall,
             wait: Wait::Expected { until },
+            is_doubted: false,
         };
         self.attempts.insert(call, attempt);
         self.note_sent();
@@ -286,7 +291,10 @@ impl Owner {
         let attempt = self.attempts.remove(&call)?;
         let reply = match result {
             Err(_) => Reply::Silent,
-            Ok((delivery, ack)) => judge(ctx, &attempt, delivery, &ack),
+            Ok((delivery, ack)) => match judge(ctx, &attempt, delivery, &ack) {
+                Reply::Holds(_) if attempt.is_doubted => Reply::Doubtful,
+                reply => reply,
+            },
         };
         match &reply {
             Reply::Holds(revision) => {
@@ -305,7 +313,7 @@ impl Owner {
             }
             // Whoever was given up before was noted then.
             Reply::Silent if attempt.wait == Wait::GivenUp => {}
-            Reply::Silent => self.note_silence(ctx, &attempt.to),
+            Reply::Silent | Reply::Doubtful => self.note_silence(ctx, &attempt.to),
         }
         Some((attempt.to, reply))
     }

@@ -216,9 +216,9 @@ impl Stash {
         _: &Delivery,
         news: PeerNews,
     ) -> Outcome {
-        if self.owner.is_holder(&news.who) {
-            self.audit_restarted(ctx, &news.who);
-        }
+        self.recovery.doubt(&news.who);
+        self.owner.doubt(ctx.now().mono, &news.who);
+        self.ask_restarted(ctx);
         Outcome::Continue
     }
 
@@ -272,12 +272,16 @@ impl Stash {
             return;
         };
         self.end_store(ctx, &who, &reply);
-        if reply == Reply::Stale {
+        let newest = Generation::Newest;
+        match reply {
             // It may have something that I have not seen; then that is known.
-            let newest = Generation::Newest;
-            let _ = self
-                .recovery
-                .request(ctx, &who, newest, Why::Stale, PATIENCE);
+            Reply::Stale => {
+                let _ = self
+                    .recovery
+                    .request(ctx, &who, newest, Why::Stale, PATIENCE);
+            }
+            Reply::Doubtful => self.ask_to_show(ctx, &who),
+            _ => {}
         }
         self.fill(ctx);
     }
@@ -304,7 +308,8 @@ impl Stash {
             }
             // What opens is mine and welcome, whatever it answers.
             let (from, generation) = (&question.to, question.generation);
-            Some(self.take_response(ctx, from, response, generation, echoes))
+            let was_asked = echoes && !question.is_doubted;
+            Some(self.take_response(ctx, from, response, generation, was_asked))
         });
         match question.why {
             Why::Search => {

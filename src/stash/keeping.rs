@@ -4,9 +4,9 @@
 use super::Stash;
 use super::filling::PATIENCE;
 use super::held::Generation;
-use super::owner::HOLDERS_MAX;
+use super::owner::Owner;
 use super::recovery::{Answer, Why};
-use crate::base::{ExpiringMap, Gather, Identity, Instant};
+use crate::base::{Gather, Identity, Instant};
 use crate::runtime::Context;
 use core::time::Duration;
 
@@ -20,23 +20,13 @@ const CHECK_AGAIN: Duration = Duration::from_secs(10);
 pub const AUDIT_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// One holder is asked so often at most because it seems to be restarted.
-const RESTARTS_EVERY: Duration = Duration::from_secs(60);
+pub(super) const RESTARTS_EVERY: Duration = Duration::from_secs(60);
 
 /// When to look after the copies next.
+#[derive(Default)]
 pub(super) struct Keeping {
     check_at: Option<Instant>,
     audit_at: Option<Instant>,
-    pub(super) restarted: ExpiringMap<Identity, ()>,
-}
-
-impl Default for Keeping {
-    fn default() -> Self {
-        Self {
-            check_at: None,
-            audit_at: None,
-            restarted: ExpiringMap::new(HOLDERS_MAX, RESTARTS_EVERY),
-        }
-    }
 }
 
 impl Keeping {
@@ -50,9 +40,27 @@ impl Keeping {
     }
 }
 
+impl Owner {
+    /// Somebody seems to have been restarted. A copy of its life before counts
+    /// until it is asked for it, and an ack of then not at all.
+    pub(super) fn doubt(&mut self, now: Instant, who: &Identity) {
+        let attempts = self.attempts.values_mut();
+        for attempt in attempts.filter(|attempt| attempt.to == *who) {
+            attempt.is_doubted = true;
+        }
+        if self.is_holder(who)
+            && let Some(holder) = self.holders.get_mut(who)
+        {
+            let rested = holder.asked_at.map_or(now, |at| at + RESTARTS_EVERY);
+            holder.ask_at = Some(rested.max(now));
+        }
+    }
+}
+
 impl Stash {
     pub(super) fn keep(&mut self, ctx: &mut Context<'_>) {
         let now = ctx.now().mono;
+        self.ask_restarted(ctx);
         if self.keeping.audit_at.take_if(|at| *at <= now).is_some() {
             self.keeping.audit_at = Some(now + AUDIT_EVERY);
             self.audit(ctx);
@@ -97,16 +105,26 @@ impl Stash {
         self.ask_to_show(ctx, &who);
     }
 
-    /// Asks a holder that seems to have been restarted, once a minute at most.
-    pub(super) fn audit_restarted(&mut self, ctx: &mut Context<'_>, who: &Identity) {
+    /// Asks the holders that seem to have been restarted, each once a minute at
+    /// most.
+    pub(super) fn ask_restarted(&mut self, ctx: &mut Context<'_>) {
+        if !self.may_store() {
+            return;
+        }
         let now = ctx.now().mono;
-        if self.may_store() && self.keeping.restarted.get(now, who).is_none() {
-            self.keeping.restarted.insert(now, *who, ());
-            self.ask_to_show(ctx, who);
+        let mut due = Vec::new();
+        for (who, holder) in self.owner.holders.iter_mut() {
+            if holder.ask_at.take_if(|at| *at <= now).is_some() {
+                holder.asked_at = Some(now);
+                due.push(*who);
+            }
+        }
+        for who in due {
+            self.ask_to_show(ctx, &who);
         }
     }
 
-    fn ask_to_show(&mut self, ctx: &mut Context<'_>, who: &Identity) {
+    pub(super) fn ask_to_show(&mut self, ctx: &mut Context<'_>, who: &Identity) {
         let newest = Generation::Newest;
         let asked = self
             .recovery

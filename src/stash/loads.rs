@@ -16,7 +16,6 @@ impl Stash {
         note("silent", owner.silent.len());
         note("stale", owner.stale.len());
         note("seals sent", owner.sent.len());
-        note("restarted", self.keeping.restarted.len());
         note("deletes", self.forgetting.calls.len());
         note("deletes asked", self.forgetting.asked.len());
         note("grants", self.granting.unconfirmed.len());

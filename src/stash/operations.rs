@@ -247,7 +247,7 @@ impl Stash {
                     reason: reason.clone(),
                 }),
                 Reply::Stale => Err(StashError::Stale(id())),
-                Reply::Silent => Err(StashError::NoAnswer(id())),
+                Reply::Silent | Reply::Doubtful => Err(StashError::NoAnswer(id())),
             };
             self.events.push_back(Event::Set(one.id, result));
         }

@@ -105,6 +105,8 @@ pub(super) struct Question {
     /// Random and echoed inside the signed answer: no answer can be swapped.
     pub(super) request_id: String,
     pub(super) why: Why,
+    /// Whether who was asked seems to have been restarted since.
+    pub(super) is_doubted: bool,
 }
 
 /// What opened: the memory, its seal, and whom the seal names.
@@ -342,6 +344,7 @@ impl Recovery {
             generation,
             request_id,
             why,
+            is_doubted: false,
         };
         self.asked.insert(call, question);
         Ok(())
@@ -349,6 +352,15 @@ impl Recovery {
 
     fn goes_on(&self) -> bool {
         matches!(self.state, SearchState::Searching | SearchState::NotFound)
+    }
+
+    /// Somebody seems to have been restarted: what it answers to what it was
+    /// asked before proves nothing.
+    pub(super) fn doubt(&mut self, who: &Identity) {
+        let asked = self.asked.values_mut();
+        for question in asked.filter(|question| question.to == *who) {
+            question.is_doubted = true;
+        }
     }
 
     /// A call ended. Returns the question, if it was one of mine.

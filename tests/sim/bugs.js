@@ -154,9 +154,9 @@ export const bugs = [
     what: "a confidant that is heard to be restarted goes on to count",
     edits: [
       {
-        file: "stash/handlers.rs",
-        old: "        if self.owner.is_holder(&news.who) {\n            self.audit_restarted",
-        new: "        if !planted && self.owner.is_holder(&news.who) {\n            self.audit_restarted",
+        file: "stash/keeping.rs",
+        old: "        if !self.may_store() {\n            return;\n        }\n        let now = ctx.now().mono;\n        let mut due",
+        new: "        if planted || !self.may_store() {\n            return;\n        }\n        let now = ctx.now().mono;\n        let mut due",
       },
     ],
   },

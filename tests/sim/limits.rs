@@ -5,7 +5,7 @@ use light_nara::nara::Nara;
 
 /// Every table and queue that others could fill, and how much fits, in bytes
 /// or entries.
-const LIMITS: [(&str, usize); 69] = [
+const LIMITS: [(&str, usize); 68] = [
     ("seen", 4_096),
     ("replies", 64),
     ("rates", 4_096),
@@ -51,7 +51,6 @@ const LIMITS: [(&str, usize); 69] = [
     ("silent", 256),
     ("stale", 64),
     ("seals sent", 1_024),
-    ("restarted", 64),
     ("deletes", 64),
     ("deletes asked", 64),
     ("grants", 16),

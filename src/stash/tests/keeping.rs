@@ -3,6 +3,7 @@
 use super::*;
 use crate::base::WallTime;
 use crate::runtime::CALL_DEADLINE;
+use crate::stash::keeping::RESTARTS_EVERY;
 
 /// A newborn nara whose memory is held by three of its peers.
 fn safe(peers: &[&str]) -> MockRuntime {
@@ -22,6 +23,22 @@ fn audited(rt: &mut MockRuntime) -> Message {
     asked[0].clone()
 }
 
+/// The answer of somebody who still has the copy.
+fn shown(rt: &MockRuntime, request: &Message) -> Response {
+    let ask: Request = parse_payload(&request.payload).unwrap();
+    Response {
+        request_id: ask.request_id,
+        ..given_back(rt)
+    }
+}
+
+/// Somebody seems to be restarted. Returns what is asked at once.
+fn restart(rt: &mut MockRuntime, who: &Identity) -> Vec<Message> {
+    rt.emitted();
+    rt.local("presence:restarted", &PeerNews { who: *who });
+    of_kind(&rt.emitted(), "stash:request")
+}
+
 fn copy(request: &Message, data: &str, revision: u64) -> Response {
     let ask: Request = parse_payload(&request.payload).unwrap();
     Response {
@@ -37,12 +54,7 @@ fn every_five_minutes_one_holder_shows_its_copy_and_the_time_is_kept() {
     let who = MockRuntime::identity(&request.to_id);
     let verified = |rt: &MockRuntime| rt.service::<Stash>().owner().holders()[&who].verified_at;
     assert_eq!(verified(&rt), None);
-    let shown = Response {
-        request_id: parse_payload::<Request>(&request.payload)
-            .unwrap()
-            .request_id,
-        ..given_back(&rt)
-    };
+    let shown = shown(&rt, &request);
     rt.answer(&request, &who, "stash:response", &shown);
     assert_eq!(verified(&rt), Some(rt.now().wall));
     assert_eq!(holders(&rt).len(), 3);
@@ -181,18 +193,61 @@ fn whoever_sends_an_overheard_copy_does_not_count_and_keeps_no_other_from_being_
 fn a_holder_that_seems_to_be_restarted_is_asked_at_once_and_once_a_minute() {
     let mut rt = safe(&["a", "b", "c", "d"]);
     let who = MockRuntime::identity(&holders(&rt)[0]);
-    let restarted = |rt: &mut MockRuntime| {
-        rt.emitted();
-        rt.local("presence:restarted", &PeerNews { who });
-        of_kind(&rt.emitted(), "stash:request")
-    };
-    let asked = restarted(&mut rt);
+    let asked = restart(&mut rt, &who);
     assert_eq!(asked.len(), 1);
-    assert!(restarted(&mut rt).is_empty());
+    assert!(restart(&mut rt, &who).is_empty());
     rt.answer(&asked[0], &who, "stash:response", &not_found(&asked[0]));
     assert_eq!(ack_all(&mut rt), 1);
     assert_eq!(holders(&rt).len(), 3);
     assert!(!holders(&rt).contains(&who.id.as_str().to_owned()));
+}
+
+#[test]
+fn who_seems_to_be_restarted_again_within_a_minute_is_asked_when_it_ends() {
+    let mut rt = safe(&["a", "b", "c"]);
+    let who = MockRuntime::identity("a");
+    let asked = restart(&mut rt, &who);
+    let shown = shown(&rt, &asked[0]);
+    rt.answer(&asked[0], &who, "stash:response", &shown);
+    rt.advance(RESTARTS_EVERY / 2);
+    assert!(restart(&mut rt, &who).is_empty());
+    let to_who = |rt: &mut MockRuntime| {
+        let asked = of_kind(&rt.emitted(), "stash:request");
+        asked.into_iter().filter(|one| one.to_id == "a").count()
+    };
+    rt.advance(RESTARTS_EVERY / 2 - Duration::from_secs(1));
+    assert_eq!(to_who(&mut rt), 0);
+    rt.advance(Duration::from_secs(1));
+    assert_eq!(to_who(&mut rt), 1);
+}
+
+#[test]
+fn an_ack_from_before_a_restart_counts_once_the_copy_is_shown() {
+    let mut rt = safe(&["a", "b", "c"]);
+    set(&mut rt, "2");
+    let stores = of_kind(&rt.emitted(), "stash:store");
+    let who = MockRuntime::identity("a");
+    assert!(restart(&mut rt, &who).is_empty());
+    stores.iter().for_each(|store| ack(&mut rt, store));
+    assert_eq!(holders(&rt), ["b", "c"]);
+    let asked = of_kind(&rt.emitted(), "stash:request");
+    assert_eq!(asked.len(), 1);
+    let shown = shown(&rt, &asked[0]);
+    rt.answer(&asked[0], &who, "stash:response", &shown);
+    assert_eq!(holders(&rt), ["a", "b", "c"]);
+}
+
+#[test]
+fn what_was_shown_before_a_restart_proves_nothing_behind_it() {
+    let mut rt = safe(&["a", "b", "c"]);
+    let before = audited(&mut rt);
+    let who = MockRuntime::identity(&before.to_id);
+    let asked = restart(&mut rt, &who);
+    rt.answer(&asked[0], &who, "stash:response", &not_found(&asked[0]));
+    assert_eq!(holders(&rt).len(), 2);
+    let shown = shown(&rt, &before);
+    rt.answer(&before, &who, "stash:response", &shown);
+    assert_eq!(holders(&rt).len(), 2);
 }
 
 #[test]
