@@ -2,7 +2,7 @@
 
 use super::codec::Memory;
 use super::errors::StashError;
-use super::filling::{PATIENCE, Reply};
+use super::filling::Reply;
 use super::held::Generation;
 use super::recovery::{Answer, Question, SearchState, Why};
 use super::{Adopted, Stash};
@@ -216,8 +216,7 @@ impl Stash {
         _: &Delivery,
         news: PeerNews,
     ) -> Outcome {
-        self.recovery.doubt(&news.who);
-        self.owner.doubt(ctx.now().mono, &news.who);
+        self.doubt(ctx.now().mono, &news.who);
         self.ask_restarted(ctx);
         Outcome::Continue
     }
@@ -272,15 +271,10 @@ impl Stash {
             return;
         };
         self.end_store(ctx, &who, &reply);
-        let newest = Generation::Newest;
         match reply {
             // It may have something that I have not seen; then that is known.
-            Reply::Stale => {
-                let _ = self
-                    .recovery
-                    .request(ctx, &who, newest, Why::Stale, PATIENCE);
-            }
-            Reply::Doubtful => self.ask_to_show(ctx, &who),
+            Reply::Stale => self.ask_to_show(ctx, &who, Why::Stale),
+            Reply::Doubtful => self.ask_to_show(ctx, &who, Why::Audit),
             _ => {}
         }
         self.fill(ctx);

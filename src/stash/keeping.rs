@@ -4,7 +4,6 @@
 use super::Stash;
 use super::filling::PATIENCE;
 use super::held::Generation;
-use super::owner::Owner;
 use super::recovery::{Answer, Why};
 use crate::base::{Gather, Identity, Instant};
 use crate::runtime::Context;
@@ -40,23 +39,6 @@ impl Keeping {
     }
 }
 
-impl Owner {
-    /// Somebody seems to have been restarted. A copy of its life before counts
-    /// until it is asked for it, and an ack of then not at all.
-    pub(super) fn doubt(&mut self, now: Instant, who: &Identity) {
-        let attempts = self.attempts.values_mut();
-        for attempt in attempts.filter(|attempt| attempt.to == *who) {
-            attempt.is_doubted = true;
-        }
-        if self.is_holder(who)
-            && let Some(holder) = self.holders.get_mut(who)
-        {
-            let rested = holder.asked_at.map_or(now, |at| at + RESTARTS_EVERY);
-            holder.ask_at = Some(rested.max(now));
-        }
-    }
-}
-
 impl Stash {
     pub(super) fn keep(&mut self, ctx: &mut Context<'_>) {
         let now = ctx.now().mono;
@@ -88,7 +70,7 @@ impl Stash {
         }
         let holders = self.owner.holders().keys().take(super::codec::NAMED_MAX);
         for who in holders.cloned().gather() {
-            self.ask_to_show(ctx, &who);
+            self.ask_to_show(ctx, &who, Why::Audit);
         }
     }
 
@@ -102,7 +84,26 @@ impl Stash {
             return;
         };
         let who = holders[ctx.rng().below(count) as usize];
-        self.ask_to_show(ctx, &who);
+        self.ask_to_show(ctx, &who, Why::Audit);
+    }
+
+    /// Somebody seems to have been restarted. A copy of its life before counts
+    /// until it is asked for it; an ack of then, or what it shows, not at all.
+    pub(super) fn doubt(&mut self, now: Instant, who: &Identity) {
+        let attempts = self.owner.attempts.values_mut();
+        for attempt in attempts.filter(|attempt| attempt.to == *who) {
+            attempt.is_doubted = true;
+        }
+        let questions = self.recovery.asked.values_mut();
+        for question in questions.filter(|question| question.to == *who) {
+            question.is_doubted = true;
+        }
+        if self.owner.is_holder(who)
+            && let Some(holder) = self.owner.holders.get_mut(who)
+        {
+            let rested = holder.asked_at.map_or(now, |at| at + RESTARTS_EVERY);
+            holder.ask_at = Some(rested.max(now));
+        }
     }
 
     /// Asks the holders that seem to have been restarted, each once a minute at
@@ -112,23 +113,19 @@ impl Stash {
             return;
         }
         let now = ctx.now().mono;
-        let mut due = Vec::new();
-        for (who, holder) in self.owner.holders.iter_mut() {
-            if holder.ask_at.take_if(|at| *at <= now).is_some() {
-                holder.asked_at = Some(now);
-                due.push(*who);
-            }
-        }
-        for who in due {
-            self.ask_to_show(ctx, &who);
+        let holders = self.owner.holders.iter_mut();
+        let due = holders.filter_map(|(who, holder)| {
+            holder.asked_at = Some(holder.ask_at.take_if(|at| *at <= now)?);
+            Some(*who)
+        });
+        for who in due.gather() {
+            self.ask_to_show(ctx, &who, Why::Audit);
         }
     }
 
-    pub(super) fn ask_to_show(&mut self, ctx: &mut Context<'_>, who: &Identity) {
+    pub(super) fn ask_to_show(&mut self, ctx: &mut Context<'_>, who: &Identity, why: Why) {
         let newest = Generation::Newest;
-        let asked = self
-            .recovery
-            .request(ctx, who, newest, Why::Audit, PATIENCE);
+        let asked = self.recovery.request(ctx, who, newest, why, PATIENCE);
         if let Err(error) = asked {
             ctx.log()
                 .warn(format!("cannot ask {} for its copy: {error}", who.id));

@@ -354,15 +354,6 @@ impl Recovery {
         matches!(self.state, SearchState::Searching | SearchState::NotFound)
     }
 
-    /// Somebody seems to have been restarted: what it answers to what it was
-    /// asked before proves nothing.
-    pub(super) fn doubt(&mut self, who: &Identity) {
-        let asked = self.asked.values_mut();
-        for question in asked.filter(|question| question.to == *who) {
-            question.is_doubted = true;
-        }
-    }
-
     /// A call ended. Returns the question, if it was one of mine.
     pub(super) fn take_question(&mut self, call: CallId) -> Option<Question> {
         self.asked.remove(&call)
