@@ -190,6 +190,7 @@ impl Stash {
     ) -> Outcome {
         self.confidant.owner_is_here(ctx.now().mono, &news.who);
         self.confidant.plan_push(ctx, &news.who);
+        self.recovery.ask(ctx, &news.who);
         Outcome::Continue
     }
 

@@ -258,7 +258,7 @@ impl Stash {
         let now = ctx.now().mono;
         let me = ctx.me().identity;
         if self.recovery.is_settled(now, &me, self.config.target) {
-            self.recovery.settle(now);
+            self.recovery.settle(now, &me, self.config.target);
             self.follow_search(ctx);
             let may_seal = self.may_store();
             let sibling = self.recovery.take_sibling();

@@ -38,6 +38,10 @@ pub(super) const REFRESH_QUIETLY_AFTER: Duration = Duration::from_secs(60);
 /// Everybody is asked at least so often, as long as the search goes on.
 const REFRESH_QUIETLY_MAX: Duration = Duration::from_secs(3600);
 
+/// Where not everybody answered who may have it, whoever shows up is asked for
+/// so long behind the search: a link that broke is made anew within a minute.
+pub(super) const LATE_FOR: Duration = Duration::from_secs(120);
+
 /// Answers remembered of one search.
 const ANSWERS_MAX: usize = 64;
 
@@ -134,6 +138,8 @@ pub struct Recovery {
     settle_by: Option<Instant>,
     nudge_at: Option<Instant>,
     refresh_at: Option<Instant>,
+    /// Until then whoever shows up is asked, though the memory is back.
+    late_until: Option<Instant>,
     quiet: Duration,
     took: Option<Duration>,
     pub(super) asked: SortedMap<CallId, Question>,
@@ -161,6 +167,7 @@ impl Recovery {
             settle_by: None,
             nudge_at: None,
             refresh_at: None,
+            late_until: None,
             quiet: REFRESH_QUIETLY_AFTER,
             took: None,
             asked: SortedMap::new(),
@@ -239,6 +246,7 @@ impl Recovery {
     /// There is nothing to look for any more.
     pub(super) fn stop(&mut self) {
         self.state = SearchState::None;
+        self.late_until = None;
         self.settle_at = None;
         self.nudge_at = None;
         self.refresh_at = None;
@@ -288,7 +296,9 @@ impl Recovery {
 
     /// Asks one peer, unless it was asked and may still answer, or did.
     pub(super) fn ask(&mut self, ctx: &mut Context<'_>, who: &Identity) {
-        if !self.goes_on()
+        let now = ctx.now().mono;
+        let is_wanted = self.goes_on() || self.late_until.is_some_and(|until| now < until);
+        if !is_wanted
             || !ctx.is_connected()
             || who.id == ctx.me().identity.id
             || self.asked.len() >= ASKED_MAX
@@ -479,22 +489,24 @@ impl Recovery {
     /// everybody has answered who is remembered to hold the memory, and who was
     /// asked beside them.
     pub(super) fn is_settled(&self, now: Instant, me: &Identity, target: usize) -> bool {
-        if !self.goes_on() || self.best.is_none() {
-            return false;
-        }
+        let is_over = || self.settle_at.is_some_and(|at| at <= now);
+        self.goes_on() && self.best.is_some() && (self.is_complete(me, target) || is_over())
+    }
+
+    fn is_complete(&self, me: &Identity, target: usize) -> bool {
         let has_answered = |who: &Identity| self.answers.contains_key(who) || who == me;
         let is_search = |question: &Question| {
             let is_answered =
                 question.generation == Generation::Newest && has_answered(&question.to);
             question.why == Why::Search && !is_answered
         };
-        let all_answered = self.remembered.len() >= target
+        self.remembered.len() >= target
             && self.remembered.iter().all(has_answered)
-            && !self.asked.values().any(is_search);
-        all_answered || self.settle_at.is_some_and(|at| at <= now)
+            && !self.asked.values().any(is_search)
     }
 
-    pub(super) fn settle(&mut self, now: Instant) {
+    pub(super) fn settle(&mut self, now: Instant, me: &Identity, target: usize) {
+        self.late_until = (!self.is_complete(me, target)).then_some(now + LATE_FOR);
         self.state = SearchState::Recovered;
         self.took = Some(now - self.started.mono);
         self.settle_at = None;

@@ -155,8 +155,8 @@ export const bugs = [
     edits: [
       {
         file: "stash/keeping.rs",
-        old: "        if !self.may_store() {\n            return;\n        }\n        let now = ctx.now().mono;\n        let mut due",
-        new: "        if planted || !self.may_store() {\n            return;\n        }\n        let now = ctx.now().mono;\n        let mut due",
+        old: "        if self.owner.is_holder(who)\n",
+        new: "        if !planted\n            && self.owner.is_holder(who)\n",
       },
     ],
   },

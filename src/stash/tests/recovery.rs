@@ -1,6 +1,8 @@
 //! The search for a memory, and what a set does meanwhile.
 
 use super::*;
+use crate::stash::filling::PATIENCE;
+use crate::stash::recovery::LATE_FOR;
 
 #[test]
 fn waking_asks_everybody_by_broadcast_and_each_peer_by_request() {
@@ -128,6 +130,49 @@ fn a_late_push_of_something_newer_is_taken_and_of_something_older_is_not() {
     assert_eq!(data_of(&rt).as_deref(), Some("\"two\""));
     push(&mut rt, "c", &response_of(&me, "\"three\"", 3));
     assert_eq!(data_of(&rt).as_deref(), Some("\"three\""));
+}
+
+/// Somebody greets. Returns how it is asked for the memory, if it is.
+fn asked_at_hello(rt: &mut MockRuntime, who: &str) -> Option<Message> {
+    rt.emitted();
+    let who = MockRuntime::identity(who);
+    rt.local("presence:hello", &PeerNews { who });
+    of_kind(&rt.emitted(), "stash:request").pop()
+}
+
+#[test]
+fn who_comes_back_behind_a_search_that_missed_it_is_asked_for_two_minutes() {
+    let mut rt = reborn();
+    let me = MockRuntime::identity("owner");
+    push(&mut rt, "a", &response_of(&me, "\"two\"", 2));
+    rt.advance(SETTLE_AFTER);
+    assert_eq!(recovered_counts(&mut rt), ["{\"count\":1}"]);
+    // It seems to be there, and does not answer.
+    rt.register("b");
+    rt.advance(PATIENCE);
+    let asked = asked_at_hello(&mut rt, "b").expect("a request");
+    let newer = response_of(&me, "\"three\"", 3);
+    let b = MockRuntime::identity("b");
+    rt.answer(&asked, &b, "stash:response", &newer);
+    assert_eq!(data_of(&rt).as_deref(), Some("\"three\""));
+    assert_eq!(asked_at_hello(&mut rt, "b"), None, "it has answered");
+    rt.register("c");
+    rt.advance(LATE_FOR);
+    assert_eq!(asked_at_hello(&mut rt, "c"), None, "it is too late");
+}
+
+#[test]
+fn nobody_is_asked_behind_a_search_that_all_who_are_named_have_answered() {
+    let mut rt = reborn();
+    let me = MockRuntime::identity("owner");
+    let copy = response_naming(&me, "1", 1, &["a", "b", "c"]);
+    for who in ["a", "b", "c"] {
+        push(&mut rt, who, &copy);
+    }
+    rt.advance(SETTLE_AFTER);
+    assert_eq!(recovered_counts(&mut rt), ["{\"count\":3}"]);
+    rt.register("d");
+    assert_eq!(asked_at_hello(&mut rt, "d"), None);
 }
 
 #[test]
