@@ -15,6 +15,9 @@ pub const FOLLOWED_MAX: usize = 128;
 /// Silence on the plaza after which a peer counts as missing.
 pub const MISSING_AFTER: Duration = Duration::from_secs(5 * 60);
 
+/// That somebody seems to be restarted is told so often at most.
+pub const RESTARTS_EVERY: Duration = Duration::from_secs(60);
+
 /// A Go nara on a busy machine publishes every 300 s and says nothing else, so
 /// it is given a little more.
 const QUIET_GRACE: Duration = Duration::from_secs(30);
@@ -99,6 +102,9 @@ pub struct Peer {
     pub event_time: WallTime,
     /// For how many seconds it has been up, as its newest newspaper says.
     pub uptime: u64,
+    /// When it was last told of that it seems to be restarted, and whether it
+    /// has seemed so again since.
+    restarted: Option<(Instant, bool)>,
     /// Where the mesh reaches it, as its newest hey_there says; or empty.
     pub mesh_ip: String,
     /// What it signed about that address, as it came, be it a hey_there or a
@@ -113,6 +119,20 @@ impl Peer {
     /// How long this nara itself has known it; never what the peer claims.
     pub fn age(&self, now: Now) -> Duration {
         now.mono - self.first_seen.mono
+    }
+
+    /// It seems to be restarted. Returns whether that is to be told now, or
+    /// when the minute is over behind the last time: an old newspaper, played
+    /// again, looks the same.
+    pub fn note_restart(&mut self, now: Now) -> bool {
+        if let Some((told_at, is_due)) = &mut self.restarted
+            && now.mono - *told_at < RESTARTS_EVERY
+        {
+            *is_due = true;
+            return false;
+        }
+        self.restarted = Some((now.mono, false));
+        true
     }
 }
 
@@ -145,6 +165,7 @@ impl Neighbourhood {
             last_seen: now,
             event_time: WallTime::default(),
             uptime: 0,
+            restarted: None,
             mesh_ip: String::new(),
             proof: String::new(),
             light: None,
@@ -239,6 +260,16 @@ impl Neighbourhood {
             missing.push(*who);
         }
         missing
+    }
+
+    /// Who seemed to be restarted within a minute of the last time, which is
+    /// over.
+    pub fn restarted_again(&mut self, now: Now) -> Vec<Identity> {
+        let is_due =
+            |peer: &mut Peer| matches!(peer.restarted, Some((_, true))) && peer.note_restart(now);
+        let again = self.peers.iter_mut();
+        let again = again.filter_map(|(who, peer)| is_due(peer).then_some(*who));
+        again.gather()
     }
 
     /// Whether there are few enough online to follow one more.

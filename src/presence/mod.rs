@@ -551,6 +551,7 @@ impl Presence {
             return Outcome::Drop("has_left");
         }
         self.note_online(ctx, &who, &newspaper.from);
+        let at = ctx.now();
         if let Some(peer) = ctx.peers_mut().peer_mut(&who) {
             // Whoever named its key in a message is a light nara for good.
             if peer.light != Some(true) {
@@ -561,7 +562,7 @@ impl Presence {
                 .and_then(MemoryMode::parse)
                 .or(peer.mode);
             let before = core::mem::replace(&mut peer.uptime, newspaper.status.uptime_seconds);
-            let has_restarted = peer.uptime < before;
+            let has_restarted = peer.uptime < before && peer.note_restart(at);
             // Go naras greet once, so whoever came later has this alone. What
             // it greeted with has a time, and goes first.
             let address = newspaper.status.mesh_ip.as_str();
@@ -693,6 +694,9 @@ impl Presence {
         for who in ctx.peers_mut().mark_missing(now) {
             ctx.log().info(format!("{} is missing", who.id));
             ctx.emit("presence:gone", &PeerNews { who });
+        }
+        for who in ctx.peers_mut().restarted_again(now) {
+            ctx.emit("presence:restarted", &PeerNews { who });
         }
     }
 }

@@ -410,6 +410,8 @@ fn a_peer_whose_newspaper_counts_from_the_beginning_again_was_restarted() {
     rt.deliver_plaza(HEY_THERE_TOPIC, &hello(&rt, "bob"));
     let bob = MockRuntime::identity("bob");
     let mut restarts = |uptime_seconds| {
+        rt.advance(Duration::from_secs(10));
+        rt.locals();
         let status = StatusBuilder {
             uptime_seconds,
             ..status(&bob, "hog")
@@ -424,6 +426,13 @@ fn a_peer_whose_newspaper_counts_from_the_beginning_again_was_restarted() {
             .count()
     };
     assert_eq!([100, 200, 200, 2, 60].map(&mut restarts), [0, 0, 0, 1, 0]);
+    // An old one, played again, looks the same: it is told once a minute.
+    assert_eq!([200, 2, 1].map(&mut restarts), [0, 0, 0]);
+    rt.advance(crate::neighbourhood::RESTARTS_EVERY);
+    let told = |one: &crate::runtime::Local| one.kind == "presence:restarted";
+    assert_eq!(rt.locals().iter().filter(|one| told(one)).count(), 1);
+    rt.advance(crate::neighbourhood::RESTARTS_EVERY * 2);
+    assert_eq!(rt.locals().iter().filter(|one| told(one)).count(), 0);
 }
 
 #[test]

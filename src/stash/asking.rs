@@ -36,6 +36,7 @@ impl Stash {
     /// [`Stash::recover`] brings it back.
     pub fn clear_my_stash(&mut self, ctx: &mut Context<'_>) {
         self.owner.forget_attempts(ctx);
+        self.recovery.late_until = None;
         self.owner.clear();
         self.replace_older(u64::MAX);
         self.saved = None;

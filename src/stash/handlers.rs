@@ -4,7 +4,7 @@ use super::codec::Memory;
 use super::errors::StashError;
 use super::filling::Reply;
 use super::held::Generation;
-use super::recovery::{Answer, Question, SearchState, Why};
+use super::recovery::{Answer, Question, SearchState, Showing, Why};
 use super::{Adopted, Stash};
 use crate::base::Identity;
 use crate::message::{
@@ -106,7 +106,7 @@ impl Stash {
             return Outcome::Drop("late_reply");
         }
         let (answer, memory, is_news) =
-            self.take_response(ctx, sender, response, Generation::Newest, false);
+            self.take_response(ctx, sender, response, Generation::Newest, Showing::Unasked);
         self.fill(ctx);
         match (answer, memory) {
             (Answer::Broken, _) => Outcome::Drop("broken"),
@@ -217,8 +217,8 @@ impl Stash {
         _: &Delivery,
         news: PeerNews,
     ) -> Outcome {
-        self.doubt(ctx.now().mono, &news.who);
-        self.ask_restarted(ctx);
+        self.doubt(ctx, &news.who);
+        self.fill(ctx);
         Outcome::Continue
     }
 
@@ -272,12 +272,12 @@ impl Stash {
             return;
         };
         self.end_store(ctx, &who, &reply);
-        match reply {
+        let _ = match reply {
             // It may have something that I have not seen; then that is known.
             Reply::Stale => self.ask_to_show(ctx, &who, Why::Stale),
             Reply::Doubtful => self.ask_to_show(ctx, &who, Why::Audit),
-            _ => {}
-        }
+            _ => true,
+        };
         self.fill(ctx);
     }
 
@@ -303,14 +303,20 @@ impl Stash {
             }
             // What opens is mine and welcome, whatever it answers.
             let (from, generation) = (&question.to, question.generation);
-            let was_asked = echoes && !question.is_doubted;
-            Some(self.take_response(ctx, from, response, generation, was_asked))
+            let showing = match echoes {
+                _ if question.is_doubted => Showing::Doubtful,
+                true => Showing::Asked,
+                false => Showing::Unasked,
+            };
+            Some(self.take_response(ctx, from, response, generation, showing))
         });
         match question.why {
             Why::Search => {
                 self.recovery.ask_further(ctx);
                 self.settle(ctx);
             }
+            // It was asked again when it seemed to be restarted.
+            Why::Audit if question.is_doubted => {}
             Why::Audit => {
                 let answer = answer.map(|(answer, ..)| answer);
                 self.judge_audit(ctx, &question.to, acked, answer);
@@ -346,7 +352,7 @@ impl Stash {
         from: &Identity,
         response: Response,
         generation: Generation,
-        was_asked: bool,
+        showing: Showing,
     ) -> (Answer, Option<Memory>, bool) {
         let (recovery, owner) = (&mut self.recovery, &self.owner);
         let (answer, found) = recovery.handle_response(ctx, from, response, generation, owner);
@@ -362,9 +368,10 @@ impl Stash {
             self.recovery.state(),
             SearchState::Searching | SearchState::NotFound
         );
-        if !is_newest {
-            // Whoever has it beside something else holds no copy that counts.
-        } else if was_asked || self.recovery.state() == SearchState::Searching {
+        if !is_newest || showing == Showing::Doubtful {
+            // Whoever has it beside something else, or had it before it was
+            // restarted, holds no copy that counts.
+        } else if showing == Showing::Asked || self.recovery.state() == SearchState::Searching {
             self.owner.note_verified(from, found.copy(), at);
         } else {
             self.owner.note_offer(from, found.copy(), at);

@@ -2,7 +2,7 @@
 //! show what it holds, and what is too many is let go.
 
 use super::Stash;
-use super::filling::PATIENCE;
+use super::filling::{PATIENCE, Reply};
 use super::held::Generation;
 use super::recovery::{Answer, Why};
 use crate::base::{Gather, Identity, Instant};
@@ -17,9 +17,6 @@ const CHECK_AGAIN: Duration = Duration::from_secs(10);
 
 /// How often one holder, at random, is asked to return its copy.
 pub const AUDIT_EVERY: Duration = Duration::from_secs(5 * 60);
-
-/// One holder is asked so often at most because it seems to be restarted.
-pub(super) const RESTARTS_EVERY: Duration = Duration::from_secs(60);
 
 /// When to look after the copies next.
 #[derive(Default)]
@@ -42,7 +39,6 @@ impl Keeping {
 impl Stash {
     pub(super) fn keep(&mut self, ctx: &mut Context<'_>) {
         let now = ctx.now().mono;
-        self.ask_restarted(ctx);
         if self.keeping.audit_at.take_if(|at| *at <= now).is_some() {
             self.keeping.audit_at = Some(now + AUDIT_EVERY);
             self.audit(ctx);
@@ -87,9 +83,9 @@ impl Stash {
         self.ask_to_show(ctx, &who, Why::Audit);
     }
 
-    /// Somebody seems to have been restarted. A copy of its life before counts
-    /// until it is asked for it; an ack of then, or what it shows, not at all.
-    pub(super) fn doubt(&mut self, now: Instant, who: &Identity) {
+    /// Somebody seems to have been restarted: an ack of its life before, or what
+    /// it shows, proves nothing. What it held counts until it is asked for it.
+    pub(super) fn doubt(&mut self, ctx: &mut Context<'_>, who: &Identity) {
         let attempts = self.owner.attempts.values_mut();
         for attempt in attempts.filter(|attempt| attempt.to == *who) {
             attempt.is_doubted = true;
@@ -98,38 +94,23 @@ impl Stash {
         for question in questions.filter(|question| question.to == *who) {
             question.is_doubted = true;
         }
-        if self.owner.is_holder(who)
-            && let Some(holder) = self.owner.holders.get_mut(who)
-        {
-            let rested = holder.asked_at.map_or(now, |at| at + RESTARTS_EVERY);
-            holder.ask_at = Some(rested.max(now));
+        let is_right = self.may_store()
+            && (!self.owner.is_holder(who) || self.ask_to_show(ctx, who, Why::Audit));
+        // Who cannot be asked now holds nothing that counts.
+        if !is_right {
+            self.owner.holders.remove(who);
         }
     }
 
-    /// Asks the holders that seem to have been restarted, each once a minute at
-    /// most.
-    pub(super) fn ask_restarted(&mut self, ctx: &mut Context<'_>) {
-        if !self.may_store() {
-            return;
-        }
-        let now = ctx.now().mono;
-        let holders = self.owner.holders.iter_mut();
-        let due = holders.filter_map(|(who, holder)| {
-            holder.asked_at = Some(holder.ask_at.take_if(|at| *at <= now)?);
-            Some(*who)
-        });
-        for who in due.gather() {
-            self.ask_to_show(ctx, &who, Why::Audit);
-        }
-    }
-
-    pub(super) fn ask_to_show(&mut self, ctx: &mut Context<'_>, who: &Identity, why: Why) {
+    /// Asks somebody for its copy. Returns whether that left.
+    pub(super) fn ask_to_show(&mut self, ctx: &mut Context<'_>, who: &Identity, why: Why) -> bool {
         let newest = Generation::Newest;
         let asked = self.recovery.request(ctx, who, newest, why, PATIENCE);
-        if let Err(error) = asked {
+        if let Err(error) = &asked {
             ctx.log()
                 .warn(format!("cannot ask {} for its copy: {error}", who.id));
         }
+        asked.is_ok()
     }
 
     /// What an audited holder showed, and which revision it was known to hold;
@@ -145,7 +126,10 @@ impl Stash {
         let newest = self.owner.memory().map_or(0, |memory| memory.revision);
         let expected = acked.map_or(newest, |revision| revision.min(newest));
         match answer {
-            Some(Answer::Opened { revision }) if revision >= expected => {}
+            Some(Answer::Opened { revision }) if revision >= expected => {
+                // Whoever waits for its ack, which was doubtful, has better.
+                self.end_store(ctx, who, &Reply::Holds(revision));
+            }
             // It may only be out of reach; then it is worth another try.
             None if self.owner.drop_holder(who) => self.owner.note_silence(ctx, who),
             _ => {

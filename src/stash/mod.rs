@@ -283,10 +283,8 @@ impl Service for Stash {
 
     fn poll_timeout(&self) -> Option<Instant> {
         let operations = self.operations.iter().map(|one| one.deadline).min();
-        let restarted = self.owner.holders.values().filter_map(|one| one.ask_at);
         let parts = [
             operations,
-            restarted.min().filter(|_| self.may_store()),
             self.keeping.poll_timeout(),
             self.granting.poll_timeout(),
             self.confidant.poll_timeout(),

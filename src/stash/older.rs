@@ -8,7 +8,7 @@ use super::confidant::Confidant;
 use super::held::Generation;
 use super::held::{Held, check};
 use super::places::has_been_here;
-use super::recovery::Answer;
+use super::recovery::{Answer, Showing};
 use crate::base::Identity;
 use crate::message::{Bytes, Message, Response, Store};
 use crate::runtime::{Context, Sealed};
@@ -55,7 +55,8 @@ impl Stash {
             ciphertext,
             stored_at: 0,
         };
-        let (answer, ..) = self.take_response(ctx, from, response, Generation::Newest, false);
+        let (answer, ..) =
+            self.take_response(ctx, from, response, Generation::Newest, Showing::Unasked);
         self.fill(ctx);
         match answer {
             Answer::NotFound | Answer::Broken => Err("not_my_stash"),

@@ -236,7 +236,11 @@ impl Stash {
 
     /// A peer has answered a store; whoever waits for that one learns it.
     pub(super) fn end_store(&mut self, ctx: &Context<'_>, who: &Identity, reply: &Reply) {
-        let is_older = |wanted: u64| matches!(reply, Reply::Holds(got) if *got < wanted);
+        // What a doubtful one shows will tell.
+        let is_older = |wanted: u64| match reply {
+            Reply::Holds(got) => *got < wanted,
+            reply => *reply == Reply::Doubtful,
+        };
         let is_this = |one: &Operation| matches!(&one.what, Wait::Ack { who: to, revision } if to == who && !is_older(*revision));
         for one in self.take_operations(&is_this) {
             let id = || who.id;

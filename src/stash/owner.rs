@@ -66,10 +66,6 @@ pub struct Holder {
     /// I asked. Whoever merely sends a copy may have overheard it, and promised
     /// nothing.
     pub asked: bool,
-    /// When it was last asked for it because it seemed to be restarted.
-    pub(super) asked_at: Option<Instant>,
-    /// When it will be.
-    pub(super) ask_at: Option<Instant>,
 }
 
 /// What a memory that came back changed.
@@ -500,8 +496,8 @@ impl Owner {
         (revision, seal): (u64, u64),
         at: WallTime,
     ) {
-        let before = self.holders.get(who).copied();
-        let of_this = before.filter(|one| one.seal == seal);
+        let before = self.holders.get(who).filter(|one| one.seal == seal);
+        let verified_at = before.and_then(|holder| holder.verified_at);
         if self.holders.len() >= HOLDERS_MAX && !self.holders.contains_key(who) {
             // Copies that nobody asked for make room for those that count.
             let mut offers = self.holders.iter().filter(|(_, one)| !one.asked);
@@ -514,10 +510,8 @@ impl Owner {
                 revision,
                 seal,
                 at,
-                verified_at: of_this.and_then(|holder| holder.verified_at),
+                verified_at,
                 asked: true,
-                asked_at: before.and_then(|holder| holder.asked_at),
-                ask_at: before.and_then(|holder| holder.ask_at),
             };
             self.holders.insert(*who, holder);
         }

@@ -102,6 +102,17 @@ pub(super) enum Why {
     Operation(OperationId),
 }
 
+/// What a copy proves that somebody sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Showing {
+    /// That it is held: it was asked for.
+    Asked,
+    /// That it is held, or was overheard.
+    Unasked,
+    /// That it was held before its holder seems to have been restarted.
+    Doubtful,
+}
+
 /// A request on its way.
 pub(super) struct Question {
     pub(super) to: Identity,
@@ -139,7 +150,7 @@ pub struct Recovery {
     nudge_at: Option<Instant>,
     refresh_at: Option<Instant>,
     /// Until then whoever shows up is asked, though the memory is back.
-    late_until: Option<Instant>,
+    pub(super) late_until: Option<Instant>,
     quiet: Duration,
     took: Option<Duration>,
     pub(super) asked: SortedMap<CallId, Question>,

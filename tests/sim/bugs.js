@@ -155,8 +155,8 @@ export const bugs = [
     edits: [
       {
         file: "stash/keeping.rs",
-        old: "        if self.owner.is_holder(who)\n",
-        new: "        if !planted\n            && self.owner.is_holder(who)\n",
+        old: "(!self.owner.is_holder(who) || self.ask",
+        new: "(planted || !self.owner.is_holder(who) || self.ask",
       },
     ],
   },

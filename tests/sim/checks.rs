@@ -2,7 +2,7 @@
 
 use super::broker::{self, Packet};
 use super::gateway::port_of;
-use super::host::{Host, Place, Restart};
+use super::host::{Host, Place};
 use super::vice::Vice;
 use super::world::{SECOND, World};
 use light_nara::base::WallTime;
@@ -155,10 +155,9 @@ impl World {
         // Old newspapers look like a restart, so it may ask first, and again
         // where its connection was lost.
         let can_ask = |at: u64| at.max(host.dozes_until).max(host.connected_at);
-        let is_known =
-            |one: &Restart| one.heard > *ended_at && can_ask(one.ask) + ASKED_IN < self.micros;
+        let is_known = |at: u64| at > *ended_at && can_ask(at) + ASKED_IN < self.micros;
         match heard {
-            Some((_, one)) if is_known(one) => Err(format!(
+            Some((_, at)) if is_known(*at) => Err(format!(
                 "it counts a copy of {revision} whose holder it heard to be restarted"
             )),
             _ => Ok(()),

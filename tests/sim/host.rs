@@ -8,7 +8,6 @@ use super::marks::{Marking, digest};
 use super::probe::Probe;
 use super::secrets::Secrets;
 use super::vice::Vice;
-use super::world::SECOND;
 use light_nara::base::{Identity, Instant, Now, Rng, WallTime};
 use light_nara::identity::{Keys, Soul};
 use light_nara::message::Response;
@@ -16,9 +15,6 @@ use light_nara::nara::{Config, Nara, Newborn};
 use light_nara::stash::{OperationId, codec};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-
-/// Who seems to be restarted is asked so often at most.
-const ASKED_EVERY: u64 = 60 * SECOND;
 
 /// The true time at which a simulation begins.
 const EPOCH: i64 = 1_768_756_453_000_000_000;
@@ -58,15 +54,6 @@ pub(super) enum Input {
     /// From the socket to the gateway.
     MeshClosed,
     MeshData(Parcel),
-}
-
-/// When a peer seemed to be restarted.
-#[derive(Clone, Copy)]
-pub(super) struct Restart {
-    /// When that was heard last.
-    pub(super) heard: u64,
-    /// When it is asked for its copy at the latest.
-    pub(super) ask: u64,
 }
 
 /// How a host gives one owner a place.
@@ -131,8 +118,8 @@ pub(super) struct Host {
     pub(super) held_ever: BTreeMap<usize, u64>,
     /// What earlier ones held at most, each with the time of its end.
     pub(super) held_before: BTreeMap<usize, Vec<(u64, u64)>>,
-    /// Who seemed to be restarted.
-    pub(super) restarts: BTreeMap<usize, Restart>,
+    /// Who seemed to be restarted, and when that was heard last.
+    pub(super) restarts: BTreeMap<usize, u64>,
     /// Whether it said that it sleeps.
     pub(super) is_asleep: bool,
     /// On which side it is while the naras are two groups.
@@ -214,15 +201,6 @@ impl Host {
         let now = self.now(micros);
         let nara = Nara::with_crypto(config, seed, now, |keys| Box::new(Marking(keys)));
         self.nara = Some(nara.with_service(Probe::default()));
-    }
-
-    pub(super) fn hear_restart(&mut self, micros: u64, who: usize) {
-        let ask = match self.restarts.get(&who) {
-            Some(waits) if waits.ask > micros => waits.ask,
-            Some(asked) => micros.max(asked.ask + ASKED_EVERY),
-            None => micros,
-        };
-        self.restarts.insert(who, Restart { heard: micros, ask });
     }
 
     /// The instance ends, and with it all that it kept. Returns how many

@@ -391,9 +391,9 @@ impl World {
         if kind == "presence:restarted" {
             let names = |host: &Host| local.payload.contains(&host.who().key.to_text());
             let who = self.hosts.iter().position(names);
-            if let Some(who) = who {
-                self.hosts[place].hear_restart(self.micros, who);
-            }
+            self.hosts[place]
+                .restarts
+                .extend(who.map(|who| (who, self.micros)));
         }
     }
 

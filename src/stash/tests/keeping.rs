@@ -3,7 +3,6 @@
 use super::*;
 use crate::base::WallTime;
 use crate::runtime::CALL_DEADLINE;
-use crate::stash::keeping::RESTARTS_EVERY;
 
 /// A newborn nara whose memory is held by three of its peers.
 fn safe(peers: &[&str]) -> MockRuntime {
@@ -190,12 +189,11 @@ fn whoever_sends_an_overheard_copy_does_not_count_and_keeps_no_other_from_being_
 }
 
 #[test]
-fn a_holder_that_seems_to_be_restarted_is_asked_at_once_and_once_a_minute() {
+fn a_holder_that_seems_to_be_restarted_is_asked_at_once() {
     let mut rt = safe(&["a", "b", "c", "d"]);
     let who = MockRuntime::identity(&holders(&rt)[0]);
     let asked = restart(&mut rt, &who);
     assert_eq!(asked.len(), 1);
-    assert!(restart(&mut rt, &who).is_empty());
     rt.answer(&asked[0], &who, "stash:response", &not_found(&asked[0]));
     assert_eq!(ack_all(&mut rt), 1);
     assert_eq!(holders(&rt).len(), 3);
@@ -203,22 +201,17 @@ fn a_holder_that_seems_to_be_restarted_is_asked_at_once_and_once_a_minute() {
 }
 
 #[test]
-fn who_seems_to_be_restarted_again_within_a_minute_is_asked_when_it_ends() {
-    let mut rt = safe(&["a", "b", "c"]);
-    let who = MockRuntime::identity("a");
-    let asked = restart(&mut rt, &who);
-    let shown = shown(&rt, &asked[0]);
-    rt.answer(&asked[0], &who, "stash:response", &shown);
-    rt.advance(RESTARTS_EVERY / 2);
-    assert!(restart(&mut rt, &who).is_empty());
-    let to_who = |rt: &mut MockRuntime| {
-        let asked = of_kind(&rt.emitted(), "stash:request");
-        asked.into_iter().filter(|one| one.to_id == "a").count()
-    };
-    rt.advance(RESTARTS_EVERY / 2 - Duration::from_secs(1));
-    assert_eq!(to_who(&mut rt), 0);
-    rt.advance(Duration::from_secs(1));
-    assert_eq!(to_who(&mut rt), 1);
+fn a_holder_that_seems_to_be_restarted_while_a_search_goes_on_does_not_count() {
+    let mut rt = reborn();
+    rt.register("a");
+    let me = MockRuntime::identity("owner");
+    push(&mut rt, "a", &response_of(&me, "\"kept\"", 4));
+    let a = MockRuntime::identity("a");
+    restart(&mut rt, &a);
+    rt.advance(SETTLE_AFTER);
+    assert!(holders(&rt).is_empty());
+    let stores = of_kind(&rt.emitted(), "stash:store");
+    assert_eq!(stores.len(), 1, "it is given the memory anew");
 }
 
 #[test]
@@ -235,6 +228,47 @@ fn an_ack_from_before_a_restart_counts_once_the_copy_is_shown() {
     let shown = shown(&rt, &asked[0]);
     rt.answer(&asked[0], &who, "stash:response", &shown);
     assert_eq!(holders(&rt), ["a", "b", "c"]);
+}
+
+#[test]
+fn who_waits_for_a_doubtful_ack_has_it_once_the_copy_is_shown() {
+    let mut rt = safe(&["a", "b", "c", "d"]);
+    let known = holders(&rt);
+    let mut peers = ["a", "b", "c", "d"].into_iter();
+    let other = peers.find(|one| !known.contains(&(*one).to_owned()));
+    let who = MockRuntime::identity(other.unwrap());
+    rt.emitted();
+    events(&mut rt);
+    let operation = rt
+        .command(|stash: &mut Stash, ctx| stash.store_with(ctx, &who, DEADLINE))
+        .unwrap();
+    let stores = of_kind(&rt.emitted(), "stash:store");
+    assert!(restart(&mut rt, &who).is_empty());
+    ack(&mut rt, &stores[0]);
+    let ended = |rt: &mut MockRuntime| {
+        let is_it = |event: &Event| matches!(event, Event::Set(one, Ok(_)) if *one == operation);
+        events(rt).iter().filter(|event| is_it(event)).count()
+    };
+    assert_eq!(ended(&mut rt), 0);
+    let asked = of_kind(&rt.emitted(), "stash:request");
+    let shown = shown(&rt, &asked[0]);
+    rt.answer(&asked[0], &who, "stash:response", &shown);
+    assert_eq!(ended(&mut rt), 1);
+}
+
+#[test]
+fn a_showing_from_before_a_second_restart_makes_no_older_copy_count() {
+    let mut rt = safe(&["a", "b", "c"]);
+    set(&mut rt, "2");
+    let stores = of_kind(&rt.emitted(), "stash:store");
+    let who = MockRuntime::identity("a");
+    restart(&mut rt, &who);
+    stores.iter().for_each(|store| ack(&mut rt, store));
+    let asked = of_kind(&rt.emitted(), "stash:request");
+    restart(&mut rt, &who);
+    let shown = shown(&rt, &asked[0]);
+    rt.answer(&asked[0], &who, "stash:response", &shown);
+    assert_eq!(holders(&rt), ["b", "c"]);
 }
 
 #[test]

@@ -171,7 +171,9 @@ fn nobody_is_asked_behind_a_search_that_all_who_are_named_have_answered() {
     }
     rt.advance(SETTLE_AFTER);
     assert_eq!(recovered_counts(&mut rt), ["{\"count\":3}"]);
+    rt.emitted();
     rt.register("d");
+    assert!(of_kind(&rt.emitted(), "stash:request").is_empty());
     assert_eq!(asked_at_hello(&mut rt, "d"), None);
 }
 
