@@ -272,12 +272,15 @@ impl Stash {
             return;
         };
         self.end_store(ctx, &who, &reply);
-        let _ = match reply {
+        let why = match reply {
             // It may have something that I have not seen; then that is known.
-            Reply::Stale => self.ask_to_show(ctx, &who, Why::Stale),
-            Reply::Doubtful => self.ask_to_show(ctx, &who, Why::Audit),
-            _ => true,
+            Reply::Stale => Some(Why::Stale),
+            Reply::Doubtful => Some(Why::Audit),
+            _ => None,
         };
+        if let Some(why) = why {
+            self.ask_to_show(ctx, &who, why);
+        }
         self.fill(ctx);
     }
 

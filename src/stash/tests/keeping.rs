@@ -38,6 +38,20 @@ fn restart(rt: &mut MockRuntime, who: &Identity) -> Vec<Message> {
     of_kind(&rt.emitted(), "stash:request")
 }
 
+/// A second version that three acknowledge, the first of them behind word of its
+/// restart. Returns who that is, and how it is asked to show its copy.
+fn doubtful(rt: &mut MockRuntime) -> (Identity, Message) {
+    set(rt, "2");
+    let stores = of_kind(&rt.emitted(), "stash:store");
+    let who = MockRuntime::identity("a");
+    assert!(restart(rt, &who).is_empty());
+    stores.iter().for_each(|store| ack(rt, store));
+    assert_eq!(holders(rt), ["b", "c"]);
+    let mut asked = of_kind(&rt.emitted(), "stash:request");
+    assert_eq!(asked.len(), 1);
+    (who, asked.remove(0))
+}
+
 fn copy(request: &Message, data: &str, revision: u64) -> Response {
     let ask: Request = parse_payload(&request.payload).unwrap();
     Response {
@@ -217,16 +231,9 @@ fn a_holder_that_seems_to_be_restarted_while_a_search_goes_on_does_not_count() {
 #[test]
 fn an_ack_from_before_a_restart_counts_once_the_copy_is_shown() {
     let mut rt = safe(&["a", "b", "c"]);
-    set(&mut rt, "2");
-    let stores = of_kind(&rt.emitted(), "stash:store");
-    let who = MockRuntime::identity("a");
-    assert!(restart(&mut rt, &who).is_empty());
-    stores.iter().for_each(|store| ack(&mut rt, store));
-    assert_eq!(holders(&rt), ["b", "c"]);
-    let asked = of_kind(&rt.emitted(), "stash:request");
-    assert_eq!(asked.len(), 1);
-    let shown = shown(&rt, &asked[0]);
-    rt.answer(&asked[0], &who, "stash:response", &shown);
+    let (who, asked) = doubtful(&mut rt);
+    let shown = shown(&rt, &asked);
+    rt.answer(&asked, &who, "stash:response", &shown);
     assert_eq!(holders(&rt), ["a", "b", "c"]);
 }
 
@@ -259,15 +266,10 @@ fn who_waits_for_a_doubtful_ack_has_it_once_the_copy_is_shown() {
 #[test]
 fn a_showing_from_before_a_second_restart_makes_no_older_copy_count() {
     let mut rt = safe(&["a", "b", "c"]);
-    set(&mut rt, "2");
-    let stores = of_kind(&rt.emitted(), "stash:store");
-    let who = MockRuntime::identity("a");
+    let (who, asked) = doubtful(&mut rt);
     restart(&mut rt, &who);
-    stores.iter().for_each(|store| ack(&mut rt, store));
-    let asked = of_kind(&rt.emitted(), "stash:request");
-    restart(&mut rt, &who);
-    let shown = shown(&rt, &asked[0]);
-    rt.answer(&asked[0], &who, "stash:response", &shown);
+    let shown = shown(&rt, &asked);
+    rt.answer(&asked, &who, "stash:response", &shown);
     assert_eq!(holders(&rt), ["b", "c"]);
 }
 
