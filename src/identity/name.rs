@@ -14,134 +14,30 @@ pub fn generate_name(text: &str) -> String {
     }
     let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = Sha256::digest(text).into();
     let mut random = GoRandom::new(i64::from_be_bytes([a, b, c, d, e, f, g, h]));
-    let adjective = ADJECTIVES[random.below(ADJECTIVES.len() as u32) as usize];
-    let noun = NOUNS[random.below(NOUNS.len() as u32) as usize];
+    let mut one_of = |words: &'static str| {
+        let count = words.split(' ').count() as u32;
+        words.split(' ').nth(random.below(count) as usize)
+    };
+    let words = one_of(ADJECTIVES).zip(one_of(NOUNS));
+    let (adjective, noun) = words.unwrap_or_default();
     format!("{adjective}-{noun}-{:03}", random.below(1000))
 }
 
 /// First words, in the network's order.
-const ADJECTIVES: [&str; 59] = [
-    "mystic",
-    "dandelion",
-    "quirky",
-    "glitter",
-    "neon",
-    "fuzzy",
-    "cosmic",
-    "bouncy",
-    "mellow",
-    "spicy",
-    "frozen",
-    "velvet",
-    "salty",
-    "grumpy",
-    "dizzy",
-    "funky",
-    "electric",
-    "pixel",
-    "golden",
-    "silver",
-    "crimson",
-    "azure",
-    "emerald",
-    "vivid",
-    "silent",
-    "noisy",
-    "sparkly",
-    "cyber",
-    "brave",
-    "calm",
-    "wild",
-    "tame",
-    "fast",
-    "slow",
-    "heavy",
-    "light",
-    "clumsy",
-    "fancy",
-    "magical",
-    "dreamy",
-    "clover",
-    "vibe",
-    "chill",
-    "sociable",
-    "agreeable",
-    "buzzing",
-    "nara",
-    "stretchy",
-    "stinky",
-    "wobbly",
-    "tiny",
-    "giga",
-    "mega",
-    "ultra",
-    "hyper",
-    "turbo",
-    "digital",
-    "analog",
-    "shimmering",
-];
+const ADJECTIVES: &str = "\
+    mystic dandelion quirky glitter neon fuzzy cosmic bouncy mellow spicy frozen velvet \
+    salty grumpy dizzy funky electric pixel golden silver crimson azure emerald vivid \
+    silent noisy sparkly cyber brave calm wild tame fast slow heavy light clumsy fancy \
+    magical dreamy clover vibe chill sociable agreeable buzzing nara stretchy stinky \
+    wobbly tiny giga mega ultra hyper turbo digital analog shimmering";
 
 /// Second words, in the network's order.
-const NOUNS: [&str; 57] = [
-    "pizza",
-    "burger",
-    "icecream",
-    "donut",
-    "cupcake",
-    "lollipop",
-    "candy",
-    "chocolate",
-    "popcorn",
-    "salt",
-    "egg",
-    "waffle",
-    "pancake",
-    "butter",
-    "clover",
-    "flower",
-    "cat",
-    "dog",
-    "fox",
-    "owl",
-    "bear",
-    "wolf",
-    "tiger",
-    "lion",
-    "panda",
-    "otter",
-    "hamster",
-    "robot",
-    "alien",
-    "ghost",
-    "wizard",
-    "ninja",
-    "pirate",
-    "zombie",
-    "vampire",
-    "astronaut",
-    "nara",
-    "mushroom",
-    "crystal",
-    "comet",
-    "star",
-    "moon",
-    "sun",
-    "planet",
-    "galaxy",
-    "nebula",
-    "meteor",
-    "cactus",
-    "fern",
-    "moss",
-    "tree",
-    "leaf",
-    "sprout",
-    "seed",
-    "berry",
-    "fruit",
-    "veggie",
-];
+const NOUNS: &str = "\
+    pizza burger icecream donut cupcake lollipop candy chocolate popcorn salt egg waffle \
+    pancake butter clover flower cat dog fox owl bear wolf tiger lion panda otter hamster \
+    robot alien ghost wizard ninja pirate zombie vampire astronaut nara mushroom crystal \
+    comet star moon sun planet galaxy nebula meteor cactus fern moss tree leaf sprout seed \
+    berry fruit veggie";
 
 #[cfg(test)]
 mod tests {
@@ -151,10 +47,9 @@ mod tests {
     fn the_words_are_those_of_the_network() {
         let vectors: serde_json::Value =
             serde_json::from_str(include_str!("../../tests/vectors/names.json")).unwrap();
-        assert_eq!(
-            vectors["adjectives"],
-            serde_json::json!(ADJECTIVES.as_slice())
-        );
-        assert_eq!(vectors["nouns"], serde_json::json!(NOUNS.as_slice()));
+        for (list, words) in [("adjectives", ADJECTIVES), ("nouns", NOUNS)] {
+            let words = Vec::from_iter(words.split(' '));
+            assert_eq!(vectors[list], serde_json::json!(words));
+        }
     }
 }
