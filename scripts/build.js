@@ -145,11 +145,9 @@ async function optimise({ folder, module, named }) {
   const wasmOpt = (what, usual, ...args) => run(what, "node", [program, ...args, "--low-memory-unused", "-g", ...features, "--strip-producers", module, "-o", named], { usual });
   // The first 1,024 bytes of memory are the far end of the stack, which nobody addresses by a constant.
   writeFileSync(module, withoutLastWords(readFileSync(join(folder, "light_nara_bg.wasm"))));
-  // What is inlined is compiled with its caller, in every nara that wakes.
-  const alone = ["*stash_command*", "*status::Status>::to_json*"].map((name) => `--no-inline=${name}`);
   // Blocks and branches are made anew from what follows what, half a per cent smaller. How loads and stores are aligned is a
   // hint, which engines pass over; without it they are alike.
-  await wasmOpt(`optimise ${basename(module)}`, "about 30 s", ...alone, "--flatten", "--rereloop", "-Oz", "-Oz", "--dealign");
+  await wasmOpt(`optimise ${basename(module)}`, "about 30 s", ...INLINING, "--flatten", "--rereloop", "-Oz", "-Oz", "--dealign");
   if (!existsSync(named)) throw new StepError("wasm-opt wrote nothing");
   const optimised = readFileSync(named);
   const ranks = [];
@@ -215,6 +213,11 @@ const FOR_SIZE = [
   "dse-memoryssa-walklimit=10000",
   "capture-tracking-max-uses-to-explore=10000",
 ].map((option) => `-Cllvm-args=-${option}`);
+/**
+ * What is as short as its call is inlined wherever it is called, and what is called once only where it is short: gzip finds
+ * more alike in pieces, and what is inlined is compiled with its caller, in every nara that wakes.
+ */
+const INLINING = ["--always-inline-max-function-size=6", "--one-caller-inline-max-function-size=12"];
 // What rustc emits as .cargo/config.toml has it; Node 20 and today's browsers load all of it.
 const WASM_FEATURES = [
   "bulk-memory",
