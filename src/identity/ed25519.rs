@@ -11,9 +11,9 @@ use super::curve as group;
 #[cfg(not(all(target_family = "wasm", target_feature = "simd128")))]
 use super::group;
 
+use crate::base::sha512;
 use curve25519_dalek::scalar::clamp_integer;
 use group::{KEY_USES, Point, Scalar, Table, canonical, is_sum, times_base};
-use sha2::{Digest as _, Sha512};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// Keys that have a table, some 40 kB each, or are on their way to one.
@@ -33,7 +33,7 @@ pub(super) struct SecretKey {
 
 impl SecretKey {
     pub(super) fn from_seed(seed: &[u8; 32]) -> Self {
-        let hash = Zeroizing::new(<[u8; 64]>::from(Sha512::digest(seed)));
+        let hash = Zeroizing::new(sha512(&[seed]));
         let (mut low, mut prefix) = (Zeroizing::new([0; 32]), [0; 32]);
         low.copy_from_slice(&hash[..32]);
         prefix.copy_from_slice(&hash[32..]);
@@ -64,8 +64,7 @@ impl SecretKey {
 }
 
 fn hashed(parts: &[&[u8]]) -> Scalar {
-    let hash = parts.iter().fold(Sha512::new(), Sha512::chain_update);
-    Scalar::from_bytes_mod_order_wide(&hash.finalize().into())
+    Scalar::from_bytes_mod_order_wide(&sha512(parts))
 }
 
 /// A key, turned round, as verifying needs it; none of small order, for which

@@ -1,7 +1,7 @@
 //! Generated names: `adjective-noun-NNN`, the same for the same text everywhere.
 
 use super::go_random::GoRandom;
-use sha2::{Digest as _, Sha256};
+use crate::base::sha256;
 
 /// The longest name a nara may have, in bytes of UTF-8.
 pub const NAME_LENGTH_MAX: usize = 128;
@@ -12,7 +12,7 @@ pub fn generate_name(text: &str) -> String {
     if text.is_empty() {
         return "unnamed-nara".to_owned();
     }
-    let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = Sha256::digest(text).into();
+    let [a, b, c, d, e, f, g, h, ..] = sha256(&[text.as_bytes()]);
     let mut random = GoRandom::new(i64::from_be_bytes([a, b, c, d, e, f, g, h]));
     let mut one_of = |words: &'static str| {
         let count = words.split(' ').count() as u32;

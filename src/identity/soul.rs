@@ -1,9 +1,8 @@
 //! The soul: 40 bytes that are all a nara needs to be itself again.
 
 use super::name::generate_name;
-use crate::base::{NaraId, base58};
+use crate::base::{NaraId, base58, sha256};
 use core::fmt;
-use sha2::{Digest as _, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 const SEED_LENGTH: usize = 32;
@@ -148,41 +147,37 @@ impl fmt::Debug for Soul {
 
 /// The id of the nara with this soul and name; the bond is not looked at.
 pub fn nara_id(soul: &Soul, name: &str) -> NaraId {
-    let digest = Sha256::new()
-        .chain_update(soul.bytes().as_slice())
-        .chain_update(name)
-        .finalize();
-    NaraId::from_digest(&digest.into())
+    NaraId::from_digest(&sha256(&[soul.bytes().as_slice(), name.as_bytes()]))
 }
 
 /// HKDF-SHA256 (RFC 5869) for one key, which is one block of it.
 pub(super) fn derive_key(secret: &[u8], salt: &[u8], info: &[u8]) -> Zeroizing<[u8; 32]> {
-    hmac(&*hmac(salt, &[secret]), &[info, &[1]])
+    hmac(&*hmac(salt, [secret, b""]), [info, &[1]])
 }
 
-/// HMAC-SHA256 (RFC 2104) of a text in parts.
-fn hmac(key: &[u8], text: &[&[u8]]) -> Zeroizing<[u8; 32]> {
+/// HMAC-SHA256 (RFC 2104) of a text in two parts.
+fn hmac(key: &[u8], [first, second]: [&[u8]; 2]) -> Zeroizing<[u8; 32]> {
     let mut block = Zeroizing::new([0; 64]);
     match block.get_mut(..key.len()) {
         Some(start) => start.copy_from_slice(key),
-        None => block[..32].copy_from_slice(&Sha256::digest(key)),
+        None => block[..32].copy_from_slice(&sha256(&[key])),
     }
-    let mut keyed = |with: u8| {
-        block.iter_mut().for_each(|byte| *byte ^= with);
-        Sha256::new_with_prefix(block.as_slice())
+    let mix_in = |block: &mut [u8; 64], byte: u8| {
+        for word in block.as_chunks_mut().0 {
+            *word = (u64::from_le_bytes(*word) ^ u64::from_le_bytes([byte; 8])).to_le_bytes();
+        }
     };
     const INNER: u8 = 0x36;
     const OUTER: u8 = 0x5c;
-    let mut inner = keyed(INNER);
-    text.iter().for_each(|part| inner.update(part));
-    let digest = Zeroizing::new(<[u8; 32]>::from(inner.finalize()));
-    let outer = keyed(INNER ^ OUTER).chain_update(digest.as_slice());
-    Zeroizing::new(outer.finalize().into())
+    mix_in(&mut block, INNER);
+    let inner = Zeroizing::new(sha256(&[block.as_slice(), first, second]));
+    mix_in(&mut block, INNER ^ OUTER);
+    Zeroizing::new(sha256(&[block.as_slice(), inner.as_slice()]))
 }
 
 /// The tag of this seed and name.
 fn bond(seed: &[u8; SEED_LENGTH], name: &str) -> [u8; TAG_LENGTH] {
-    let code = hmac(seed, &[b"nara:name:v2:", name.as_bytes()]);
+    let code = hmac(seed, [b"nara:name:v2:", name.as_bytes()]);
     core::array::from_fn(|at| code[at])
 }
 

@@ -4,10 +4,9 @@
 //! answer's covers name, time and body, not the request. So neither proves
 //! what a message says: messages carry signatures of their own.
 
-use crate::base::{PublicKey, WallTime, base64};
+use crate::base::{PublicKey, WallTime, base64, sha256};
 use crate::identity::{Crypto, NAME_LENGTH_MAX, Signature};
 use core::fmt;
-use sha2::{Digest as _, Sha256};
 
 /// How far a request's time may be from now, in milliseconds.
 const WINDOW_MS: i64 = 30_000;
@@ -153,7 +152,7 @@ fn request_text(name: &str, timestamp: &str, method: &str, path: &str) -> String
 }
 
 fn answer_text(name: &str, timestamp: &str, body: &[u8]) -> String {
-    let hash = base64::encode(&Sha256::digest(body));
+    let hash = base64::encode(&sha256(&[body]));
     [name, timestamp, &hash].concat()
 }
 

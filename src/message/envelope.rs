@@ -3,10 +3,9 @@
 use super::json::ObjectWriter;
 use super::payload::{Fields, PayloadError};
 use super::time::Timestamp;
-use crate::base::{ID_LENGTH_MAX, PublicKey, base58};
+use crate::base::{ID_LENGTH_MAX, PublicKey, base58, sha256};
 use crate::identity::{NAME_LENGTH_MAX, Signature};
 use core::fmt;
-use sha2::{Digest as _, Sha256};
 
 /// The largest message that is read, in bytes.
 pub const FRAME_SIZE_MAX: usize = 65_536;
@@ -206,13 +205,9 @@ impl Message {
 
     /// The id that a sender gives a message.
     pub fn compute_id(kind: &str, from_id: &str, timestamp: &Timestamp, payload: &str) -> String {
-        let hash = Sha256::new()
-            .chain_update(kind)
-            .chain_update(from_id)
-            .chain_update(timestamp.to_text())
-            .chain_update(payload)
-            .finalize();
-        let mut id = base58::encode(hash.as_slice());
+        let timestamp = timestamp.to_text();
+        let parts = [kind, from_id, &timestamp, payload].map(str::as_bytes);
+        let mut id = base58::encode(&sha256(&parts));
         id.truncate(ID_LENGTH);
         id
     }

@@ -4,9 +4,8 @@ use super::envelope::{MessageError, frame_text};
 use super::json::ObjectWriter;
 use super::payload::Fields;
 use super::status::MESH_IP_LENGTH_MAX;
-use crate::base::{ID_LENGTH_MAX, IdError, Identity, NaraId, PublicKey, WallTime};
+use crate::base::{ID_LENGTH_MAX, IdError, Identity, NaraId, PublicKey, WallTime, sha256};
 use crate::identity::{NAME_LENGTH_MAX, Signature, verify};
-use sha2::{Digest as _, Sha256};
 
 const EVENT_FIELDS: &[&str] = &[
     "id",
@@ -238,7 +237,7 @@ impl SyncEvent {
             self.body.service(),
             self.body.content()
         );
-        let hash = Sha256::digest(text);
+        let hash = sha256(&[text.as_bytes()]);
         let mut id = String::new();
         for byte in hash.iter().take(16) {
             for digit in [byte >> 4, byte & 15] {
@@ -256,7 +255,7 @@ impl SyncEvent {
             self.emitter,
             self.body.content()
         );
-        Sha256::digest(text).into()
+        sha256(&[text.as_bytes()])
     }
 
     /// Whether the key in the event signed it, under the id that belongs to it.

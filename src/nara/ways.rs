@@ -2,14 +2,15 @@
 //! what this nara answers where the mesh reaches it.
 
 use super::{Config, DIRECT_TOPIC, Effect, MeshStatus, Nara, older};
-use crate::base::{ExpiringMap, Identity, Instant, Now, PublicKey, Rng, SortedMap, WallTime};
+use crate::base::{
+    ExpiringMap, Identity, Instant, Now, PublicKey, Rng, SortedMap, WallTime, sha256,
+};
 use crate::clock;
 use crate::mesh::{AuthError, Event, Headers, Link, Output, Request, verify_request};
 use crate::message::{Message, ObjectWriter};
 use crate::presence::Presence;
 use crate::runtime::{Context, Crypto, Me};
 use core::time::Duration;
-use sha2::{Digest as _, Sha256};
 
 /// Messages on their way over the mesh, and those that wait to go again.
 const FLIGHTS_MAX: usize = 256;
@@ -444,7 +445,7 @@ impl Nara {
     /// The signature of a batch of no events.
     fn sign_empty(&self, seconds: i64) -> [u8; 64] {
         let text = format!("{}:{seconds}:", self.me().name);
-        let hash = Sha256::digest(text);
+        let hash = sha256(&[text.as_bytes()]);
         self.runtime.crypto().sign(&hash).0
     }
 }

@@ -2,11 +2,10 @@
 //! what is known of who else holds it.
 
 use super::codec::SEALED_SIZE;
-use crate::base::{Identity, Instant, SortedSet, WallTime};
+use crate::base::{Identity, Instant, SortedSet, WallTime, sha256};
 use crate::message::{Bytes, Digest, Grant, Link, Message, Payload as _, Response, Store};
 use crate::runtime::Sealed;
 use core::time::Duration;
-use sha2::{Digest as _, Sha256};
 
 /// What was held when the owner came back is kept for so long at least.
 pub const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
@@ -123,10 +122,7 @@ pub(super) fn check(store: &Store) -> Result<[u8; 24], &'static str> {
 
 /// SHA-256 of nonce and ciphertext: what a grant names a copy by.
 pub(super) fn digest(sealed: &Sealed) -> Digest {
-    let hash = Sha256::new()
-        .chain_update(sealed.nonce)
-        .chain_update(&sealed.ciphertext);
-    Digest(hash.finalize().into())
+    Digest(sha256(&[&sealed.nonce, &sealed.ciphertext]))
 }
 
 impl Held {

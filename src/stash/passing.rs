@@ -9,13 +9,12 @@ use super::foreign::{Foreign, knows};
 use super::grant::{Beginning, check_chain, is_left_behind};
 use super::held::Held;
 use super::selection::{Candidate, choose};
-use crate::base::{ExpiringMap, Gather, Identity, Instant, PublicKey, SortedMap};
+use crate::base::{ExpiringMap, Gather, Identity, Instant, PublicKey, SortedMap, sha256};
 use crate::message::{
     CHAIN_LENGTH_MAX, GRANT_HOLDERS_MAX, Grant, Handoff, HandoffReceipt, Link, parse_payload,
 };
 use crate::runtime::{CallError, CallId, Context, Delivery, Outcome};
 use core::time::Duration;
-use sha2::{Digest as _, Sha256};
 
 /// The first in rank acts so long after it saw that a copy is missing.
 pub const HANDOFF_AFTER: Duration = Duration::from_secs(2);
@@ -109,12 +108,7 @@ impl Handoffs {
 
 /// Where a holder stands in the order in which holders act for an owner.
 fn weight(grant: &Grant, holder: &PublicKey) -> [u8; 32] {
-    Sha256::new()
-        .chain_update(grant.owner.key.0)
-        .chain_update(grant.revision.to_be_bytes())
-        .chain_update(holder.0)
-        .finalize()
-        .into()
+    sha256(&[&grant.owner.key.0, &grant.revision.to_be_bytes(), &holder.0])
 }
 
 impl Confidant {

@@ -5,12 +5,11 @@ use super::confidant::Confidant;
 use super::grant::is_left_behind;
 use super::held::digest;
 use super::passing::HANDOFF_PATIENCE;
-use crate::base::{ExpiringMap, Gather, Identity, PublicKey, SortedMap};
+use crate::base::{ExpiringMap, Gather, Identity, PublicKey, SortedMap, sha256};
 use crate::message::{Challenge, Digest, Proof, parse_payload};
 use crate::neighbourhood::Presence;
 use crate::runtime::{CallError, CallId, Context, Delivery, Outcome, Sealed};
 use core::time::Duration;
-use sha2::{Digest as _, Sha256};
 
 /// Challenges on their way at once, each to another holder or for another owner.
 const CHALLENGES_MAX: usize = 4;
@@ -51,12 +50,8 @@ impl Challenges {
 /// What whoever has the copy answers. Its own key is in it, so that nobody can
 /// have another holder answer in its place.
 fn proof(challenge: &Digest, by: &PublicKey, sealed: &Sealed) -> Digest {
-    let hash = Sha256::new()
-        .chain_update(challenge.0)
-        .chain_update(by.0)
-        .chain_update(sealed.nonce)
-        .chain_update(&sealed.ciphertext);
-    Digest(hash.finalize().into())
+    let parts: [&[u8]; 4] = [&challenge.0, &by.0, &sealed.nonce, &sealed.ciphertext];
+    Digest(sha256(&parts))
 }
 
 /// Whether this one is online, or was never met.
