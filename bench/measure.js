@@ -2,7 +2,8 @@
 
 const SAMPLE_MS = 25;
 const ROUNDS = 15;
-const WARM_UP = 3;
+/** An engine compiles anew what runs often: who takes stores has taken thousands. */
+const WARM_UP_MS = 500;
 
 /**
  * Runs `{ name, run, before? }` in turn and returns `{ name: operations a second }`.
@@ -11,7 +12,10 @@ const WARM_UP = 3;
  */
 export async function rates(contenders, times) {
   const counts = new Map();
-  for (const one of contenders) counts.set(one, times ?? (await calibrate(one)));
+  for (const one of contenders) {
+    await warmUp(one, times ?? 1);
+    counts.set(one, times ?? (await calibrate(one)));
+  }
   const found = new Map(contenders.map((one) => [one, []]));
   for (let round = 0; round < ROUNDS; round++) {
     for (let place = 0; place < contenders.length; place++) {
@@ -25,12 +29,15 @@ export async function rates(contenders, times) {
   return Object.fromEntries(contenders.map((one) => [one.name, median(found.get(one))]));
 }
 
+async function warmUp({ run, before }, times) {
+  for (const began = performance.now(); performance.now() - began < WARM_UP_MS; ) {
+    before?.();
+    await run(times);
+  }
+}
+
 /** So many runs that one sample lasts long enough for the clock. */
 async function calibrate({ run, before }) {
-  for (let warm = 0; warm < WARM_UP; warm++) {
-    before?.();
-    await run(1);
-  }
   for (let times = 1; ; times *= 2) {
     before?.();
     const began = performance.now();
