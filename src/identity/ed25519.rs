@@ -64,7 +64,9 @@ impl SecretKey {
 }
 
 fn hashed(parts: &[&[u8]]) -> Scalar {
-    Scalar::from_bytes_mod_order_wide(&sha512(parts))
+    // Of a nonce, which is as secret as the key.
+    let hash = Zeroizing::new(sha512(parts));
+    Scalar::from_bytes_mod_order_wide(&hash)
 }
 
 /// A key, turned round, as verifying needs it; none of small order, for which
