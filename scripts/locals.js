@@ -123,6 +123,6 @@ const ONE_NUMBER = new Set([0x02, 0x03, 0x04, 0x0c, 0x0d, 0x10, ...LOCALS, 0x23,
 const SHORT_MAX = 128;
 /** How far gzip looks back. */
 const WINDOW = 32_768;
-// Tried on the module: 2.5 kB less after three rounds, and no 0.1 more after eight.
+// Tried on the module: 2.7 kB less after three rounds, and no 0.1 more after eight.
 const ROUNDS = 3;
 const TRIES = 40;

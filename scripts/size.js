@@ -11,10 +11,10 @@ import { modulesOf } from "./weight.js";
 const GOAL = 120_000;
 const LIMIT = 150_000;
 /**
- * Where one is not reached yet, the newest figure counts, to be set anew by whoever changes it; it may grow by a fiftieth,
- * since compilers differ, and no further.
+ * Where the limit is not reached yet, the newest figure counts, to be set anew by whoever changes it; it may grow by a
+ * fiftieth, since compilers differ, and no further.
  */
-const NEWEST = { "all of it": 142_400, "with a gateway or services": 165_100 };
+const NEWEST = { "with a gateway or services": 165_100 };
 const GROWTH = 1.02;
 
 /** Prints the table; fails when the limit counts and is passed. */
@@ -44,7 +44,7 @@ export async function printSizes({ json = false } = {}) {
 
 /** Says how far a page is from the goal; returns what is wrong where it has grown. */
 function judge(page, gzip) {
-  const newest = NEWEST[page];
+  const newest = NEWEST[page] ?? 0;
   const most = Math.max(LIMIT, Math.round(newest * GROWTH));
   const verdict = gzip <= GOAL ? "reached" : `missed by ${gzip - GOAL} bytes`;
   say(`${page}: the goal of ${GOAL} bytes gzip is ${verdict}; more than ${most} fails${most > LIMIT ? `, and more than ${LIMIT} once that is reached` : ""}`);

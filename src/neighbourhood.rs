@@ -102,8 +102,8 @@ pub struct Peer {
     pub event_time: WallTime,
     /// For how many seconds it has been up, as its newest newspaper says.
     pub uptime: u64,
-    /// When it was last told of that it seems to be restarted, and whether it
-    /// has seemed so again since.
+    /// When it was last told that it seems to be restarted, and whether it has
+    /// seemed so again since.
     restarted: Option<(Instant, bool)>,
     /// Where the mesh reaches it, as its newest hey_there says; or empty.
     pub mesh_ip: String,

@@ -57,8 +57,8 @@ pub fn sha512(parts: &[&[u8]]) -> [u8; 64] {
 }
 
 /// Gives the parts on in whole blocks of this size. Behind them come a bit,
-/// zeros, and in an eighth of a block how many bits they were. Nothing of them
-/// is left.
+/// zeros, and in an eighth of a block how many bits they were. The copy of their
+/// ends is wiped.
 fn in_blocks(parts: &[&[u8]], size: usize, compress: &mut dyn FnMut(&[u8])) {
     let mut block = [0; BLOCK_MAX];
     let mut filled = 0;
