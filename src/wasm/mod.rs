@@ -20,7 +20,7 @@ mod words;
 
 pub use peer::Peer;
 
-/// The allocator that the standard library has here, too; that one comes
-/// compiled for speed, and is 2 kB larger.
+/// Two-level segregated fit, which takes as long for one as for many pieces, and
+/// is a third of what the standard library has here.
 #[global_allocator]
-static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+static ALLOCATOR: rlsf::GlobalTlsf = rlsf::GlobalTlsf::new();
