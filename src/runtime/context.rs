@@ -53,7 +53,7 @@ pub(super) struct Core {
     pub(super) records: VecDeque<Record>,
     pub(super) drops: SortedMap<&'static str, u64>,
     pub(super) dead_letters: VecDeque<(String, String)>,
-    pub(super) retries: VecDeque<Retry>,
+    pub(super) retries: Vec<Retry>,
     pub(super) seen: ExpiringMap<(Option<PublicKey>, String), ()>,
     pub(super) replies: ExpiringMap<(Option<PublicKey>, String), (Outgoing, u8)>,
     pub(super) rates: ExpiringMap<(Option<PublicKey>, String), (Instant, u32)>,

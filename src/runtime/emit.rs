@@ -10,7 +10,6 @@ use crate::base::{Identity, Instant, WallTime};
 use crate::identity::Signature;
 use crate::message::{Message, Timestamp};
 use core::time::Duration;
-use std::collections::VecDeque;
 
 pub(super) const RETRIES_MAX: usize = 64;
 const RETRY_AFTER: [Duration; 3] = [
@@ -219,7 +218,7 @@ impl Core {
                 let mut emission = emission.clone();
                 emission.attempt += 1;
                 let at = self.now.mono + *after;
-                self.retries.push_back(Retry { at, emission });
+                self.retries.push(Retry { at, emission });
             }
             _ => self.fail(strategy, &emission.message.kind, error),
         }
@@ -233,7 +232,7 @@ impl Core {
         let now = self.now.mono;
         let (due, waiting) = self.retries.drain(..).partition(|retry| retry.at <= now);
         self.retries = waiting;
-        let due: VecDeque<Retry> = due;
+        let due: Vec<Retry> = due;
         for Retry { emission, .. } in due {
             self.run_emit(emission);
         }

@@ -4,7 +4,6 @@ use super::Crypto;
 use crate::base::{Identity, NaraId, PublicKey, SortedMap};
 use crate::message::Message;
 use crate::neighbourhood::PEERS_MAX;
-use std::collections::VecDeque;
 
 /// Keys remembered for one id. A newer claim pushes out the one used longest
 /// ago, so a flood of claims costs the flooder's keys, not those in use.
@@ -16,7 +15,7 @@ pub const KEYRING_MAX: usize = PEERS_MAX + 500;
 /// Keys by id, the most recently used first.
 #[derive(Default)]
 pub struct Keyring {
-    keys: SortedMap<NaraId, VecDeque<PublicKey>>,
+    keys: SortedMap<NaraId, Vec<PublicKey>>,
 }
 
 impl Keyring {
@@ -28,7 +27,7 @@ impl Keyring {
         }
         let keys = self.keys.or_default(who.id);
         keys.retain(|key| *key != who.key);
-        keys.push_front(who.key);
+        keys.insert(0, who.key);
         keys.truncate(KEYS_PER_ID_MAX);
     }
 

@@ -123,7 +123,7 @@ impl Core {
             records: VecDeque::new(),
             drops: SortedMap::new(),
             dead_letters: VecDeque::new(),
-            retries: VecDeque::new(),
+            retries: Vec::new(),
             seen: ExpiringMap::new(IDS_REMEMBERED_MAX, IDS_REMEMBERED_FOR),
             replies: ExpiringMap::new(REPLIES_REMEMBERED_MAX, REPLIES_REMEMBERED_FOR),
             rates: ExpiringMap::new(RATES_MAX, RATES_FOR),
