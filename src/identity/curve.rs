@@ -292,18 +292,15 @@ impl Addend {
 fn sparse_digits(scalar: &[u8; 32]) -> [i8; 256] {
     const WIDTH: usize = 4;
     let mut digits = [0; 256];
-    let bit = |at: usize| {
-        let byte = scalar.get(at / 8);
-        byte.map_or(0, |byte| i32::from(byte >> (at % 8) & 1))
-    };
+    let byte = |at: usize| scalar.get(at).copied().unwrap_or_default();
     let (mut at, mut carry) = (0, 0);
     while at < 256 {
-        let first = bit(at) + carry;
-        if first & 1 == 0 {
+        let two = u16::from_le_bytes([byte(at / 8), byte(at / 8 + 1)]);
+        let window = i32::from(two >> (at % 8)) % (1 << WIDTH) + carry;
+        if window & 1 == 0 {
             at += 1;
             continue;
         }
-        let window = (1..WIDTH).fold(first, |window, more| window + (bit(at + more) << more));
         // What is more than half is taken from the next digit.
         carry = i32::from(window > 1 << (WIDTH - 1));
         digits[at] = (window - (carry << WIDTH)) as i8;

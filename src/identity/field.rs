@@ -160,31 +160,23 @@ impl One {
 
     /// The one spelling below the prime.
     pub(super) fn to_bytes(self) -> [u8; 32] {
-        let mut limbs = self.narrowed().narrowed().0;
+        let x = self.narrowed().narrowed().0;
         // Whether adding 19 passes 2^255 says whether the prime is in it.
         let mut carry = 19;
-        for (limb, bits) in limbs.iter().zip(BITS) {
-            carry = (limb + carry) >> bits;
-        }
-        carry *= 19;
-        for (limb, bits) in limbs.iter_mut().zip(BITS) {
-            *limb += carry;
-            carry = *limb >> bits;
-            *limb &= (1 << bits) - 1;
-        }
-        let (mut bytes, mut word, mut bits, mut at) = ([0; 32], 0_u64, 0, 0);
-        for (limb, more) in limbs.iter().zip(BITS) {
-            word |= u64::from(*limb) << bits;
-            bits += more;
-            while bits >= 8 {
-                bytes[at] = word as u8;
-                word >>= 8;
-                bits -= 8;
-                at += 1;
-            }
-        }
-        bytes[31] = word as u8;
-        bytes
+        limbs!(|AT| carry = (x[AT] + carry) >> BITS[AT]);
+        let mut sum = (19 * carry) << BITS[9];
+        let x = limbs!(|AT| {
+            sum = x[AT] + (sum >> BITS[(AT + 9) % 10]);
+            u64::from(sum & ((1 << BITS[AT]) - 1))
+        });
+        // Two limbs are 51 bits.
+        let [a, b, c, d, e] = [0, 2, 4, 6, 8].map(|at| x[at] | x[at + 1] << 26);
+        bytes(&[
+            a | b << 51,
+            b >> 13 | c << 38,
+            c >> 26 | d << 25,
+            d >> 39 | e << 12,
+        ])
     }
 
     /// Each limb's surplus goes to the next.
@@ -238,7 +230,7 @@ impl One {
     }
 
     pub(super) fn equals(&self, other: &Self) -> bool {
-        self.to_bytes() == other.to_bytes()
+        self.minus(other).to_bytes() == [0; 32]
     }
 
     pub(super) fn is_odd(self) -> bool {
@@ -271,6 +263,15 @@ impl One {
         let (power, _) = self.powers();
         power.squared_often(2).times(&self)
     }
+}
+
+/// Words from the lowest on, as bytes from the lowest on.
+pub(super) fn bytes(words: &[u64; 4]) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
+        place.copy_from_slice(&word.to_le_bytes());
+    }
+    bytes
 }
 
 /// Four elements, one in each lane.

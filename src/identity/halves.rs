@@ -6,6 +6,7 @@
 //! Gallant, Lambert, Struik and Vanstone, "Accelerated Verification of ECDSA
 //! Signatures" (2005). Everything here is public.
 
+use super::field::bytes;
 use super::scalar::Scalar;
 
 /// Bits that the halved scalar has at most, but for the rare one.
@@ -98,14 +99,6 @@ fn add(number: &mut Number, other: &Number) {
     for (word, other) in number.iter_mut().zip(other) {
         (*word, carry) = word.carrying_add(*other, carry);
     }
-}
-
-fn bytes(number: &Number) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    for (place, word) in bytes.chunks_exact_mut(8).zip(number) {
-        place.copy_from_slice(&word.to_le_bytes());
-    }
-    bytes
 }
 
 #[cfg(test)]
