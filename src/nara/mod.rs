@@ -139,11 +139,14 @@ impl Nara {
         runtime.add(Box::new(Clock::default()));
         let mut presence = Presence::new(config.mode(), now);
         let ways = Ways::of(&config, runtime.me(), &mut rng);
+        let stash = config.stash();
         if ways.is_some() {
             presence.await_address();
+        } else if !stash.holders.is_empty() {
+            presence.greet_behind(stash::HOLDERS_FIRST);
         }
         runtime.add(Box::new(presence));
-        runtime.add(Box::new(Stash::new(config.stash(), now)));
+        runtime.add(Box::new(Stash::new(stash, now)));
         let mut topics = runtime.topics();
         topics.push(direct);
         let session_config = SessionConfig {

@@ -135,6 +135,8 @@ pub struct Presence {
     address: String,
     /// Until an address is there the first greeting waits, but not long.
     awaits_address: bool,
+    /// How long the first greeting waits otherwise.
+    first_wait: Duration,
     introduced: ExpiringMap<Identity, ()>,
     newspaper_at: Option<Instant>,
     sweep_at: Option<Instant>,
@@ -176,6 +178,7 @@ impl Presence {
             settled: false,
             address: String::new(),
             awaits_address: false,
+            first_wait: Duration::ZERO,
             introduced: ExpiringMap::new(NEWCOMERS_MAX, INTRODUCE_EVERY),
             newspaper_at: None,
             sweep_at: None,
@@ -196,7 +199,7 @@ impl Presence {
         let now = ctx.now().mono;
         let jitter = match self.greeted_at {
             None if self.awaits_address => ADDRESS_WITHIN,
-            None => Duration::ZERO,
+            None => self.first_wait,
             Some(_) => ctx.rng().between(Duration::ZERO, GREET_WITHIN),
         };
         self.greet_at = Some(now + jitter);
@@ -232,6 +235,12 @@ impl Presence {
     /// Says that a gateway will give an address soon.
     pub fn await_address(&mut self) {
         self.awaits_address = true;
+    }
+
+    /// Leaves those who are asked something first so long alone, before
+    /// everybody hears of this nara.
+    pub fn greet_behind(&mut self, wait: Duration) {
+        self.first_wait = wait;
     }
 
     /// Takes the address that the mesh reaches this nara under, empty for

@@ -47,7 +47,9 @@ pub use operations::{OPERATIONS_MAX, OperationId};
 pub use owner::{GROWN_AFTER, Holder, Owner, PINNED_MAX, REFUSED_FOR, SILENT_FOR, SPARES, TARGET};
 pub use passing::{COUNT_EVERY, HANDOFF_AFTER, HANDOFF_PATIENCE, HANDOFF_STEP};
 pub use places::PROVISIONAL_FOR;
-pub use recovery::{Answer, RECOVERY_DEADLINE, Recovery, SETTLE_AFTER, SETTLE_WITHIN, SearchState};
+pub use recovery::{
+    Answer, HOLDERS_FIRST, RECOVERY_DEADLINE, Recovery, SETTLE_AFTER, SETTLE_WITHIN, SearchState,
+};
 pub use selection::{Candidate, choose, score};
 pub use state::{StashState, StateError};
 

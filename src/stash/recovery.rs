@@ -29,6 +29,11 @@ pub(super) const NUDGE_AFTER: Duration = Duration::from_millis(600);
 /// nothing: behind the first that opened, they hold a search up no longer.
 pub const SETTLE_WITHIN: Duration = Duration::from_secs(10);
 
+/// Who knows whom to ask asks them this long before everybody is asked, and
+/// greeted: what everybody has to verify keeps the few from answering, where
+/// many live in one process.
+pub const HOLDERS_FIRST: Duration = Duration::from_millis(20);
+
 /// The plaza is asked again, since a broadcast may be lost.
 pub(super) const REFRESH_AGAIN_AFTER: Duration = Duration::from_secs(4);
 
@@ -149,6 +154,8 @@ pub struct Recovery {
     settle_by: Option<Instant>,
     nudge_at: Option<Instant>,
     refresh_at: Option<Instant>,
+    /// When everybody is asked, behind those who are remembered.
+    broadcast_at: Option<Instant>,
     /// Until then whoever shows up is asked, though the memory is back.
     pub(super) late_until: Option<Instant>,
     quiet: Duration,
@@ -178,6 +185,7 @@ impl Recovery {
             settle_by: None,
             nudge_at: None,
             refresh_at: None,
+            broadcast_at: None,
             late_until: None,
             quiet: REFRESH_QUIETLY_AFTER,
             took: None,
@@ -261,15 +269,16 @@ impl Recovery {
         self.settle_at = None;
         self.nudge_at = None;
         self.refresh_at = None;
+        self.broadcast_at = None;
     }
 
-    /// Asks all ways at once: everybody by broadcast, whoever is remembered,
-    /// and each peer online.
+    /// Asks all ways at once: whoever is remembered, each peer online, and
+    /// everybody by broadcast, the first time a little later.
     pub(super) fn ask_everybody(&mut self, ctx: &mut Context<'_>) {
         if !self.goes_on() || !ctx.is_connected() {
             return;
         }
-        self.reached = true;
+        let is_first = !core::mem::replace(&mut self.reached, true);
         let again = match self.state {
             SearchState::NotFound => {
                 let quiet = self.quiet;
@@ -279,12 +288,11 @@ impl Recovery {
             _ => REFRESH_AGAIN_AFTER,
         };
         self.refresh_at = Some(ctx.now().mono + again);
-        let me = ctx.me().clone();
-        let refresh = Refresh {
-            owner_id: me.identity.id.to_text(),
-            owner: me.name,
-        };
-        ctx.emit("stash-refresh", &refresh);
+        if is_first && !self.remembered.is_empty() {
+            self.broadcast_at = Some(ctx.now().mono + HOLDERS_FIRST);
+        } else {
+            broadcast(ctx);
+        }
         self.tried.clear();
         for who in self.remembered.clone() {
             self.ask(ctx, &who);
@@ -383,6 +391,7 @@ impl Recovery {
     /// What was asked went down with the connection; everybody is asked again
     /// when it is back.
     pub(super) fn forget_questions(&mut self, ctx: &mut Context<'_>) {
+        self.broadcast_at = None;
         for call in core::mem::take(&mut self.asked).into_keys() {
             ctx.cancel(call);
         }
@@ -535,14 +544,14 @@ impl Recovery {
     }
 
     pub(super) fn handle_timeout(&mut self, ctx: &mut Context<'_>) {
-        if self
-            .refresh_at
-            .take_if(|at| *at <= ctx.now().mono)
-            .is_some()
-        {
+        let now = ctx.now().mono;
+        let is_due = |at: &mut Instant| *at <= now;
+        if self.broadcast_at.take_if(is_due).is_some() {
+            broadcast(ctx);
+        }
+        if self.refresh_at.take_if(is_due).is_some() {
             self.ask_everybody(ctx);
         }
-        let is_due = |at: &mut Instant| *at <= ctx.now().mono;
         if self.nudge_at.take_if(is_due).is_some() && self.goes_on() {
             self.nudge(ctx);
         }
@@ -566,11 +575,23 @@ impl Recovery {
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let deadline =
             (self.state == SearchState::Searching && self.best.is_none()).then_some(self.deadline);
-        [deadline, self.settle_at, self.refresh_at, self.nudge_at]
+        let asking = [self.broadcast_at, self.refresh_at, self.nudge_at];
+        [deadline, self.settle_at]
             .into_iter()
+            .chain(asking)
             .flatten()
             .min()
     }
+}
+
+/// Asks whoever holds my memory to push it.
+fn broadcast(ctx: &mut Context<'_>) {
+    let me = ctx.me().clone();
+    let refresh = Refresh {
+        owner_id: me.identity.id.to_text(),
+        owner: me.name,
+    };
+    ctx.emit("stash-refresh", &refresh);
 }
 
 fn open(ctx: &Context<'_>, response: Response) -> Result<Found, String> {

@@ -239,6 +239,12 @@ impl Plaza {
         self.naras[place].nara.soul().to_text()
     }
 
+    /// Who holds a nara's memory, as its application keeps it for the next time.
+    pub(crate) fn holders_text(&self, place: usize) -> String {
+        let stash = self.naras[place].nara.stash().unwrap();
+        stash.holders_text()
+    }
+
     /// Whose copies count for a nara, as places.
     pub(crate) fn holders(&self, place: usize) -> Vec<usize> {
         let holders = self.status(place).stash.holders;

@@ -3,6 +3,7 @@
 
 use crate::plaza::{Plaza, SECOND};
 use light_nara::nara::{Config, Newborn};
+use light_nara::stash::HOLDERS_FIRST;
 
 const MEMORY: &str = "{\"tea\":\"oolong\"}";
 
@@ -60,6 +61,22 @@ fn every_confidant_that_was_there_at_first_may_go_one_after_the_other() {
     let again = plaza.wake(config, 0);
     plaza.run(10 * SECOND);
     assert_eq!(plaza.memory(again), Some(MEMORY));
+}
+
+#[test]
+fn whoever_remembers_its_holders_has_its_memory_back_before_others_hear_of_it() {
+    let (mut plaza, owner) = held_by_three();
+    let (soul, text) = (plaza.soul(owner), plaza.holders_text(owner));
+    let holders = plaza.holders(owner);
+    let other = (0..owner).find(|place| !holders.contains(place)).unwrap();
+    plaza.sleep(owner);
+    let config = Config::reborn(&soul, None).unwrap().with_holders(&text);
+    let again = plaza.wake(config, 0);
+    assert_eq!(plaza.memory(again), Some(MEMORY));
+    assert!(holders.iter().all(|&holder| plaza.sees(holder, again)));
+    assert!(!plaza.sees(other, again));
+    plaza.run(HOLDERS_FIRST);
+    assert!(plaza.sees(other, again));
 }
 
 #[test]

@@ -84,7 +84,9 @@ fn whoever_is_remembered_is_asked_at_once_and_the_search_ends_when_they_have_ans
     };
     let service = Stash::new(config, Now::default());
     let mut rt = MockRuntime::new("owner").with(service).started();
-    let asked = of_kind(&rt.emitted(), "stash:request");
+    let emitted = rt.emitted();
+    let asked = of_kind(&emitted, "stash:request");
+    assert_eq!(of_kind(&emitted, "stash-refresh").len(), 0);
     let copy = response_naming(&me, "[1]", 1, &["a", "b", "c"]);
     for request in &asked {
         assert!(recovered_counts(&mut rt).is_empty());
@@ -92,6 +94,26 @@ fn whoever_is_remembered_is_asked_at_once_and_the_search_ends_when_they_have_ans
         rt.answer(request, &from, "stash:response", &copy);
     }
     assert_eq!(recovered_counts(&mut rt), ["{\"count\":3}"]);
+    // Everybody is asked, too, a little later: somebody may have a newer one.
+    rt.advance(HOLDERS_FIRST);
+    assert_eq!(of_kind(&rt.emitted(), "stash-refresh").len(), 1);
+    rt.advance(RECOVERY_DEADLINE);
+    assert_eq!(of_kind(&rt.emitted(), "stash-refresh").len(), 0);
+}
+
+#[test]
+fn a_connection_lost_before_everybody_was_asked_asks_them_when_it_is_back() {
+    let config = Config {
+        holders: vec![MockRuntime::identity("a")],
+        ..Config::new(false)
+    };
+    let service = Stash::new(config, Now::default());
+    let mut rt = MockRuntime::new("owner").with(service).started();
+    rt.set_connected(false);
+    rt.advance(HOLDERS_FIRST);
+    assert_eq!(of_kind(&rt.emitted(), "stash-refresh").len(), 0);
+    rt.set_connected(true);
+    assert_eq!(of_kind(&rt.emitted(), "stash-refresh").len(), 1);
 }
 
 #[test]
