@@ -14,7 +14,7 @@ const LIMIT = 150_000;
  * Where the limit is not reached yet, the newest figure counts, to be set anew by whoever changes it; it may grow by a
  * fiftieth, since compilers differ, and no further.
  */
-const NEWEST = { "with a gateway or services": 162_500 };
+const NEWEST = { "with a gateway or services": 163_000 };
 const GROWTH = 1.02;
 
 /** Prints the table; fails when the limit counts and is passed. */
