@@ -7,17 +7,19 @@ export { NaraError } from "./errors.js";
 
 /** Where there is nothing to fetch, as the glue does it without asking for `Request`: Node takes 25 ms to have one. */
 startWith(async (core, input = core.address) => {
-  globalThis.WebSocket ??= quiet((await import("ws")).WebSocket);
   // Node fetches no files.
   const given = isFile(input) ? await readFile(new URL(input)) : input;
   const isBytes = given instanceof ArrayBuffer || ArrayBuffer.isView(given);
-  const compiling = isBytes ? WebAssembly.compile(given) : given;
-  // Node takes 3 ms to have it, which the waking nara needs: meanwhile.
-  void globalThis.crypto;
-  const module = await compiling;
+  const [module] = await Promise.all([isBytes ? WebAssembly.compile(given) : given, platform()]);
   if (module instanceof WebAssembly.Module) core.initSync({ module });
   else await core.init({ module_or_path: module });
 });
+
+/** What Node takes some milliseconds to have, and the waking nara needs. */
+async function platform() {
+  void globalThis.crypto;
+  globalThis.WebSocket ??= quiet((await import("ws")).WebSocket);
+}
 
 function isFile(input) {
   return (typeof input === "string" || input instanceof URL) && String(input).startsWith("file:");
